@@ -1,0 +1,77 @@
+"""Connections to PostgreSQL: one login role a service, a small pool, bounded transactions."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+import orjson
+
+from shared.settings import Settings, role_url
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+
+_IDENTIFIER: Final = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+
+
+def identifier(name: str) -> str:
+    """Return a name that is safe to stand in SQL as it is.
+
+    Raises:
+        ValueError: it is no lower-case SQL identifier.
+    """
+    if not _IDENTIFIER.match(name):
+        message = f"{name!r} is no SQL identifier"
+        raise ValueError(message)
+    return name
+
+
+async def _set_codecs(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda raw: orjson.loads(raw[1:]),
+        format="binary",
+    )
+
+
+def _session(schema: str) -> dict[str, str]:
+    # A frozen worker's rows block its successor, and its snapshot the relay's watermark:
+    # the server ends an idle transaction, and nobody waits long for a lock.
+    return {
+        "search_path": identifier(schema),
+        "application_name": f"muster {schema}",
+        "timezone": "UTC",
+        "idle_in_transaction_session_timeout": "10s",
+        "lock_timeout": "4s",
+        "statement_timeout": "30s",
+    }
+
+
+async def connect(url: str, schema: str) -> asyncpg.Connection[asyncpg.Record]:
+    """Return one connection of its own (for LISTEN, or for a command of the CLI)."""
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+        url, server_settings=_session(schema), timeout=10
+    )
+    await _set_codecs(connection)
+    return connection
+
+
+async def open_pool(settings: Settings, service: str, *, size: int | None = None) -> Pool:
+    """Return the pool of a service over its own schema, as its own login role."""
+    options: dict[str, Any] = {"server_settings": _session(service), "init": _set_codecs}
+    pool: Pool = await asyncpg.create_pool(
+        role_url(settings, service),
+        min_size=1,
+        max_size=size or settings.database_pool_size,
+        timeout=10,
+        command_timeout=40,
+        max_inactive_connection_lifetime=60,
+        **options,
+    )
+    return pool

@@ -1,0 +1,72 @@
+"""Errors by what the consumer does next: answer, retry, dead-letter, or try the batch again."""
+
+from __future__ import annotations
+
+import asyncpg
+
+
+class Refused(Exception):
+    """The rules say no. Answered to whoever asked, never retried; raised before any write.
+
+    Attributes:
+        field: the field to mend, when there is one.
+        code: a stable word for programs.
+    """
+
+    def __init__(self, reason: str, *, field: str | None = None, code: str = "refused") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = field
+        self.code = code
+
+
+class NotAllowed(Refused):
+    """The actor lacks the right."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, code="not_allowed")
+
+
+class Permanent(Exception):
+    """The message can never be handled: to the dead letters with this reason."""
+
+
+class Transient(Exception):
+    """The message may be handled later: parked with its key, tried again with back-off."""
+
+
+INFRASTRUCTURE: tuple[type[BaseException], ...] = (
+    ConnectionError,
+    TimeoutError,
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""What says nothing about the message: the whole batch is tried again."""
+
+
+def is_permanent(problem: BaseException) -> bool:
+    """Whether trying the message again cannot help: our own verdict, or data the rows refuse."""
+    return isinstance(
+        problem,
+        Permanent | Refused | asyncpg.IntegrityConstraintViolationError | asyncpg.DataError,
+    )
+
+
+def reason_of(problem: BaseException) -> str:
+    """Return a reason fit for a dead letter, without row data (a detail line holds values)."""
+    if isinstance(problem, asyncpg.PostgresError):
+        constraint = getattr(problem, "constraint_name", None)
+        return f"{type(problem).__name__}{f' on {constraint}' if constraint else ''}"
+    if isinstance(problem, Permanent | Refused | Transient):
+        return str(problem)[:500]
+    return type(problem).__name__

@@ -1,0 +1,154 @@
+"""The HTTP side of a service: routes behind a signed identity, health, metrics, clear problems."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared import identity
+from shared.errors import Refused
+from shared.service import Runtime
+from topics.message import Actor, Message
+
+
+def runtime_of(request: Request) -> Runtime:
+    """Return the service's runtime (a FastAPI dependency)."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def actor_of(request: Request) -> Actor:
+    """Return who calls (a FastAPI dependency); 401 without a valid identity token."""
+    runtime = runtime_of(request)
+    try:
+        return identity.read(
+            runtime.settings.secret,
+            request.headers.get(identity.HEADER),
+            audience=runtime.service.name,
+            now=runtime.clock.now(),
+        )
+    except identity.NoIdentity as problem:
+        raise HTTPException(401, str(problem)) from None
+
+
+Caller = Annotated[Actor, Depends(actor_of)]
+Here = Annotated[Runtime, Depends(runtime_of)]
+
+
+def refusal_in(emitted: Sequence[Message]) -> Refused | None:
+    """Return the refusal among the answers to a command, if one is."""
+    for message in emitted:
+        reason = getattr(message, "reason", None)
+        if type(message).__name__.endswith("Refused") and isinstance(reason, str):
+            return Refused(reason, field=getattr(message, "field", None))
+    return None
+
+
+async def carry_out(runtime: Runtime, command: Message) -> list[Message]:
+    """Handle a command and return its answers.
+
+    Raises:
+        Refused: the command was answered with a refusal (the refusal is published too).
+    """
+    emitted = await runtime.execute(command)
+    refusal = refusal_in(emitted)
+    if refusal is not None:
+        raise refusal
+    return emitted
+
+
+def problem(status: int, title: str, detail: str, **extra: object) -> JSONResponse:
+    """Return problem details (RFC 9457)."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail} | {
+        name: value for name, value in extra.items() if value is not None
+    }
+    return JSONResponse(body, status_code=status, media_type="application/problem+json")
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """Return a service's ASGI app: its routes under ``/api/v1``, health and metrics."""
+    name = runtime.service.name
+    app = FastAPI(title=f"Muster {name}", docs_url=None, redoc_url=None)
+    app.state.runtime = runtime
+    add_problem_handlers(app)
+    add_health(app, [runtime])
+    if runtime.service.router is not None:
+        app.include_router(
+            runtime.service.router,
+            prefix=f"/api/v1/{name}",
+            tags=[name],
+            dependencies=[Depends(actor_of)],
+        )
+    return app
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make every error of an app problem details that name the field and repeat no value."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, refusal: Refused) -> Response:
+        status = 403 if refusal.code == "not_allowed" else 409
+        return problem(status, "Refused", refusal.reason, field=refusal.field, code=refusal.code)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> Response:
+        return problem(error.status_code, "Not accepted", str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        errors: list[dict[str, Any]] = [
+            {"field": ".".join(str(part) for part in item["loc"][1:]), "reason": item["msg"]}
+            for item in error.errors()
+        ]
+        return problem(422, "Not valid", "some fields are missing or wrong", errors=errors)
+
+
+def add_health(app: FastAPI, runtimes: Sequence[Runtime]) -> None:
+    """Add liveness, readiness and metrics routes."""
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> Response:
+        return PlainTextResponse("live\n")
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> Response:
+        problems = [f"{r.service.name}: {why}" for r in runtimes for why in r.problems]
+        if problems:
+            return PlainTextResponse("\n".join(problems) + "\n", status_code=503)
+        return PlainTextResponse("ready\n")
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves SIGTERM to the service it is part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: FastAPI, *, host: str, port: int, stop: asyncio.Event) -> None:
+    """Serve an app until ``stop`` is set; raises ``OSError`` when the port is taken."""
+    server = _Server(
+        uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
+    )
+    task = asyncio.create_task(server.serve())
+    waiter = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    waiter.cancel()
+    await asyncio.wait_for(task, timeout=5)
+    if not server.started:
+        message = f"cannot listen on {host}:{port}: the port is taken or not ours"
+        raise OSError(message)

@@ -1,0 +1,129 @@
+"""The one place that knows aiokafka: how its clients are made from the settings."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from shared.settings import Settings
+
+__all__ = ["KafkaError", "ProducerFenced", "Record", "admin", "consumer", "producer"]
+
+MAX_RECORD_BYTES: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One Kafka record as the core handles it; from the broker or from a row put aside.
+
+    Compared by identity: two deliveries of the same message are two records.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    headers: Sequence[tuple[str, bytes]]
+    value: bytes
+
+
+def _security(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context()
+    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_password:
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    return options
+
+
+def producer(settings: Settings, *, transactional_id: str) -> AIOKafkaProducer:
+    """Return a transactional producer; a later one with the same id fences this one."""
+    return AIOKafkaProducer(
+        **_security(settings),
+        client_id=transactional_id,
+        transactional_id=settings.kafka_namespace + transactional_id,
+        transaction_timeout_ms=10_000,
+        acks="all",
+        linger_ms=0,
+        max_batch_size=262_144,
+        request_timeout_ms=15_000,
+    )
+
+
+def plain_producer(settings: Settings, *, client_id: str) -> AIOKafkaProducer:
+    """Return an idempotent producer without transactions (event intake acknowledges each)."""
+    return AIOKafkaProducer(
+        **_security(settings), client_id=client_id, enable_idempotence=True, acks="all"
+    )
+
+
+def consumer(
+    settings: Settings, topics: Sequence[str], *, group: str, instance: str | None
+) -> AIOKafkaConsumer:
+    """Return a consumer of committed records; offsets are committed by the caller.
+
+    ``instance`` makes the membership static: a restarted worker takes its partitions back
+    without a rebalance.
+    """
+    return AIOKafkaConsumer(
+        *(settings.kafka_namespace + topic for topic in topics),
+        **_security(settings),
+        client_id=f"{group}-{instance or 'reader'}",
+        group_id=settings.kafka_namespace + group,
+        group_instance_id=instance,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=settings.kafka_session_timeout_ms,
+        heartbeat_interval_ms=max(300, settings.kafka_session_timeout_ms // 4),
+        max_poll_interval_ms=300_000,
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=4 * MAX_RECORD_BYTES,
+        metadata_max_age_ms=60_000,
+    )
+
+
+def reader(settings: Settings, topics: Sequence[str]) -> AIOKafkaConsumer:
+    """Return a consumer outside any group, from the beginning, for checks and rebuilds."""
+    return AIOKafkaConsumer(
+        *(settings.kafka_namespace + topic for topic in topics),
+        **_security(settings),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+
+
+def admin(settings: Settings) -> AIOKafkaAdminClient:
+    """Return an admin client (topics, groups)."""
+    return AIOKafkaAdminClient(**_security(settings), client_id="muster-admin")
+
+
+def as_record(settings: Settings, raw: Any) -> Record:
+    """Return aiokafka's record as ours, its topic without the instance's namespace."""
+    return Record(
+        raw.topic.removeprefix(settings.kafka_namespace),
+        raw.partition,
+        raw.offset,
+        raw.key.decode("utf-8", "replace") if raw.key is not None else None,
+        raw.headers,
+        raw.value or b"",
+    )
+
+
+def is_tombstone(record: Record) -> bool:
+    """Whether a compacted topic's key was removed."""
+    return not record.value

@@ -1,0 +1,126 @@
+"""Which function handles which message: the list a service hands to its consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from shared.errors import Refused
+from shared.uow import Work
+from topics.cloudevents import Envelope
+from topics.message import Message
+from topics.names import Topic
+
+M = TypeVar("M", bound=Message)
+Handler: TypeAlias = Callable[[M, Work], Awaitable[None]]
+BatchHandler: TypeAlias = Callable[[Sequence[M], Work], Awaitable[None]]
+RawHandler: TypeAlias = Callable[[Envelope, Work], Awaitable[None]]
+RefusalAnswer: TypeAlias = Callable[[M, Refused], Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one message type is handled.
+
+    Attributes:
+        ordered_strict: a message that goes to the dead letters keeps later ones of its key waiting.
+        refusal: makes the answer when the handler raises :class:`Refused`.
+    """
+
+    handle: Callable[[Any, Work], Awaitable[None]]
+    batched: bool = False
+    ordered_strict: bool = False
+    refusal: Callable[[Any, Refused], Message] | None = None
+
+
+class Registry:
+    """The handlers of one consumer; each message type has one."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[type[Message], Entry] = {}
+        self._by_topic: dict[str, RawHandler] = {}
+        self._topics: dict[str, Topic] = {}
+
+    def on(
+        self,
+        kind: type[M],
+        *,
+        refusal: RefusalAnswer[M] | None = None,
+        ordered_strict: bool = False,
+    ) -> Callable[[Handler[M]], Handler[M]]:
+        """Register the handler of a message type.
+
+        With ``refusal``, a :class:`Refused` raised by the handler is answered by the message it
+        makes; what the handler emitted before is dropped, so raise before writing rows.
+        """
+
+        def register(handle: Handler[M]) -> Handler[M]:
+            self._add(kind, Entry(handle, ordered_strict=ordered_strict, refusal=refusal))
+            return handle
+
+        return register
+
+    def on_batch(self, kind: type[M]) -> Callable[[BatchHandler[M]], BatchHandler[M]]:
+        """Register a handler that takes consecutive messages of one type together."""
+
+        def register(handle: BatchHandler[M]) -> BatchHandler[M]:
+            self._add(kind, Entry(handle, batched=True))
+            return handle
+
+        return register
+
+    def on_topic(self, topic: Topic) -> Callable[[RawHandler], RawHandler]:
+        """Register the handler of an intake topic, whose events have types of their own."""
+
+        def register(handle: RawHandler) -> RawHandler:
+            self._by_topic[topic.name] = handle
+            self._topics[topic.name] = topic
+            return handle
+
+        return register
+
+    def include(self, other: Registry) -> None:
+        """Take over another registry's handlers."""
+        for kind, entry in other._by_type.items():
+            self._add(kind, entry)
+        for name, handle in other._by_topic.items():
+            self._by_topic[name] = handle
+            self._topics[name] = other._topics[name]
+
+    def _add(self, kind: type[Message], entry: Entry) -> None:
+        if kind in self._by_type:
+            message = f"{kind.__name__} has two handlers"
+            raise TypeError(message)
+        self._by_type[kind] = entry
+        self._topics[kind.topic.name] = kind.topic
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics this consumer reads, by name."""
+        return tuple(self._topics[name] for name in sorted(self._topics))
+
+    def entry(self, kind: type[Message]) -> Entry | None:
+        """Return how a message type is handled, or ``None`` when it is not ours."""
+        return self._by_type.get(kind)
+
+    def raw(self, topic: str) -> RawHandler | None:
+        """Return the handler of an intake topic."""
+        return self._by_topic.get(topic)
+
+    @property
+    def kinds(self) -> tuple[type[Message], ...]:
+        """The message types handled."""
+        return tuple(self._by_type)
+
+
+async def answer(entry: Entry, message: Message, work: Work) -> None:
+    """Run a handler; turn its refusal into the answer that was registered for it."""
+    mark = work.mark()
+    try:
+        await entry.handle(message, work)
+    except Refused as refusal:
+        if entry.refusal is None:
+            raise
+        work.forget_since(mark)
+        work.emit(entry.refusal(message, refusal))

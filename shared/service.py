@@ -1,0 +1,175 @@
+"""A running service: its pool, consumer, relay, workflows and HTTP app, and how they stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter
+
+from shared import inbox, metrics
+from shared.clock import Clock, SystemClock
+from shared.consumer import Batcher, Consumer, wait_or_stop
+from shared.database import Pool, open_pool
+from shared.errors import INFRASTRUCTURE, reason_of
+from shared.logs import logger
+from shared.registry import Registry, answer
+from shared.relay import Relay
+from shared.rights import operators
+from shared.settings import Settings
+from shared.uow import UnitOfWork
+from shared.workflows import Engine, TechnicalWorkflow
+from topics.message import Message
+
+log = logger(__name__)
+
+PRUNE_SECONDS: Final = 600.0
+_OLDEST: Final = (
+    "SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0)::float"
+    " FROM pg_stat_activity WHERE state <> 'idle' AND backend_type = 'client backend'"
+)
+
+Task = Callable[["Runtime", asyncio.Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a service plugs in; ``app.py`` of each service makes one.
+
+    Attributes:
+        name: the service's name: its schema, role, consumer group and CloudEvents source.
+        registry: its handlers.
+        migrations: folder of its SQL files.
+        settings: its settings class.
+        workflows: the technical workflows it executes.
+        router: its HTTP routes, mounted under ``/api/v1/<name>``.
+        tasks: what else runs while it runs (a sender); each gets the runtime and a stop event.
+    """
+
+    name: str
+    registry: Registry
+    migrations: Path
+    settings: type[Settings] = Settings
+    workflows: Sequence[TechnicalWorkflow] = ()
+    router: APIRouter | None = None
+    tasks: Sequence[Task] = field(default=())
+
+
+class Runtime:
+    """One running service."""
+
+    def __init__(
+        self, service: Service, settings: Settings, pool: Pool, clock: Clock | None = None
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.pool = pool
+        self.clock = clock or SystemClock()
+        self.uow = UnitOfWork(pool, service=service.name, settings=settings, clock=self.clock)
+        self.engine = Engine(self.uow, service.workflows, settings)
+        self.registry = Registry()
+        self.registry.include(service.registry)
+        self.registry.include(operators)
+        if service.workflows:
+            self.registry.include(self.engine.registry())
+        self.batcher = Batcher(self.uow, self.registry, name=service.name)
+        self.consumer = Consumer(self.batcher, settings, self.registry)
+        self.ready = False
+
+    async def execute(self, message: Message) -> list[Message]:
+        """Handle a command here and now, in one unit of work; return what was emitted.
+
+        For HTTP routes and the CLI: the same handlers as for Kafka, with an immediate answer.
+
+        Raises:
+            Refused: the handler has no registered answer for its refusal.
+        """
+        entry = self.registry.entry(type(message))
+        if entry is None:
+            problem = f"{self.service.name} does not handle {type(message).__name__}"
+            raise TypeError(problem)
+        async with self.uow.begin() as work:
+            if entry.batched:
+                await entry.handle([message], work)
+            else:
+                await answer(entry, message, work)
+            return list(work.emitted)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why the service is not ready, in words; empty when it is."""
+        found = [] if self.ready else ["starting or stopping"]
+        return found + [f"partition {name} is halted" for name in self.consumer.halted]
+
+
+async def open_runtime(
+    service: Service, settings: Settings, *, clock: Clock | None = None
+) -> Runtime:
+    """Return a runtime with an open pool; the caller closes the pool."""
+    return Runtime(service, settings, await open_pool(settings, service.name), clock)
+
+
+async def run(runtime: Runtime, stop: asyncio.Event) -> None:
+    """Run a service until ``stop`` is set, then finish what is under way.
+
+    The relay is stopped last, so that what the final batch emitted leaves too.
+    """
+    service, settings = runtime.service, runtime.settings
+    await runtime.engine.register()
+    relay = asyncio.create_task(Relay(runtime.pool, settings, service.name).run())
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runtime.consumer.run(stop))
+            group.create_task(runtime.consumer.run_retries(stop))
+            group.create_task(runtime.engine.run(stop))
+            group.create_task(_housekeeping(runtime, stop))
+            for task in service.tasks:
+                group.create_task(_as_coroutine(task, runtime, stop))
+            runtime.ready = True
+            log.info("service.ready", service=service.name)
+            await stop.wait()
+            runtime.ready = False
+        await _drain_outbox(runtime)
+    finally:
+        relay.cancel()
+        await asyncio.wait({relay}, timeout=6)
+        await asyncio.wait_for(runtime.pool.close(), timeout=5)
+        log.info("service.stopped", service=service.name)
+
+
+async def _as_coroutine(task: Task, runtime: Runtime, stop: asyncio.Event) -> None:
+    await task(runtime, stop)
+
+
+async def _drain_outbox(runtime: Runtime) -> None:
+    """Give the relay up to 2 s to publish what is left; the rest waits for the next start."""
+    try:
+        async with asyncio.timeout(2):
+            # Rows have no event to wait for.
+            while await runtime.pool.fetchval("SELECT EXISTS (SELECT 1 FROM outbox)"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    except INFRASTRUCTURE:
+        log.info("service.outbox_left", service=runtime.service.name)
+
+
+async def _housekeeping(runtime: Runtime, stop: asyncio.Event) -> None:
+    keep = max(
+        (topic.inbox_retention for topic in runtime.registry.topics), default=timedelta(days=31)
+    )
+    elapsed = PRUNE_SECONDS
+    while not stop.is_set():
+        try:
+            age = await runtime.pool.fetchval(_OLDEST)
+            metrics.OLDEST_TRANSACTION.labels(runtime.service.name).set(age)
+            if elapsed >= PRUNE_SECONDS:
+                elapsed = 0.0
+                async with runtime.uow.begin() as work:
+                    await inbox.prune(work.connection, keep=keep)
+        except INFRASTRUCTURE as problem:
+            log.warning("housekeeping.interrupted", error=reason_of(problem))
+        await wait_or_stop(stop, 15)
+        elapsed += 15

@@ -1,0 +1,101 @@
+"""The unit of work: state, inbox and outbox in one transaction. Nothing else commits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from shared import faults, outbox
+from shared.clock import Clock
+from shared.database import Connection, Pool
+from shared.ids import child_traceparent, new_id
+from shared.outbox import OutboxRow
+from shared.settings import Settings
+from topics.cloudevents import Envelope, encode_headers
+from topics.message import Message
+
+
+class Work:
+    """What a handler gets: a connection inside the transaction, a way to emit, the time.
+
+    Attributes:
+        connection: inside the transaction; a handler neither commits nor rolls back.
+        now: one time for the whole transaction (aware UTC).
+        cause: the message being handled, whose trace and correlation emitted ones carry on.
+        service: the service's name, also its schema.
+        settings: the service's settings.
+    """
+
+    def __init__(
+        self, connection: Connection, *, service: str, settings: Settings, now: datetime
+    ) -> None:
+        self.connection = connection
+        self.service = service
+        self.settings = settings
+        self.now = now
+        self.cause: Envelope | None = None
+        self.emitted: list[Message] = []
+        self._rows: list[OutboxRow] = []
+
+    def emit(self, message: Message) -> None:
+        """Publish a message when, and only when, this transaction commits."""
+        self.emitted.append(message)
+        cause = self.cause
+        message_id = str(new_id())
+        headers = encode_headers(
+            message=message,
+            source=f"/muster/{self.service}",
+            message_id=message_id,
+            time=self.now,
+            correlation_id=(cause.correlation_id or cause.id) if cause else message_id,
+            causation_id=cause.id if cause else None,
+            traceparent=child_traceparent(cause.traceparent if cause else None),
+        )
+        self._rows.append(
+            OutboxRow(
+                message.topic.name,
+                message.partition_key,
+                headers,
+                message.model_dump_json().encode(),
+            )
+        )
+
+    def emit_raw(self, row: OutboxRow) -> None:
+        """Publish a record as it is (dead letters keep the bytes they came with)."""
+        self._rows.append(row)
+
+    def mark(self) -> tuple[int, int]:
+        """Return a mark of what was emitted so far, for :meth:`forget_since`."""
+        return len(self.emitted), len(self._rows)
+
+    def forget_since(self, mark: tuple[int, int]) -> None:
+        """Drop what was emitted after a mark: a refused command answers with its refusal only."""
+        del self.emitted[mark[0] :]
+        del self._rows[mark[1] :]
+
+    async def flush(self) -> None:
+        """Write the outbox rows; called by the unit of work before it commits."""
+        rows, self._rows = self._rows, []
+        await outbox.write(self.connection, rows)
+
+
+class UnitOfWork:
+    """Opens transactions of one service."""
+
+    def __init__(self, pool: Pool, *, service: str, settings: Settings, clock: Clock) -> None:
+        self.pool = pool
+        self.service = service
+        self.settings = settings
+        self.clock = clock
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Work]:
+        """Yield a :class:`Work`; commit when the block ends, roll back when it raises."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            work = Work(
+                connection, service=self.service, settings=self.settings, now=self.clock.now()
+            )
+            yield work
+            await work.flush()
+            faults.reach("uow.before_commit")

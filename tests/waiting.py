@@ -1,0 +1,28 @@
+"""Waiting for a condition with a deadline; tests never sleep for a fixed time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+async def eventually(
+    probe: Callable[[], Any],
+    *,
+    seconds: float = 20,
+    what: str = "the condition",
+) -> Any:
+    """Return the probe's first true result; fail with ``what`` when the deadline passes."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = probe()
+        result = await found if inspect.isawaitable(found) else found
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            message = f"{what} did not come about within {seconds} s; last seen {result!r}"
+            raise AssertionError(message)
+        await asyncio.sleep(0.05)

@@ -1,0 +1,233 @@
+"""Messages of campaigns: create, prove, launch, suspend, end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import Field
+
+from topics.message import Actor, Command, Event, State, Value
+from topics.names import CAMPAIGN_COMMANDS, CAMPAIGN_EVENTS, CAMPAIGN_STATE
+
+
+class CampaignStatus(StrEnum):
+    """The ten states of a campaign (source: ARTIS CRM, "Les états d'une campagne")."""
+
+    NEW = "new"
+    READY_TO_TEST = "ready_to_test"
+    PROOF_GENERATING = "proof_generating"
+    PROOF_PENDING = "proof_pending"
+    READY_TO_RUN = "ready_to_run"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    ERROR = "error"
+
+
+class CampaignPlan(Value):
+    """What a manager chooses; every field may be left out and set later.
+
+    ``start_at`` defaults to now, ``end_at`` to 90 calendar days after the start in ``zone``.
+    ``stock_quantity_per_letter`` items of ``stock_line_id`` go into each extracted row.
+    """
+
+    label: str | None = Field(default=None, min_length=1, max_length=200)
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    zone: str | None = Field(default=None, max_length=60)
+    description: str | None = Field(default=None, max_length=4000)
+    remark: str | None = Field(default=None, max_length=4000)
+    targeting_id: UUID | None = None
+    template_id: UUID | None = None
+    action_model_ids: tuple[UUID, ...] | None = Field(default=None, max_length=20)
+    budget_id: UUID | None = None
+    supplier_service_id: UUID | None = None
+    stock_line_id: UUID | None = None
+    stock_quantity_per_letter: int | None = Field(default=None, ge=1, le=1000)
+    reviewer_ids: tuple[UUID, ...] | None = Field(default=None, max_length=50)
+
+
+class OpenCampaignForm(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """Give a short number to a form that was just opened; the number is never used again.
+
+    Source: bot, web. Answers: ``CampaignFormOpened`` or ``CampaignRefused``.
+    """
+
+    campaign_id: UUID
+    actor: Actor
+
+
+class CreateCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """Save a new campaign; ``plan.label`` is the only field that must be set.
+
+    Source: bot, web, cli. Answers: ``CampaignCreated`` or ``CampaignRefused``.
+    """
+
+    campaign_id: UUID
+    actor: Actor
+    plan: CampaignPlan
+
+
+class EditCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """Change the fields that are set in ``plan``; description and remark are fixed after saving.
+
+    An edit of content or target voids a running or granted approval.
+    Answers: ``CampaignEdited`` or ``CampaignRefused``.
+    """
+
+    campaign_id: UUID
+    actor: Actor
+    plan: CampaignPlan
+
+
+class RequestProof(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """Freeze the target and have the proof generated, sent and approved.
+
+    A campaign without a message asks for the approval of its target instead.
+    """
+
+    campaign_id: UUID
+    actor: Actor
+
+
+class LaunchCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """Make an approved campaign due now; operationMgt starts it."""
+
+    campaign_id: UUID
+    actor: Actor
+
+
+class SuspendCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """Stop handing over messages and doing actions until resumed."""
+
+    campaign_id: UUID
+    actor: Actor
+    reason: str = Field(default="", max_length=1000)
+
+
+class ResumeCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """Go on where a suspended campaign was left."""
+
+    campaign_id: UUID
+    actor: Actor
+
+
+class CancelCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """End a campaign that is not final; holds on money and stock are released."""
+
+    campaign_id: UUID
+    actor: Actor
+    reason: str = Field(default="", max_length=1000)
+
+
+class RetryCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
+    """Leave the error state: generate the proof again, or go on running."""
+
+    campaign_id: UUID
+    actor: Actor
+
+
+class CampaignFormOpened(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
+    """The form has its number (``C-<number>``)."""
+
+    campaign_id: UUID
+    number: int = Field(ge=1)
+    actor: Actor
+
+
+class CampaignCreated(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
+    """A campaign was saved for the first time."""
+
+    campaign_id: UUID
+    number: int
+    label: str
+    actor: Actor
+
+
+class CampaignEdited(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
+    """Fields were changed; ``voids_approval`` when the proof must be asked again."""
+
+    campaign_id: UUID
+    fields: tuple[str, ...]
+    voids_approval: bool
+    actor: Actor
+
+
+class CampaignMoved(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
+    """The campaign went from one state to another, and why."""
+
+    campaign_id: UUID
+    number: int
+    label: str
+    before: CampaignStatus
+    after: CampaignStatus
+    reason: str = ""
+    actor: Actor
+
+
+class CampaignRefused(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
+    """A command was not carried out.
+
+    ``command`` is its class name, ``field`` the field to mend when there is one.
+    """
+
+    campaign_id: UUID
+    number: int | None = None
+    command: str
+    reason: str
+    field: str | None = None
+    actor: Actor
+
+
+class Synthesis(Value):
+    """The counts of a campaign's results tab; each is counted from rows by its owner."""
+
+    targeted: int = 0
+    deals_generated: int = 0
+    actions_generated: int = 0
+    actions_waiting: int = 0
+    actions_suspended: int = 0
+    actions_executed: int = 0
+    actions_finished: int = 0
+    actions_cancelled: int = 0
+    dossier_items: int = 0
+    messages_pending: int = 0
+    messages_sent: int = 0
+    messages_failed: int = 0
+    messages_ignored: int = 0
+    messages_ambiguous: int = 0
+    messages_targeted: int = 0
+    extracted: int = 0
+
+
+class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
+    """A campaign as the bot, the pages and the other services see it.
+
+    ``waiting_for`` says in words what holds the campaign up, such as a stopped technical workflow
+    (then ``waiting_workflow`` is its name, for a button that starts it).
+    """
+
+    campaign_id: UUID
+    number: int
+    label: str
+    status: CampaignStatus
+    start_at: datetime
+    end_at: datetime
+    zone: str
+    manager_id: str
+    targeting_id: UUID | None = None
+    template_id: UUID | None = None
+    delivery_id: UUID | None = None
+    budget_id: UUID | None = None
+    snapshot_id: UUID | None = None
+    records: int | None = None
+    deals: int | None = None
+    reachable: int | None = None
+    synthesis: Synthesis = Synthesis()
+    waiting_for: str | None = None
+    waiting_workflow: str | None = None
+    created_at: datetime
+    modified_at: datetime

@@ -1,0 +1,35 @@
+"""All messages of the contract in one place; importing it registers them."""
+
+from __future__ import annotations
+
+from topics import (
+    actions,
+    budget,
+    campaign,
+    delivery,
+    events,
+    operators,
+    stock,
+    supplier,
+    targeting,
+    workflows,
+)
+from topics.message import Message, message_types
+
+MODULES = (
+    campaign,
+    targeting,
+    actions,
+    delivery,
+    supplier,
+    budget,
+    stock,
+    events,
+    workflows,
+    operators,
+)
+
+
+def catalogue() -> dict[str, type[Message]]:
+    """Return every message of the contract by CloudEvents type, sorted."""
+    return dict(sorted(message_types().items()))

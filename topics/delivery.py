@@ -1,0 +1,400 @@
+"""Messages of templates, deliveries, proofs, approvals and single messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from topics.message import Actor, Command, Event, State, Value
+from topics.names import (
+    APPROVALS_STATE,
+    DELIVERY_COMMANDS,
+    DELIVERY_EVENTS,
+    DELIVERY_MESSAGES,
+    TEMPLATES_STATE,
+)
+
+
+class Channel(StrEnum):
+    """How a message reaches its recipient; direct mail goes through a supplier's file."""
+
+    EMAIL = "email"
+    DIRECT_MAIL = "direct_mail"
+
+
+class Outcome(StrEnum):
+    """Where a recipient of a run stands. ``pending`` and ``ambiguous`` are not final."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+    IGNORED = "ignored"
+    AMBIGUOUS = "ambiguous"
+
+
+class ApprovalKind(StrEnum):
+    """What is approved: a proof (content and target), or the target alone."""
+
+    PROOF = "proof"
+    TARGET = "target"
+
+
+class Decision(StrEnum):
+    """What a reviewer can answer."""
+
+    APPROVE = "approve"
+    REQUEST_CHANGES = "request_changes"
+    REJECT = "reject"
+
+
+class ApprovalOutcome(StrEnum):
+    """How an approval stands: open, or one of five ends that are never merged."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
+    """Save a message template. Answers: ``TemplateState`` or ``TemplateRefused``.
+
+    ``body`` is MJML when ``mjml`` is set, else HTML; subject, body and text are Jinja2 over
+    ``contact``, ``site``, ``campaign`` and ``ctx``. A direct-mail template has no body to send.
+    """
+
+    template_id: UUID
+    actor: Actor
+    label: str = Field(min_length=1, max_length=200)
+    language: str = Field(default="en", pattern="^(en|fr)$")
+    subject: str = Field(min_length=1, max_length=500)
+    body: str = Field(min_length=1, max_length=400_000)
+    mjml: bool = False
+    text: str = Field(default="", max_length=200_000)
+    from_name: str = Field(default="", max_length=100)
+    from_address: str = Field(min_length=3, max_length=254)
+    proof_recipients: tuple[str, ...] = Field(default=(), max_length=20)
+
+
+class PrepareDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Give a campaign its content: make or change its delivery over a template.
+
+    Source: campaign. Answers: ``DeliveryPrepared`` or ``DeliveryRefused``.
+    """
+
+    campaign_id: UUID
+    delivery_id: UUID
+    template_id: UUID
+    supplier_service_id: UUID | None = None
+
+
+class GenerateProof(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Render and send the proof, then ask for approval of content, snapshot and count.
+
+    Source: campaign. Answers: ``ProofSent`` and ``ApprovalRequested``; or ``ProofFailed``.
+    """
+
+    campaign_id: UUID
+    campaign_number: int
+    campaign_label: str
+    delivery_id: UUID
+    snapshot_id: UUID
+    snapshot_hash: str
+    count: int
+    chunks: int
+    reviewer_ids: tuple[UUID, ...]
+    requested_by: Actor
+
+
+class RequestApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Ask for approval of a target alone (a campaign of actions or deals without a message)."""
+
+    campaign_id: UUID
+    campaign_number: int
+    campaign_label: str
+    snapshot_id: UUID
+    snapshot_hash: str
+    count: int
+    reviewer_ids: tuple[UUID, ...]
+    requested_by: Actor
+
+
+class DecideApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Answer an approval; the first answer of a reviewer with the right closes it.
+
+    ``revision`` is the approval's revision that the reviewer saw. A reason is asked for changes
+    and rejections. Answers: ``ApprovalDecided`` or ``AnswerRefused``.
+    """
+
+    approval_id: UUID
+    campaign_id: UUID
+    revision: int
+    decision: Decision
+    reason: str = Field(default="", max_length=2000)
+    actor: Actor
+
+
+class WithdrawApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Withdraw the open or granted approval of a campaign, because it was edited or cancelled."""
+
+    campaign_id: UUID
+    reason: str = Field(max_length=1000)
+    actor: Actor
+
+
+class StartDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Send an approved delivery over its approved snapshot; deliveryMgt starts it.
+
+    Refused when a hash or the count is not the approved one.
+    Answers: ``DeliveryStarted`` … ``DeliveryFinished``; or ``DeliveryRefused``.
+    """
+
+    campaign_id: UUID
+    run_id: UUID
+    delivery_id: UUID
+    campaign_number: int
+    campaign_label: str
+    snapshot_id: UUID
+    snapshot_hash: str
+    content_hash: str
+    count: int
+    chunks: int
+
+
+class PauseDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Hand over no more messages of a campaign until resumed. Answer: ``DeliveryProgressed``."""
+
+    campaign_id: UUID
+    actor: Actor
+
+
+class ResumeDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Go on with a paused delivery."""
+
+    campaign_id: UUID
+    actor: Actor
+
+
+class StopDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """End a delivery: what has not left becomes Ignored, with the reason given."""
+
+    campaign_id: UUID
+    reason: str = Field(max_length=1000)
+    actor: Actor
+
+
+class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
+    """Send one message for an outside event. Source: events_status.
+
+    Carries the address and the event's ``ctx``. Answer: ``MessageOutcome``.
+    """
+
+    message_id: UUID
+    template_id: UUID
+    address: str = Field(min_length=3, max_length=254)
+    recipient_key: str
+    language: str = "en"
+    ctx: dict[str, Any] = Field(default_factory=dict)
+
+
+class DeliveryCounts(Value):
+    """Recipients of a run by outcome, counted from its ledger; they sum to ``targeted``."""
+
+    targeted: int = 0
+    pending: int = 0
+    sent: int = 0
+    failed: int = 0
+    ignored: int = 0
+    ambiguous: int = 0
+    emails_sent: int = 0
+    letters_sent: int = 0
+
+
+class DeliveryPrepared(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """A campaign has content; the hash changes with every change of it."""
+
+    campaign_id: UUID
+    delivery_id: UUID
+    template_id: UUID
+    content_hash: str
+
+
+class DeliveryRefused(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """A delivery could not be prepared or started."""
+
+    campaign_id: UUID
+    delivery_id: UUID
+    command: str
+    reason: str
+    field: str | None = None
+
+
+class ProofSent(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """Proof number ``proof_number`` reached every proof recipient's server."""
+
+    campaign_id: UUID
+    delivery_id: UUID
+    proof_number: int
+    content_hash: str
+    snapshot_id: UUID
+    recipients: int
+
+
+class ProofFailed(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """The proof could not be rendered or sent."""
+
+    campaign_id: UUID
+    delivery_id: UUID
+    snapshot_id: UUID
+    reason: str
+    field: str | None = None
+
+
+class ApprovalRequested(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """Somebody's approval is asked; the card in Slack is made from this and ``ApprovalState``."""
+
+    campaign_id: UUID
+    approval_id: UUID
+    revision: int
+    kind: ApprovalKind
+    snapshot_id: UUID
+    count: int
+    content_hash: str | None
+    snapshot_hash: str
+    deadline_at: datetime
+    reviewer_ids: tuple[UUID, ...]
+
+
+class ApprovalReminded(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """Reminder ``number`` of an open approval; each is sent once."""
+
+    campaign_id: UUID
+    approval_id: UUID
+    revision: int
+    number: int
+    deadline_at: datetime
+    reviewer_ids: tuple[UUID, ...]
+
+
+class ApprovalDecided(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """An approval ended in one of its five ends; ``snapshot_id`` says which request it answers."""
+
+    campaign_id: UUID
+    approval_id: UUID
+    revision: int
+    kind: ApprovalKind
+    outcome: ApprovalOutcome
+    reason: str = ""
+    by: Actor
+    at: datetime
+    snapshot_id: UUID
+    snapshot_hash: str
+    content_hash: str | None
+    count: int
+
+
+class AnswerRefused(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """An answer came too late or from somebody without the right.
+
+    ``code``: already_decided, not_reviewer, self_approval, stale_revision, unknown_approval,
+    reason_missing. When decided already, by whom, how and when.
+    """
+
+    campaign_id: UUID
+    approval_id: UUID
+    actor: Actor
+    code: str
+    reason: str
+    outcome: ApprovalOutcome | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+
+
+class DeliveryStarted(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """The ledger of a run is being filled and its messages leave."""
+
+    campaign_id: UUID
+    run_id: UUID
+    delivery_id: UUID
+
+
+class DeliveryProgressed(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """Totals of a run after a batch; ``revision`` grows, a lower one is out of date."""
+
+    campaign_id: UUID
+    run_id: UUID
+    delivery_id: UUID
+    counts: DeliveryCounts
+    paused: bool = False
+    revision: int
+
+
+class DeliveryFinished(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
+    """No recipient of the run is pending or ambiguous."""
+
+    campaign_id: UUID
+    run_id: UUID
+    delivery_id: UUID
+    counts: DeliveryCounts
+    revision: int
+
+
+class MessageOutcome(Event, topic=DELIVERY_EVENTS, key="message_id"):
+    """How a single message stands; ``reason`` names the failure or why it was ignored."""
+
+    message_id: UUID
+    outcome: Outcome
+    reason: str = ""
+    at: datetime
+
+
+class TemplateRefused(Event, topic=DELIVERY_EVENTS, key="template_id"):
+    """A template could not be saved: which field, and why."""
+
+    template_id: UUID
+    actor: Actor
+    reason: str
+    field: str | None = None
+
+
+class TemplateState(State, topic=TEMPLATES_STATE, key="template_id"):
+    """A template, for lists and selects."""
+
+    template_id: UUID
+    label: str
+    language: str
+    subject: str
+    content_hash: str
+
+
+class ApprovalState(State, topic=APPROVALS_STATE, key="approval_id"):
+    """An approval as the bot and the pages show it."""
+
+    approval_id: UUID
+    campaign_id: UUID
+    campaign_number: int
+    campaign_label: str
+    delivery_id: UUID | None = None
+    revision: int
+    kind: ApprovalKind
+    outcome: ApprovalOutcome
+    subject: str = ""
+    proof_number: int | None = None
+    proof_path: str | None = None
+    count: int
+    content_hash: str | None
+    snapshot_hash: str
+    requested_by: str
+    requested_at: datetime
+    deadline_at: datetime
+    reviewer_ids: tuple[UUID, ...]
+    reminders_sent: int = 0
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str = ""

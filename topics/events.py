@@ -1,0 +1,90 @@
+"""Messages of the Message Center: outside events and their statuses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from topics.message import Actor, Command, Event, State
+from topics.names import EVENTS_COMMANDS, EVENTS_STATE, EVENTS_STATUS
+
+
+class EventStatus(StrEnum):
+    """The statuses of an event (source: Adobe Campaign, technical workflow updateEventsStatus)."""
+
+    PENDING = "pending"
+    PENDING_DELIVERY = "pending_delivery"
+    SENT = "sent"
+    IGNORED = "ignored"
+    DELIVERY_ERROR = "delivery_error"
+    NOT_COVERED = "not_covered"
+    EXPIRED = "expired"
+    PAUSED = "paused"
+
+
+class OutsideEvent(BaseModel):
+    """The data of an outside CloudEvent on an intake topic; its ``type`` is the event's type.
+
+    Unknown fields are refused, so that a misspelt one is not lost.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    email: str = Field(min_length=3, max_length=254)
+    wished_channel: str = Field(default="email", pattern="^email$")
+    external_id: str | None = Field(default=None, max_length=200)
+    language: str = Field(default="en", pattern="^(en|fr)$")
+    ctx: dict[str, Any] = Field(default_factory=dict)
+
+
+class RouteEventType(Command, topic=EVENTS_COMMANDS, key="event_type"):
+    """Link an event type to the template that its events use; ``None`` unlinks it.
+
+    Answers: ``EventTypeRouted`` or ``RouteRefused``.
+    """
+
+    event_type: str = Field(min_length=1, max_length=200)
+    template_id: UUID | None
+    actor: Actor
+
+
+class EventTypeRouted(Event, topic=EVENTS_STATUS, key="event_type"):
+    """Events of the type use the template from now on."""
+
+    event_type: str
+    template_id: UUID | None
+    actor: Actor
+
+
+class RouteRefused(Event, topic=EVENTS_STATUS, key="event_type"):
+    """The link could not be made."""
+
+    event_type: str
+    reason: str
+    actor: Actor
+
+
+class EventStatusChanged(Event, topic=EVENTS_STATUS, key="event_id"):
+    """An event went from one status to another; ``before`` is ``None`` at intake."""
+
+    event_id: UUID
+    event_type: str
+    before: EventStatus | None
+    after: EventStatus
+    reason: str = ""
+    at: datetime
+
+
+class EventState(State, topic=EVENTS_STATE, key="event_id"):
+    """The latest status of an event; carries neither address nor ``ctx``."""
+
+    event_id: UUID
+    event_type: str
+    status: EventStatus
+    external_id: str | None = None
+    received_at: datetime
+    changed_at: datetime
