@@ -1,0 +1,1 @@
+"""The campaign service: conducts a campaign through its ten states."""

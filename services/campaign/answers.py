@@ -1,0 +1,387 @@
+"""What other services answer: counts, content, snapshots, approvals, holds, progress, ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.campaign import conductor
+from services.campaign.conductor import SYSTEM
+from services.campaign.domain import Campaign, move, settled, waiting
+from services.campaign.store import CampaignStore
+from shared.registry import Registry
+from shared.uow import Work
+from shared.workflows import wake
+from topics.actions import ActionsCompleted, ActionsMoved, ActionsRefused
+from topics.budget import FundsCommitted, FundsRefused, FundsReserved, ReleaseFunds
+from topics.campaign import CampaignStatus as Status
+from topics.delivery import (
+    ApprovalDecided,
+    ApprovalOutcome,
+    DeliveryFinished,
+    DeliveryPrepared,
+    DeliveryProgressed,
+    DeliveryRefused,
+    GenerateProof,
+    ProofFailed,
+    ProofSent,
+    RequestApproval,
+)
+from topics.message import Actor
+from topics.stock import (
+    ConsumeStock,
+    ReleaseStock,
+    StockReservationRefused,
+    StockReserved,
+)
+from topics.supplier import ExtractionProduced
+from topics.targeting import SnapshotFrozen, TargetCounted, TargetRefused
+from topics.workflows import WorkflowState
+
+registry = Registry()
+
+
+async def find(work: Work, campaign_id: UUID) -> Campaign | None:
+    """Return a campaign, locked; ``None`` when the answer is not about one of ours."""
+    return await CampaignStore(work.connection).lock(campaign_id)
+
+
+@registry.on(TargetCounted)
+async def counted(event: TargetCounted, work: Work) -> None:
+    """Keep the counts of the target that is still chosen."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.targeting_id != event.targeting_id:
+        return
+    after = settled(replace(before, counts=event.counts, problem=""))
+    await conductor.save(work, before, after, SYSTEM, "target counted")
+
+
+@registry.on(TargetRefused)
+async def target_refused(event: TargetRefused, work: Work) -> None:
+    """Say why there is no count, or no proof."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.targeting_id != event.targeting_id:
+        return
+    after = replace(before, problem=f"target: {event.reason}")
+    if event.snapshot_id is not None:
+        if event.snapshot_id != before.snapshot_id:
+            return
+        after = replace(after, snapshot_id=None)
+        if before.status is Status.PROOF_GENERATING:
+            after = move(after, Status.ERROR)
+    await conductor.save(work, before, after, SYSTEM, event.reason)
+
+
+@registry.on(DeliveryPrepared)
+async def prepared(event: DeliveryPrepared, work: Work) -> None:
+    """Keep the content's hash; a change of content voids the approval."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.delivery_id != event.delivery_id:
+        return
+    if before.template_id != event.template_id or before.content_hash == event.content_hash:
+        return
+    after = replace(before, content_hash=event.content_hash, problem="")
+    underway = {Status.PROOF_PENDING, Status.READY_TO_RUN}
+    if before.status in underway and before.snapshot_id is not None:
+        after = conductor.void_approval(work, after, "the content was edited")
+        after = move(after, Status.READY_TO_TEST)
+    await conductor.save(work, before, settled(after), SYSTEM, "content prepared")
+
+
+@registry.on(DeliveryRefused)
+async def delivery_refused(event: DeliveryRefused, work: Work) -> None:
+    """Say why there is no content; a run that cannot start is an error."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.delivery_id != event.delivery_id:
+        return
+    after = replace(before, problem=event.reason)
+    if before.status is Status.RUNNING:
+        after = move(after, Status.ERROR)
+    await conductor.save(work, before, after, SYSTEM, event.reason)
+
+
+@registry.on(SnapshotFrozen)
+async def frozen(event: SnapshotFrozen, work: Work) -> None:
+    """Ask for the proof over the snapshot, or for the approval of the target alone."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.snapshot_id != event.snapshot_id or before.snapshot_hash:
+        return
+    after = replace(
+        before,
+        snapshot_hash=event.snapshot_hash,
+        snapshot_members=event.members,
+        snapshot_chunks=event.chunks,
+        counts=event.counts,
+    )
+    conductor.estimate(work, after)
+    work.emit(_approval_of(after))
+    await conductor.save(work, before, after, SYSTEM)
+
+
+def _approval_of(campaign: Campaign) -> GenerateProof | RequestApproval:
+    requested_by = Actor(id=campaign.manager_id, via=SYSTEM.via)
+    if campaign.delivery_id is not None and campaign.has_message:
+        return GenerateProof(
+            campaign_id=campaign.campaign_id,
+            campaign_number=campaign.number,
+            campaign_label=campaign.label,
+            delivery_id=campaign.delivery_id,
+            snapshot_id=campaign.snapshot_id or campaign.campaign_id,
+            snapshot_hash=campaign.snapshot_hash or "",
+            count=campaign.snapshot_members,
+            chunks=campaign.snapshot_chunks,
+            reviewer_ids=campaign.reviewer_ids,
+            requested_by=requested_by,
+        )
+    return RequestApproval(
+        campaign_id=campaign.campaign_id,
+        campaign_number=campaign.number,
+        campaign_label=campaign.label,
+        snapshot_id=campaign.snapshot_id or campaign.campaign_id,
+        snapshot_hash=campaign.snapshot_hash or "",
+        count=campaign.snapshot_members,
+        reviewer_ids=campaign.reviewer_ids,
+        requested_by=requested_by,
+    )
+
+
+@registry.on(ProofSent)
+async def proof_sent(event: ProofSent, work: Work) -> None:
+    """The proof is out: its approval is pending."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.snapshot_id != event.snapshot_id:
+        return
+    if before.status is not Status.PROOF_GENERATING:
+        return
+    after = move(replace(before, content_hash=event.content_hash), Status.PROOF_PENDING)
+    await conductor.save(work, before, after, SYSTEM, f"proof {event.proof_number} sent")
+
+
+@registry.on(ProofFailed)
+async def proof_failed(event: ProofFailed, work: Work) -> None:
+    """The proof could not be made: an error, with a retry."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.snapshot_id != event.snapshot_id:
+        return
+    if before.status is not Status.PROOF_GENERATING:
+        return
+    after = replace(move(before, Status.ERROR), problem=event.reason)
+    await conductor.save(work, before, after, SYSTEM, event.reason)
+
+
+@registry.on(ApprovalDecided)
+async def decided(event: ApprovalDecided, work: Work) -> None:
+    """Approved: ask for money and goods. Any other end: ready to test again, and why."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.snapshot_id != event.snapshot_id:
+        return
+    reason = f"{event.outcome}{f': {event.reason}' if event.reason else ''}"
+    await CampaignStore(work.connection).note(
+        before.campaign_id, f"approval {event.outcome}", event.by.id, work.now, event.reason
+    )
+    if before.status is Status.PROOF_GENERATING:
+        # The decision overtook ProofSent, which travels with it but is handled first or never.
+        opened = move(before, Status.PROOF_PENDING)
+    else:
+        opened = before
+    if event.outcome is ApprovalOutcome.APPROVED:
+        after = conductor.reserve(work, replace(opened, approved=True))
+        after = conductor.if_all_held(after)
+        if after.status is Status.READY_TO_RUN:
+            await wake(work, "operationMgt")
+    else:
+        after = _sent_back(work, opened, reason)
+    await conductor.save(work, before, after, event.by, reason)
+
+
+def _sent_back(work: Work, campaign: Campaign, reason: str) -> Campaign:
+    """Return a campaign whose approval ended otherwise, or whose means were refused."""
+    after = conductor.give_back(work, campaign, reason)
+    after = replace(after, approved=False, snapshot_id=None, snapshot_hash=None)
+    return move(after, Status.READY_TO_TEST) if campaign.status is Status.PROOF_PENDING else after
+
+
+@registry.on(FundsReserved)
+async def funds_reserved(event: FundsReserved, work: Work) -> None:
+    """The money is held; a hold nobody wants any more goes back."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.hold_id != event.hold_id:
+        work.emit(
+            ReleaseFunds(
+                campaign_id=event.campaign_id, hold_id=event.hold_id, reason="no longer wanted"
+            )
+        )
+        return
+    if before.funds == "asked":
+        await _held(work, before, replace(before, funds="held"))
+
+
+@registry.on(StockReserved)
+async def stock_reserved(event: StockReserved, work: Work) -> None:
+    """The goods are held; a reservation nobody wants any more goes back."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.reservation_id != event.reservation_id:
+        work.emit(
+            ReleaseStock(
+                campaign_id=event.campaign_id,
+                reservation_id=event.reservation_id,
+                reason="no longer wanted",
+            )
+        )
+        return
+    if before.goods == "asked":
+        await _held(work, before, replace(before, goods="held"))
+
+
+async def _held(work: Work, before: Campaign, after: Campaign) -> None:
+    after = conductor.if_all_held(after)
+    if after.status is Status.READY_TO_RUN:
+        await wake(work, "operationMgt")
+    await conductor.save(work, before, after, SYSTEM, "money and goods are held")
+
+
+@registry.on(FundsRefused)
+async def funds_refused(event: FundsRefused, work: Work) -> None:
+    """No money: the approval is void, the reason stands on the campaign."""
+    before = await find(work, event.campaign_id)
+    if before is not None and before.hold_id == event.hold_id and before.funds == "asked":
+        await _means_refused(work, before, replace(before, funds="none"), event.reason)
+
+
+@registry.on(StockReservationRefused)
+async def stock_refused(event: StockReservationRefused, work: Work) -> None:
+    """No goods: the approval is void, the reason stands on the campaign."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.reservation_id != event.reservation_id:
+        return
+    if before.goods == "asked":
+        await _means_refused(work, before, replace(before, goods="none"), event.reason)
+
+
+async def _means_refused(work: Work, before: Campaign, after: Campaign, reason: str) -> None:
+    voided = conductor.void_approval(work, after, reason)
+    voided = replace(voided, problem=reason)
+    if before.status is Status.PROOF_PENDING:
+        voided = move(voided, Status.READY_TO_TEST)
+    await conductor.save(work, before, voided, SYSTEM, reason)
+
+
+@registry.on(DeliveryProgressed)
+async def progressed(event: DeliveryProgressed, work: Work) -> None:
+    """Keep the run's counts, newest revision only."""
+    await _delivery_counts(work, event, done=False)
+
+
+@registry.on(DeliveryFinished)
+async def delivered(event: DeliveryFinished, work: Work) -> None:
+    """No message is open: the campaign may be finished."""
+    await _delivery_counts(work, event, done=True)
+
+
+async def _delivery_counts(
+    work: Work, event: DeliveryProgressed | DeliveryFinished, *, done: bool
+) -> None:
+    before = await find(work, event.campaign_id)
+    if before is None or before.run_id != event.run_id:
+        return
+    newer = event.revision > before.delivery_revision
+    if not newer and not done:
+        return
+    after = replace(before, delivery_done=before.delivery_done or done)
+    if newer:
+        after = replace(after, delivery_counts=event.counts, delivery_revision=event.revision)
+    if done and before.status is Status.CANCELLED and before.funds == "held":
+        after = conductor.close_accounts(work, after, "the campaign was cancelled")
+    after = conductor.finish_if_complete(work, after)
+    await conductor.save(work, before, after, SYSTEM, "all is delivered")
+
+
+@registry.on(ActionsCompleted)
+async def actions_completed(event: ActionsCompleted, work: Work) -> None:
+    """All actions are generated."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.run_id != event.run_id:
+        return
+    after = replace(
+        before,
+        actions_completed=True,
+        organisations=event.organisations,
+        persons=event.persons,
+    )
+    if event.revision > before.action_revision:
+        after = replace(after, action_counts=event.counts, action_revision=event.revision)
+    after = conductor.finish_if_complete(work, after)
+    await conductor.save(work, before, after, SYSTEM, "all actions are generated")
+
+
+@registry.on(ActionsMoved)
+async def actions_moved(event: ActionsMoved, work: Work) -> None:
+    """Actions were executed, cancelled, suspended, resumed or finished."""
+    before = await find(work, event.campaign_id)
+    if before is None or event.revision <= before.action_revision:
+        return
+    after = replace(before, action_counts=event.counts, action_revision=event.revision)
+    after = conductor.finish_if_complete(work, after)
+    await conductor.save(work, before, after, SYSTEM, "all is done")
+
+
+@registry.on(ActionsRefused)
+async def actions_refused(event: ActionsRefused, work: Work) -> None:
+    """A run whose actions cannot be generated is an error."""
+    before = await find(work, event.subject_id)
+    if before is None or event.command != "GenerateActions":
+        return
+    after = replace(before, problem=event.reason)
+    if before.status is Status.RUNNING:
+        after = move(after, Status.ERROR)
+    await conductor.save(work, before, after, SYSTEM, event.reason)
+
+
+@registry.on(ExtractionProduced)
+async def extracted(event: ExtractionProduced, work: Work) -> None:
+    """The supplier's file is written: its goods leave the stock."""
+    before = await find(work, event.campaign_id)
+    if before is None or before.run_id != event.run_id:
+        return
+    if before.reservation_id is not None and before.goods == "held":
+        work.emit(
+            ConsumeStock(
+                campaign_id=before.campaign_id,
+                reservation_id=before.reservation_id,
+                cause_id=event.file_id,
+                quantity=event.rows * before.stock_per_letter,
+            )
+        )
+    after = replace(before, extracted=event.rows)
+    await conductor.save(work, before, after, SYSTEM)
+    await CampaignStore(work.connection).note(
+        before.campaign_id, "extraction file produced", SYSTEM.id, work.now, f"{event.rows} rows"
+    )
+
+
+@registry.on(FundsCommitted)
+async def funds_committed(event: FundsCommitted, work: Work) -> None:
+    """The real cost is booked."""
+    before = await find(work, event.campaign_id)
+    if before is not None and before.hold_id == event.hold_id and before.funds == "held":
+        await conductor.save(work, before, replace(before, funds="closed"), SYSTEM)
+
+
+@registry.on(WorkflowState)
+async def workflow_changed(event: WorkflowState, work: Work) -> None:
+    """Say on each campaign what it waits for now."""
+    store = CampaignStore(work.connection)
+    if not await store.keep_workflow(event.name, event.version, event.status):
+        return
+    after_number = 0
+    while campaigns := await store.not_final(after_number, 500):
+        for campaign in campaigns:
+            await _say_again(work, campaign)
+        after_number = campaigns[-1].number
+
+
+async def _say_again(work: Work, campaign: Campaign) -> None:
+    store = CampaignStore(work.connection)
+    now_waits = waiting(campaign, await store.workflows(), now=work.now)
+    if now_waits != (campaign.waiting_for, campaign.waiting_workflow):
+        await conductor.save(work, campaign, campaign, SYSTEM)

@@ -1,0 +1,245 @@
+"""What every change of a campaign ends with, and the steps that several handlers share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.campaign.domain import (
+    Campaign,
+    is_complete,
+    move,
+    synthesis,
+    volumes_planned,
+    volumes_real,
+    waiting,
+)
+from services.campaign.store import CampaignStore
+from shared.ids import new_id
+from shared.timers import clear, set_timer
+from shared.uow import Work
+from topics.actions import ActionMove, MoveActions
+from topics.budget import CommitFunds, EstimateCost, ReleaseFunds, ReserveFunds
+from topics.campaign import CampaignMoved, CampaignState
+from topics.campaign import CampaignStatus as Status
+from topics.delivery import PrepareDelivery, StopDelivery, WithdrawApproval
+from topics.message import Actor, system_actor
+from topics.stock import ReleaseStock, ReserveStock
+from topics.targeting import CountTarget
+
+SYSTEM = system_actor("campaign")
+START_TIMER = "campaign.start"
+END_TIMER = "campaign.end"
+
+
+async def save(
+    work: Work, before: Campaign | None, after: Campaign, actor: Actor, reason: str = ""
+) -> Campaign:
+    """Write a campaign, tell of its move, publish its state, set its timers."""
+    store = CampaignStore(work.connection)
+    waits, workflow = waiting(after, await store.workflows(), now=work.now)
+    after = replace(after, version=after.version + 1, waiting_for=waits, waiting_workflow=workflow)
+    if before is None:
+        await store.insert(after)
+    else:
+        await store.save(after)
+    if before is not None and before.status is not after.status:
+        await store.note(
+            after.campaign_id, f"{before.status} → {after.status}", actor.id, work.now, reason
+        )
+        work.emit(
+            CampaignMoved(
+                campaign_id=after.campaign_id,
+                number=after.number,
+                label=after.label,
+                before=before.status,
+                after=after.status,
+                reason=reason,
+                actor=actor,
+            )
+        )
+    await _set_timers(work, after)
+    work.emit(state_of(after))
+    return after
+
+
+async def _set_timers(work: Work, campaign: Campaign) -> None:
+    key = str(campaign.campaign_id)
+    if campaign.status is Status.READY_TO_RUN and campaign.approved:
+        await set_timer(work, START_TIMER, key, campaign.start_at)
+    else:
+        await clear(work, START_TIMER, key)
+    if campaign.status in {Status.RUNNING, Status.SUSPENDED} and not campaign.validity_over:
+        await set_timer(work, END_TIMER, key, campaign.end_at)
+    else:
+        await clear(work, END_TIMER, key)
+
+
+def state_of(campaign: Campaign) -> CampaignState:
+    """Return the state message of a campaign."""
+    counts = campaign.counts
+    return CampaignState(
+        campaign_id=campaign.campaign_id,
+        version=campaign.version,
+        number=campaign.number,
+        label=campaign.label,
+        status=campaign.status,
+        start_at=campaign.start_at,
+        end_at=campaign.end_at,
+        zone=campaign.zone,
+        manager_id=campaign.manager_id,
+        targeting_id=campaign.targeting_id,
+        template_id=campaign.template_id,
+        delivery_id=campaign.delivery_id,
+        budget_id=campaign.budget_id,
+        snapshot_id=campaign.snapshot_id,
+        records=counts.records if counts else None,
+        deals=counts.deals if counts else None,
+        reachable=counts.reachable if counts else None,
+        synthesis=synthesis(campaign),
+        waiting_for=campaign.waiting_for,
+        waiting_workflow=campaign.waiting_workflow,
+        created_at=campaign.created_at,
+        modified_at=campaign.modified_at,
+    )
+
+
+def ask_for_count(work: Work, campaign: Campaign) -> Campaign:
+    """Have the target counted afresh; until then the campaign has no counts."""
+    if campaign.targeting_id is not None:
+        work.emit(CountTarget(campaign_id=campaign.campaign_id, targeting_id=campaign.targeting_id))
+    return replace(campaign, counts=None)
+
+
+def ask_for_content(work: Work, campaign: Campaign) -> Campaign:
+    """Have the delivery made over the template; until then the campaign has no content."""
+    if campaign.template_id is None:
+        return replace(campaign, content_hash=None)
+    delivery_id = campaign.delivery_id or new_id()
+    work.emit(
+        PrepareDelivery(
+            campaign_id=campaign.campaign_id,
+            delivery_id=delivery_id,
+            template_id=campaign.template_id,
+            supplier_service_id=campaign.supplier_service_id,
+        )
+    )
+    return replace(campaign, delivery_id=delivery_id, content_hash=None)
+
+
+def estimate(work: Work, campaign: Campaign) -> None:
+    """Have the cost estimated, for the card the reviewer sees."""
+    if campaign.budget_id is not None:
+        work.emit(
+            EstimateCost(
+                campaign_id=campaign.campaign_id,
+                budget_id=campaign.budget_id,
+                volumes=volumes_planned(campaign),
+            )
+        )
+
+
+def reserve(work: Work, campaign: Campaign) -> Campaign:
+    """Ask for the money and the goods of an approved campaign."""
+    if campaign.budget_id is not None and campaign.funds == "none":
+        campaign = replace(campaign, hold_id=new_id(), funds="asked")
+        work.emit(
+            ReserveFunds(
+                campaign_id=campaign.campaign_id,
+                campaign_number=campaign.number,
+                campaign_label=campaign.label,
+                hold_id=campaign.hold_id or new_id(),
+                budget_id=campaign.budget_id or campaign.campaign_id,
+                volumes=volumes_planned(campaign),
+            )
+        )
+    quantity = campaign.letters * campaign.stock_per_letter
+    if campaign.stock_line_id is not None and quantity and campaign.goods == "none":
+        campaign = replace(campaign, reservation_id=new_id(), goods="asked")
+        work.emit(
+            ReserveStock(
+                campaign_id=campaign.campaign_id,
+                reservation_id=campaign.reservation_id or new_id(),
+                line_id=campaign.stock_line_id or campaign.campaign_id,
+                quantity=quantity,
+            )
+        )
+    return campaign
+
+
+def if_all_held(campaign: Campaign) -> Campaign:
+    """Return an approved campaign ready to run once its money and goods are held."""
+    waiting_for_answers = "asked" in {campaign.funds, campaign.goods}
+    if campaign.approved and not waiting_for_answers and campaign.status is Status.PROOF_PENDING:
+        return move(campaign, Status.READY_TO_RUN)
+    return campaign
+
+
+def give_back(work: Work, campaign: Campaign, reason: str) -> Campaign:
+    """Release what is held or asked; a late answer to a released hold is released again."""
+    if campaign.hold_id is not None and campaign.funds in {"asked", "held"}:
+        work.emit(
+            ReleaseFunds(campaign_id=campaign.campaign_id, hold_id=campaign.hold_id, reason=reason)
+        )
+    goods = _release_goods(work, campaign, reason)
+    return replace(goods, hold_id=None, funds="none", reservation_id=None, goods="none")
+
+
+def _release_goods(work: Work, campaign: Campaign, reason: str) -> Campaign:
+    if campaign.reservation_id is not None and campaign.goods in {"asked", "held"}:
+        work.emit(
+            ReleaseStock(
+                campaign_id=campaign.campaign_id,
+                reservation_id=campaign.reservation_id,
+                reason=reason,
+            )
+        )
+    return campaign
+
+
+def void_approval(work: Work, campaign: Campaign, reason: str) -> Campaign:
+    """Take back an open or granted approval with what hangs on it."""
+    if campaign.snapshot_id is not None:
+        work.emit(WithdrawApproval(campaign_id=campaign.campaign_id, reason=reason, actor=SYSTEM))
+    campaign = give_back(work, campaign, reason)
+    return replace(
+        campaign, approved=False, snapshot_id=None, snapshot_hash=None, modified_at=work.now
+    )
+
+
+def close_accounts(work: Work, campaign: Campaign, reason: str) -> Campaign:
+    """Have what a campaign really cost booked, and unused goods given back."""
+    if campaign.hold_id is not None and campaign.funds == "held":
+        work.emit(
+            CommitFunds(
+                campaign_id=campaign.campaign_id,
+                hold_id=campaign.hold_id,
+                volumes=volumes_real(campaign),
+            )
+        )
+    campaign = _release_goods(work, campaign, reason)
+    return replace(campaign, goods="closed" if campaign.goods == "held" else campaign.goods)
+
+
+def finish_if_complete(work: Work, campaign: Campaign) -> Campaign:
+    """Return a running campaign finished when nothing of its run is left to do."""
+    if campaign.status is not Status.RUNNING or not is_complete(campaign):
+        return campaign
+    return finish(work, campaign)
+
+
+def finish(work: Work, campaign: Campaign) -> Campaign:
+    """Return the campaign finished, its accounts closed."""
+    finished = move(campaign, Status.FINISHED)
+    return replace(close_accounts(work, finished, "the campaign is finished"), problem="")
+
+
+def stop_run(work: Work, campaign: Campaign, reason: str) -> None:
+    """End what a run has under way: messages that have not left, actions not done."""
+    if campaign.run_id is None:
+        return
+    if campaign.has_message:
+        work.emit(StopDelivery(campaign_id=campaign.campaign_id, reason=reason, actor=SYSTEM))
+    if campaign.action_model_ids:
+        work.emit(
+            MoveActions(campaign_id=campaign.campaign_id, move=ActionMove.CANCEL, actor=SYSTEM)
+        )

@@ -1,0 +1,270 @@
+"""The commands of campaigns: what a manager asks, decided here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.campaign import conductor
+from services.campaign.domain import (
+    BINDING,
+    Campaign,
+    after_edit,
+    changed_fields,
+    edited,
+    move,
+    planned,
+)
+from services.campaign.runs import commands_of_run
+from services.campaign.store import CampaignStore
+from shared.errors import Refused
+from shared.ids import new_id
+from shared.registry import Registry
+from shared.rights import Right, require
+from shared.uow import Work
+from shared.workflows import wake
+from topics.actions import ActionMove, MoveActions
+from topics.campaign import (
+    CampaignCreated,
+    CampaignEdited,
+    CampaignFormOpened,
+    CampaignRefused,
+    CancelCampaign,
+    CreateCampaign,
+    EditCampaign,
+    LaunchCampaign,
+    OpenCampaignForm,
+    RequestProof,
+    ResumeCampaign,
+    RetryCampaign,
+    SuspendCampaign,
+)
+from topics.campaign import CampaignStatus as Status
+from topics.delivery import PauseDelivery, ResumeDelivery
+from topics.message import Actor
+from topics.targeting import FreezeSnapshot
+
+AnyCommand = (
+    OpenCampaignForm
+    | CreateCampaign
+    | EditCampaign
+    | RequestProof
+    | LaunchCampaign
+    | SuspendCampaign
+    | ResumeCampaign
+    | CancelCampaign
+    | RetryCampaign
+)
+
+registry = Registry()
+
+
+def refused(command: AnyCommand, refusal: Refused) -> CampaignRefused:
+    """Return the answer to a command that was not carried out."""
+    return CampaignRefused(
+        campaign_id=command.campaign_id,
+        command=type(command).__name__,
+        reason=refusal.reason,
+        field=refusal.field,
+        actor=command.actor,
+    )
+
+
+async def locked(work: Work, campaign_id: UUID, actor: Actor) -> Campaign:
+    """Return the campaign to change, locked.
+
+    Raises:
+        Refused: there is none, or the actor may not change campaigns.
+    """
+    await require(work, actor, Right.MANAGE_CAMPAIGNS)
+    campaign = await CampaignStore(work.connection).lock(campaign_id)
+    if campaign is None:
+        raise Refused("there is no such campaign", field="campaign_id")
+    return campaign
+
+
+@registry.on(OpenCampaignForm, refusal=refused)
+async def open_form(command: OpenCampaignForm, work: Work) -> None:
+    """Give the form its number."""
+    await require(work, command.actor, Right.MANAGE_CAMPAIGNS)
+    number = await CampaignStore(work.connection).number(command.campaign_id)
+    work.emit(
+        CampaignFormOpened(campaign_id=command.campaign_id, number=number, actor=command.actor)
+    )
+
+
+@registry.on(CreateCampaign, refusal=refused)
+async def create(command: CreateCampaign, work: Work) -> None:
+    """Save a new campaign, then have its target counted and its content made."""
+    await require(work, command.actor, Right.MANAGE_CAMPAIGNS)
+    store = CampaignStore(work.connection)
+    if await store.lock(command.campaign_id) is not None:
+        raise Refused("this campaign is saved already", field="campaign_id")
+    settings = work.settings
+    campaign = planned(
+        command.plan,
+        campaign_id=command.campaign_id,
+        number=0,
+        manager_id=command.actor.id,
+        zone=settings.muster_zone,
+        now=work.now,
+    )
+    campaign = replace(campaign, number=await store.number(command.campaign_id))
+    campaign = conductor.ask_for_content(work, conductor.ask_for_count(work, campaign))
+    await conductor.save(work, None, campaign, command.actor)
+    await store.note(campaign.campaign_id, "created", command.actor.id, work.now)
+    work.emit(
+        CampaignCreated(
+            campaign_id=campaign.campaign_id,
+            number=campaign.number,
+            label=campaign.label,
+            actor=command.actor,
+        )
+    )
+
+
+@registry.on(EditCampaign, refusal=refused)
+async def edit(command: EditCampaign, work: Work) -> None:
+    """Change a campaign; an edit of content or target asks for the proof again."""
+    before = await locked(work, command.campaign_id, command.actor)
+    after = edited(before, command.plan, now=work.now)
+    changed = changed_fields(before, after)
+    if not changed:
+        return
+    voids = bool(BINDING & set(changed)) and before.snapshot_id is not None
+    if voids:
+        reason = f"{', '.join(sorted(BINDING & set(changed)))} was edited"
+        after = conductor.void_approval(work, after, reason)
+    if "targeting_id" in changed:
+        after = conductor.ask_for_count(work, after)
+    if {"template_id", "supplier_service_id"} & set(changed):
+        after = conductor.ask_for_content(work, after)
+    if BINDING & set(changed):
+        after = after_edit(after)
+    await conductor.save(work, before, after, command.actor, "edited")
+    await CampaignStore(work.connection).note(
+        after.campaign_id, "edited", command.actor.id, work.now, ", ".join(changed)
+    )
+    work.emit(
+        CampaignEdited(
+            campaign_id=after.campaign_id,
+            fields=changed,
+            voids_approval=voids,
+            actor=command.actor,
+        )
+    )
+
+
+@registry.on(RequestProof, refusal=refused)
+async def request_proof(command: RequestProof, work: Work) -> None:
+    """Freeze the target; the snapshot's arrival asks for the proof, or for the approval alone."""
+    before = await locked(work, command.campaign_id, command.actor)
+    if before.approved:
+        raise Refused(f"{before.short} is approved already")
+    if before.snapshot_id is not None and before.status is not Status.ERROR:
+        raise Refused(f"{before.short} has a proof or an approval under way")
+    await conductor.save(
+        work, before, freeze(work, before), command.actor, "the proof was asked for"
+    )
+
+
+def freeze(work: Work, campaign: Campaign) -> Campaign:
+    """Return the campaign with a new snapshot asked for.
+
+    Raises:
+        Refused: it has no target, or its state does not allow it.
+    """
+    if campaign.targeting_id is None or campaign.counts is None:
+        raise Refused("choose a target first, and wait for its count", field="targeting_id")
+    if campaign.has_message:
+        campaign = move(campaign, Status.PROOF_GENERATING)
+    elif campaign.status is not Status.READY_TO_RUN:
+        raise Refused("choose a template or action models first", field="template_id")
+    snapshot_id = new_id()
+    work.emit(
+        FreezeSnapshot(
+            campaign_id=campaign.campaign_id,
+            snapshot_id=snapshot_id,
+            targeting_id=campaign.targeting_id or snapshot_id,
+        )
+    )
+    return replace(
+        campaign, snapshot_id=snapshot_id, snapshot_hash=None, approved=False, problem=""
+    )
+
+
+@registry.on(LaunchCampaign, refusal=refused)
+async def launch(command: LaunchCampaign, work: Work) -> None:
+    """Make an approved campaign due now."""
+    before = await locked(work, command.campaign_id, command.actor)
+    if before.status is not Status.READY_TO_RUN:
+        raise Refused(f"{before.short} is {before.status}: only a ready_to_run one can be launched")
+    if not before.approved:
+        raise Refused("its target is not approved yet: ask for the approval first")
+    await wake(work, "operationMgt")
+    after = replace(before, start_at=min(before.start_at, work.now), modified_at=work.now)
+    await conductor.save(work, before, after, command.actor)
+    await CampaignStore(work.connection).note(
+        after.campaign_id, "launched", command.actor.id, work.now
+    )
+
+
+@registry.on(SuspendCampaign, refusal=refused)
+async def suspend(command: SuspendCampaign, work: Work) -> None:
+    """Hold back messages and actions."""
+    before = await locked(work, command.campaign_id, command.actor)
+    after = move(before, Status.SUSPENDED)
+    if after.has_message:
+        work.emit(PauseDelivery(campaign_id=after.campaign_id, actor=conductor.SYSTEM))
+    _move_actions(work, after, ActionMove.SUSPEND)
+    await conductor.save(work, before, after, command.actor, command.reason)
+
+
+@registry.on(ResumeCampaign, refusal=refused)
+async def resume(command: ResumeCampaign, work: Work) -> None:
+    """Go on."""
+    before = await locked(work, command.campaign_id, command.actor)
+    if before.status is not Status.SUSPENDED:
+        raise Refused(f"{before.short} is {before.status}: only a suspended one can be resumed")
+    after = move(before, Status.RUNNING)
+    if after.has_message:
+        work.emit(ResumeDelivery(campaign_id=after.campaign_id, actor=conductor.SYSTEM))
+    _move_actions(work, after, ActionMove.RESUME)
+    # What finished while it was suspended may have been the last of it.
+    after = conductor.finish_if_complete(work, after)
+    await conductor.save(work, before, after, command.actor)
+
+
+def _move_actions(work: Work, campaign: Campaign, how: ActionMove) -> None:
+    if campaign.action_model_ids:
+        work.emit(MoveActions(campaign_id=campaign.campaign_id, move=how, actor=conductor.SYSTEM))
+
+
+@registry.on(CancelCampaign, refusal=refused)
+async def cancel(command: CancelCampaign, work: Work) -> None:
+    """End a campaign that is not final; what it used so far is booked, the rest given back."""
+    before = await locked(work, command.campaign_id, command.actor)
+    after = replace(move(before, Status.CANCELLED), modified_at=work.now, problem="")
+    reason = command.reason or "the campaign was cancelled"
+    if after.run_id is None:
+        after = conductor.void_approval(work, after, reason)
+    else:
+        conductor.stop_run(work, after, reason)
+        if not after.has_message or after.delivery_done:
+            after = conductor.close_accounts(work, after, reason)
+    await conductor.save(work, before, after, command.actor, reason)
+
+
+@registry.on(RetryCampaign, refusal=refused)
+async def retry(command: RetryCampaign, work: Work) -> None:
+    """Leave the error state the way it was entered: a new proof, or the run again."""
+    before = await locked(work, command.campaign_id, command.actor)
+    if before.status is not Status.ERROR:
+        raise Refused(f"{before.short} is {before.status}: only one in error can be retried")
+    if before.run_id is None:
+        after = freeze(work, before)
+    else:
+        after = replace(move(before, Status.RUNNING), problem="")
+        for start in commands_of_run(after):
+            work.emit(start)
+    await conductor.save(work, before, after, command.actor, "retried")

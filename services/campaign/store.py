@@ -1,0 +1,155 @@
+"""The rows of campaigns: the campaign, its journal, its number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from services.campaign.domain import COLUMNS, Campaign
+from shared.database import Connection
+from shared.ids import new_id
+from topics.actions import ActionCounts
+from topics.campaign import CampaignStatus
+from topics.delivery import DeliveryCounts
+from topics.message import Value
+from topics.targeting import TargetCounts
+from topics.workflows import WorkflowStatus
+
+_NAMES: Final = ", ".join(COLUMNS)
+_PLACES: Final = ", ".join(f"${i + 1}" for i in range(len(COLUMNS)))
+_SET: Final = ", ".join(f"{name} = ${i + 1}" for i, name in enumerate(COLUMNS))
+_VALUES: Final[dict[str, type[Value]]] = {
+    "counts": TargetCounts,
+    "delivery_counts": DeliveryCounts,
+    "action_counts": ActionCounts,
+}
+
+
+def from_row(row: asyncpg.Record) -> Campaign:
+    """Return the campaign of a row."""
+    found: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    found["status"] = CampaignStatus(found["status"])
+    for name in ("action_model_ids", "reviewer_ids"):
+        found[name] = tuple(UUID(int=one.int) for one in found[name])
+    for name, kind in _VALUES.items():
+        found[name] = kind.model_validate(found[name]) if found[name] is not None else None
+    return Campaign(**found)
+
+
+def _as_row(campaign: Campaign) -> list[object]:
+    found = asdict(campaign)
+    for name in _VALUES:
+        value = getattr(campaign, name)
+        found[name] = value.model_dump() if value is not None else None
+    return [found[name] for name in COLUMNS]
+
+
+class CampaignStore:
+    """Campaigns in the caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def number(self, campaign_id: UUID) -> int:
+        """Return the campaign's number, given now or when its form opened."""
+        await self._connection.execute(
+            "INSERT INTO forms (campaign_id) SELECT $1"
+            " WHERE NOT EXISTS (SELECT 1 FROM forms WHERE campaign_id = $1)"
+            " ON CONFLICT DO NOTHING",
+            campaign_id,
+        )
+        number: int = await self._connection.fetchval(
+            "SELECT number FROM forms WHERE campaign_id = $1", campaign_id
+        )
+        return number
+
+    async def lock(self, campaign_id: UUID) -> Campaign | None:
+        """Return a campaign, its row locked until the transaction ends."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_NAMES} FROM campaigns WHERE campaign_id = $1 FOR UPDATE", campaign_id
+        )
+        return from_row(row) if row else None
+
+    async def insert(self, campaign: Campaign) -> None:
+        """Add a new campaign."""
+        await self._connection.execute(
+            f"INSERT INTO campaigns ({_NAMES}) VALUES ({_PLACES})", *_as_row(campaign)
+        )
+
+    async def save(self, campaign: Campaign) -> None:
+        """Write a locked campaign back."""
+        await self._connection.execute(
+            f"UPDATE campaigns SET {_SET} WHERE campaign_id = ${len(COLUMNS) + 1}",
+            *_as_row(campaign),
+            campaign.campaign_id,
+        )
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Campaign]:
+        """Return approved campaigns whose start has come, earliest first, locked."""
+        rows = await self._connection.fetch(
+            f"SELECT {_NAMES} FROM campaigns WHERE status = 'ready_to_run' AND approved"
+            " AND start_at <= $1 ORDER BY start_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            now,
+            limit,
+        )
+        return [from_row(row) for row in rows]
+
+    async def ending(self, now: datetime, limit: int) -> Sequence[Campaign]:
+        """Return running campaigns whose end has come and that were not told yet, locked."""
+        rows = await self._connection.fetch(
+            f"SELECT {_NAMES} FROM campaigns WHERE status IN ('running', 'suspended')"
+            " AND end_at <= $1 AND NOT validity_over"
+            " ORDER BY end_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            now,
+            limit,
+        )
+        return [from_row(row) for row in rows]
+
+    async def not_final(self, after: int, limit: int) -> Sequence[Campaign]:
+        """Return campaigns a workflow's state may concern, by number, locked."""
+        rows = await self._connection.fetch(
+            f"SELECT {_NAMES} FROM campaigns WHERE number > $1 AND (status <> ALL"
+            " ('{cancelled,finished}') OR funds = 'held') ORDER BY number LIMIT $2 FOR UPDATE",
+            after,
+            limit,
+        )
+        return [from_row(row) for row in rows]
+
+    async def note(  # a journal line
+        self, campaign_id: UUID, type_: str, operator: str, at: datetime, detail: str = ""
+    ) -> None:
+        """Add a line to a campaign's journal."""
+        await self._connection.execute(
+            "INSERT INTO journal (entry_id, campaign_id, type, operator, at, detail)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            new_id(),
+            campaign_id,
+            type_,
+            operator,
+            at,
+            detail,
+        )
+
+    async def workflows(self) -> dict[str, WorkflowStatus]:
+        """Return how the technical workflows stand, as last heard."""
+        rows = await self._connection.fetch("SELECT name, status FROM workflow_states")
+        return {row["name"]: WorkflowStatus(row["status"]) for row in rows}
+
+    async def keep_workflow(self, name: str, version: int, status: WorkflowStatus) -> bool:
+        """Keep a workflow's state when it is newer; return whether its status changed."""
+        before = (await self.workflows()).get(name)
+        kept = await self._connection.fetchval(
+            "INSERT INTO workflow_states (name, version, status) VALUES ($1, $2, $3)"
+            " ON CONFLICT (name) DO UPDATE SET version = excluded.version,"
+            " status = excluded.status WHERE workflow_states.version < excluded.version"
+            " RETURNING name",
+            name,
+            version,
+            status.value,
+        )
+        return bool(kept) and before != status
