@@ -1,0 +1,1 @@
+"""Targeting: the directory, consent, targetings, counts and snapshots."""
