@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from shared import inbox, metrics
 from shared.clock import Clock, SystemClock
@@ -22,6 +22,7 @@ from shared.relay import Relay
 from shared.rights import operators
 from shared.settings import Settings
 from shared.uow import UnitOfWork
+from shared.views import View
 from shared.workflows import Engine, TechnicalWorkflow
 from topics.message import Message
 
@@ -48,6 +49,8 @@ class Service:
         workflows: the technical workflows it executes.
         router: its HTTP routes, mounted under ``/api/v1/<name>``.
         tasks: what else runs while it runs (a sender); each gets the runtime and a stop event.
+        views: read models that can be dropped and refilled from their topics.
+        make_app: makes its ASGI app, where the plain one of :mod:`shared.http` is not enough.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Service:
     workflows: Sequence[TechnicalWorkflow] = ()
     router: APIRouter | None = None
     tasks: Sequence[Task] = field(default=())
+    views: Sequence[View] = field(default=())
+    make_app: Callable[[Runtime], FastAPI] | None = None
 
 
 class Runtime:

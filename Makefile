@@ -1,0 +1,45 @@
+# Needed on the machine: Python 3.11 or newer, and make. Everything else is set up here.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SEEDS ?= 200
+WHAT ?= core
+
+.PHONY: help setup demo test check faults bench up
+
+help: ## Say what each target does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## Make the virtual environment from the lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+	  { [ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) $(VENV); } && \
+	  uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
+	else \
+	  { [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); } && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	fi
+	@touch $(STAMP)
+
+demo: setup ## One campaign from a Slack command to Finished, on embedded servers (ONCE=1: end by itself)
+	@$(BIN)/muster demo $(if $(ONCE),--once)
+
+test: setup ## All tests
+	@$(BIN)/pytest -q
+
+check: setup ## Lint, types, import contracts, and all tests
+	@CHECK_BIN=$(BIN) bash deploy/check.sh
+
+faults: setup ## Fault tests with SEEDS=200, or one with SEED=n
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+bench: setup ## Benchmarks, WHAT=core
+	@$(BIN)/muster bench $(WHAT)
+
+up: setup ## Everything in one process, on embedded servers unless the environment names others
+	@$(BIN)/muster up

@@ -1,0 +1,143 @@
+"""``muster check``: the invariants, over every service's rows and the topics."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.catalogue import MODULES, NAMES, find
+from services.cli.environment import settings_or_exit
+from services.cli.letters import opened
+from shared import kafka
+from shared.database import Connection
+from shared.service import Runtime
+from shared.settings import Settings
+from topics.cloudevents import Malformed, decode_envelope
+from topics.message import message_type
+
+console = Console()
+
+Broken = Callable[[Connection], Awaitable[list[str]]]
+Seen = dict[str, dict[str, set[tuple[str, str]]]]
+
+WHAT: Final[dict[str, str]] = {
+    "I1": "one ledger row per run, recipient and channel",
+    "I2": "targeted and generated counts add up",
+    "I4": "each message was handled once by each of its readers",
+    "I6": "what was approved is what was sent",
+    "I7": "budget and stock ledgers sum to their balances",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one service's rows stand: the rows that break an invariant, each with its name first."""
+
+    service: str
+    broken: tuple[str, ...]
+
+
+async def verdicts(settings: Settings) -> list[Verdict]:
+    """Check every invariant; a broken one's text begins with its name (``I2 …``)."""
+    seen = await published(settings)
+    found = []
+    for name in NAMES:
+        async with opened(name) as runtime:
+            broken = await _unhandled(runtime, seen)
+            check = _invariants_of(name)
+            if check is not None:
+                async with runtime.uow.begin() as work:
+                    broken += await check(work.connection)
+        found.append(Verdict(name, tuple(broken)))
+    return found
+
+
+def _invariants_of(name: str) -> Broken | None:
+    module = MODULES[name].removesuffix(".app") + ".invariants"
+    if importlib.util.find_spec(module) is None:
+        return None
+    broken: Broken = importlib.import_module(module).broken
+    return broken
+
+
+async def published(settings: Settings) -> Seen:
+    """Return the identities (source, id) of every record, by topic and CloudEvents type."""
+    names = sorted({topic.name for name in NAMES for topic in find(name).registry.topics})
+    seen: Seen = defaultdict(lambda: defaultdict(set))
+    client = kafka.reader(settings, names)
+    await client.start()
+    try:
+        ends = await client.end_offsets(client.assignment())
+        while any([await client.position(part) < end for part, end in ends.items()]):
+            for records in (await client.getmany(timeout_ms=500, max_records=5000)).values():
+                for raw in records:
+                    _note(seen, kafka.as_record(settings, raw))
+    finally:
+        await client.stop()
+    return seen
+
+
+def _note(seen: Seen, record: kafka.Record) -> None:
+    try:
+        envelope = decode_envelope(record.headers, record.value)
+    except Malformed:
+        return
+    seen[record.topic][envelope.type].add((envelope.source, envelope.id))
+
+
+async def _unhandled(runtime: Runtime, seen: Seen) -> list[str]:
+    """I4: everything published for a service is in its inbox, its dead letters, or waits."""
+    name = runtime.service.name
+    wanted: set[tuple[str, str]] = set()
+    for topic in runtime.registry.topics:
+        for ce_type, identities in seen.get(topic.name, {}).items():
+            if runtime.registry.raw(topic.name) or _handles(runtime, ce_type):
+                wanted |= identities
+    rows = await runtime.pool.fetch(
+        "SELECT source, id FROM inbox WHERE consumer = $1"
+        " UNION SELECT ce_source, ce_id FROM dead_letters WHERE consumer = $1",
+        name,
+    )
+    missing = wanted - {(row["source"], row["id"]) for row in rows}
+    broken = [f"I4 {name} never handled {id_} of {source}" for source, id_ in sorted(missing)[:20]]
+    left = await runtime.pool.fetchval(
+        "SELECT count(*) FROM outbox WHERE created_at < now() - interval '1 minute'"
+    )
+    if left:
+        broken.append(f"I4 {name} has {left} messages in its outbox for over a minute")
+    return broken
+
+
+def _handles(runtime: Runtime, ce_type: str) -> bool:
+    kind = message_type(ce_type)
+    return kind is not None and runtime.registry.entry(kind) is not None
+
+
+def check() -> None:
+    """Check the invariants; exit 1 and the rows when one does not hold."""
+    found = asyncio.run(verdicts(settings_or_exit()))
+    console.print(table_of(found))
+    broken = [line for verdict in found for line in verdict.broken]
+    for line in broken:
+        console.print(f"[red]✗[/] {line}", soft_wrap=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+def table_of(found: list[Verdict]) -> Table:
+    """Return the invariants as a table: each with how many rows break it."""
+    table = Table("invariant", "says", "holds", title="Invariants")
+    lines = [line for verdict in found for line in verdict.broken]
+    for name, what in WHAT.items():
+        count = sum(line.startswith(name) for line in lines)
+        table.add_row(name, what, "[green]✓[/]" if not count else f"[red]✗ {count} rows[/]")
+    return table

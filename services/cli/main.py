@@ -1,0 +1,82 @@
+"""``muster``: the commands, each a few lines over what it calls."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+
+from deploy.embedded.errors import EmbeddedError
+from services.cli import checking, letters, setup, supervision
+from services.cli.catalogue import NAMES, UnknownService, find
+from services.cli.environment import recall, settings_or_exit
+from services.cli.replaying import replay
+from services.cli.running import configure_logs, run_services
+from services.cli.up import up
+from shared.migrations import MigrationError
+from shared.settings import SettingsError
+
+app = typer.Typer(
+    name="muster",
+    help="Muster, an open campaign back office.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(setup.topics, name="topics")
+app.add_typer(letters.app, name="dlq")
+app.add_typer(supervision.app, name="workflows")
+app.command()(up)
+app.command()(setup.doctor)
+app.command()(replay)
+app.command()(checking.check)
+console = Console()
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"muster {importlib.metadata.version('muster')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which."),
+    ] = False,
+) -> None:
+    """Run, set up and look after an instance of Muster."""
+    del version
+
+
+@app.command()
+def service(
+    name: Annotated[str, typer.Argument(help=f"one of {', '.join(NAMES)}")],
+    replica: Annotated[int, typer.Option(min=1, help="tells replicas apart")] = 1,
+) -> None:
+    """Run one service; start it as often as you like, each with its own --replica."""
+    recall()
+    configure_logs(name)
+    find(name)
+    uvloop.run(run_services([name], replica=replica))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring schemas, roles and the direct-SQL role up to date (with an owner's DATABASE_URL)."""
+    for line in asyncio.run(setup.migrate_all(settings_or_exit())):
+        console.print(line)
+    console.print("schemas are up to date")
+
+
+def main() -> None:
+    """Run the command line; a known problem is a plain text, not a stack trace."""
+    try:
+        app()
+    except (SettingsError, MigrationError, UnknownService, EmbeddedError) as problem:
+        raise SystemExit(str(problem)) from None

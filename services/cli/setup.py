@@ -1,0 +1,163 @@
+"""Setting an instance up: schemas, roles, topics, and ``doctor`` that says what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import asyncpg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.catalogue import migration_folders
+from services.cli.environment import settings_or_exit
+from services.delivery.settings import DeliverySettings
+from services.targeting.sql_role import ensure_sql_role
+from shared import kafka, topics_admin
+from shared.migrations import migrate
+from shared.settings import Settings, load, role_url
+
+topics = typer.Typer(help="The topics on the broker.", no_args_is_help=True)
+console = Console()
+
+
+async def migrate_all(settings: Settings) -> list[str]:
+    """Bring every schema and role up to date, the direct-SQL role too; return what was applied."""
+    applied = await migrate(settings, migration_folders())
+    await ensure_sql_role(settings)
+    return applied
+
+
+@topics.command("apply")
+def topics_apply(
+    replicas: Annotated[int, typer.Option(min=1, help="3 on a real cluster")] = 1,
+) -> None:
+    """Create the topics that are missing."""
+    made = asyncio.run(topics_admin.apply(settings_or_exit(), replicas=replicas))
+    console.print(f"{len(made)} topics made" if made else "every topic is there")
+
+
+@topics.command("check")
+def topics_check() -> None:
+    """Compare the broker's topics with the catalogue; exit 1 when they differ."""
+    differences = asyncio.run(topics_admin.check(settings_or_exit()))
+    for difference in differences:
+        console.print(f"{difference.topic} {difference.what}")
+    if differences:
+        raise typer.Exit(1)
+    console.print("the broker has every topic as the catalogue says")
+
+
+@topics.command("acl")
+def topics_acl(
+    producer: Annotated[str, typer.Option(help="the outside producer's principal")] = "outside",
+    services: Annotated[str, typer.Option(help="the principal of Muster's services")] = "muster",
+) -> None:
+    """Print the broker's access rules: outside producers write to intake topics only."""
+    bootstrap = settings_or_exit().kafka_bootstrap
+    for line in topics_admin.acl_commands(bootstrap, producer=producer, services=services):
+        console.print(line, soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the doctor found of one dependency; ``advice`` is empty when it is well."""
+
+    what: str
+    detail: str
+    advice: str = ""
+
+
+async def _postgresql(settings: Settings) -> Finding:
+    connection = await asyncpg.connect(settings.database_url, timeout=5)
+    try:
+        version = connection.get_server_version()
+    finally:
+        await connection.close()
+    if version.major < 16:
+        return Finding("PostgreSQL", f"version {version.major}", "use 16 or newer")
+    return Finding("PostgreSQL", f"version {version.major}.{version.minor}")
+
+
+async def _schemas(settings: Settings) -> Finding:
+    connection = await asyncpg.connect(role_url(settings, "campaign"), timeout=5)
+    try:
+        count = await connection.fetchval("SELECT count(*) FROM campaign.schema_migrations")
+    finally:
+        await connection.close()
+    return Finding("schemas and roles", f"{count} migrations in campaign")
+
+
+async def _topics(settings: Settings) -> Finding:
+    differences = await topics_admin.check(settings)
+    if differences:
+        first = f"{differences[0].topic} {differences[0].what}"
+        return Finding("topics", f"{len(differences)} differ: {first}", "run: muster topics apply")
+    return Finding("topics", "as the catalogue says")
+
+
+async def _broker(settings: Settings) -> Finding:
+    client = kafka.admin(settings)
+    await client.start()
+    try:
+        count = len(await client.list_topics())
+    finally:
+        await client.close()
+    return Finding("Kafka", f"{settings.kafka_bootstrap}, {count} topics")
+
+
+async def _smtp(_: Settings) -> Finding:
+    settings = load(DeliverySettings)
+    await asyncio.to_thread(_say_hello, settings.smtp_host, settings.smtp_port)
+    return Finding("SMTP", f"{settings.smtp_host}:{settings.smtp_port} answers")
+
+
+def _say_hello(host: str, port: int) -> None:
+    with smtplib.SMTP(host, port, timeout=5) as client:
+        client.ehlo()
+
+
+async def _public_url(settings: Settings) -> Finding:
+    if settings.public_url.startswith("https://"):
+        return Finding("PUBLIC_URL", settings.public_url)
+    advice = "one-click unsubscribe needs an https address people can reach"
+    return Finding("PUBLIC_URL", settings.public_url, advice)
+
+
+Look = Callable[[Settings], Awaitable[Finding]]
+LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
+    ("PostgreSQL", "check DATABASE_URL, or start one with: muster up", _postgresql),
+    ("schemas and roles", "run: muster migrate", _schemas),
+    ("Kafka", "check KAFKA_BOOTSTRAP, or start one with: muster up", _broker),
+    ("topics", "run: muster topics apply", _topics),
+    ("SMTP", "check SMTP_HOST and SMTP_PORT", _smtp),
+    ("PUBLIC_URL", "", _public_url),
+)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at each dependency; a failure is a finding with advice."""
+    findings = []
+    for what, advice, look in LOOKS:
+        try:
+            async with asyncio.timeout(15):
+                findings.append(await look(settings))
+        except (OSError, asyncpg.PostgresError, kafka.KafkaError, smtplib.SMTPException) as problem:
+            findings.append(Finding(what, type(problem).__name__, advice))
+    return findings
+
+
+def doctor() -> None:
+    """Look at each dependency: green, or what to do."""
+    findings = asyncio.run(examine(settings_or_exit()))
+    table = Table(show_header=False, box=None)
+    for finding in findings:
+        mark = "[yellow]![/]" if finding.advice else "[green]✓[/]"
+        table.add_row(mark, finding.what, finding.detail, finding.advice)
+    console.print(table)
+    if any(finding.advice for finding in findings if finding.what != "PUBLIC_URL"):
+        raise typer.Exit(1)
