@@ -118,8 +118,8 @@ WHERE name = $1 AND lease_epoch = $2 AND status = 'started' RETURNING 1
 """
 _RELEASE: Final = """
 UPDATE technical_workflows
-SET lease_owner = NULL, last_run_at = $3, runs = runs + 1, error = $4, failures = $5,
-    status = CASE WHEN $5 >= $6 THEN 'failed' ELSE status END,
+SET lease_owner = NULL, last_run_at = $3, runs = runs + 1, error = $4, failures = $5::integer,
+    status = CASE WHEN $5::integer >= $6::integer THEN 'failed' ELSE status END,
     version = version + 1,
     next_at = $7
 WHERE name = $1 AND lease_epoch = $2

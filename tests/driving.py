@@ -1,0 +1,243 @@
+"""Driving real services: processes to start and kill, commands to send, rows to read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+from aiokafka import AIOKafkaProducer
+
+from services.cli.catalogue import port_of
+from services.cli.environment import free_block
+from services.cli.setup import migrate_all
+from shared import kafka, topics_admin
+from shared.ids import new_id
+from shared.settings import Settings
+from tests.conftest import Instance
+from tests.waiting import eventually
+from topics.cloudevents import as_kafka_headers, encode_headers
+from topics.message import Message
+from topics.names import Topic, all_topics
+from topics.operators import OperatorState, Role
+
+MANAGER, REVIEWER, SUPERVISOR = new_id(), new_id(), new_id()
+OPERATORS = {
+    MANAGER: (Role.MANAGER,),
+    REVIEWER: (Role.REVIEWER,),
+    SUPERVISOR: (Role.SUPERVISOR,),
+}
+
+
+@dataclass
+class Worker:
+    """One service process."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs (a stopped, frozen one does)."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9, now."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def freeze(self) -> None:
+        """SIGSTOP: it keeps its connections and does nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """SIGTERM, and 15 s to leave."""
+        if self.alive:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@dataclass
+class Rig:
+    """An instance of Muster under test: its servers, its worker processes, a way to talk to it."""
+
+    instance: Instance
+    settings: Settings
+    folder: Path
+    producer: AIOKafkaProducer
+    owner: asyncpg.Pool[asyncpg.Record]
+    base_port: int
+    workers: dict[tuple[str, int], Worker] = field(default_factory=dict)
+
+    def start(self, name: str, *, replica: int = 1, **environment: str) -> Worker:
+        """Start a service process, with extra variables (``MUSTER_FAULT``)."""
+        log = (self.folder / f"{name}-{replica}.log").open("ab")
+        variables = self.instance.environment(
+            HTTP_BASE_PORT=str(self.base_port),
+            MUSTER_INSTANCE="rig",
+            HEARTBEAT_SECONDS="2",
+            SUPPLIER_FILES=str(self.folder / "supplier-files"),
+            LOG_LEVEL="info",
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.cli", "service", name, "--replica", str(replica)],
+            env={**os.environ, **variables, **environment},
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+        )
+        log.close()
+        worker = Worker(name, process, port_of(name, self.base_port))
+        self.workers[name, replica] = worker
+        return worker
+
+    async def ready(self, *names: str, seconds: float = 40) -> None:
+        """Wait until services answer that they are ready."""
+        async with httpx.AsyncClient(timeout=2) as client:
+            for name in names:
+                await eventually(
+                    partial(self._is_ready, client, name),
+                    seconds=seconds,
+                    what=f"{name} being ready (see {self.folder}/{name}-1.log)",
+                )
+
+    async def _is_ready(self, client: httpx.AsyncClient, name: str) -> bool:
+        try:
+            port = port_of(name, self.base_port)
+            return (await client.get(f"http://127.0.0.1:{port}/health/ready")).is_success
+        except httpx.HTTPError:
+            return False
+
+    async def send(self, *messages: Message, source: str = "/test/driver") -> None:
+        """Publish messages as an outside client with rights on command topics would."""
+        for message in messages:
+            headers = encode_headers(
+                message=message,
+                source=source,
+                message_id=str(uuid4()),
+                time=datetime.now(UTC),
+                correlation_id=None,
+                causation_id=None,
+                traceparent=None,
+            )
+            await self.send_raw(
+                message.topic,
+                message.partition_key,
+                as_kafka_headers(headers),
+                message.model_dump_json().encode(),
+            )
+
+    async def send_raw(
+        self, topic: Topic, key: str, headers: Sequence[tuple[str, bytes]], value: bytes
+    ) -> None:
+        """Publish one record."""
+        await self.producer.send_and_wait(
+            self.settings.kafka_namespace + topic.name,
+            value,
+            key=key.encode(),
+            headers=list(headers),
+        )
+
+    async def value(self, query: str, *arguments: object) -> Any:
+        """Return one value, read as the owner; tables are written ``schema.table``."""
+        return await self.owner.fetchval(query, *arguments)
+
+    async def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
+        """Return rows, read as the owner."""
+        return [dict(row) for row in await self.owner.fetch(query, *arguments)]
+
+    async def campaign_status(self, campaign_id: UUID) -> str | None:
+        """Return a campaign's state."""
+        status: str | None = await self.value(
+            "SELECT status FROM campaign.campaigns WHERE campaign_id = $1", campaign_id
+        )
+        return status
+
+    async def reach(self, campaign_id: UUID, *statuses: str, seconds: float = 60) -> str:
+        """Wait until a campaign is in one of the states; return which."""
+
+        async def there() -> str | None:
+            found = await self.campaign_status(campaign_id)
+            return found if found in statuses else None
+
+        status: str = await eventually(
+            there, seconds=seconds, what=f"campaign {campaign_id} being {' or '.join(statuses)}"
+        )
+        return status
+
+    async def drained(self, *services: str, seconds: float = 60) -> None:
+        """Wait until services have neither outbox rows nor messages put aside."""
+
+        async def empty() -> bool:
+            for name in services:
+                left = await self.value(
+                    f"SELECT (SELECT count(*) FROM {name}.outbox)"
+                    f" + (SELECT count(*) FROM {name}.retries WHERE NOT dead)"
+                )
+                if left:
+                    return False
+            return True
+
+        await eventually(empty, seconds=seconds, what=f"{', '.join(services)} being drained")
+
+    async def __aenter__(self) -> Rig:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self.workers.values():
+            if worker.alive:
+                worker.process.send_signal(signal.SIGCONT)
+                worker.process.terminate()
+        for worker in self.workers.values():
+            await asyncio.to_thread(worker.stop)
+        await self.producer.stop()
+        await self.owner.close()
+
+
+@asynccontextmanager
+async def rig(
+    instance: Instance, folder: Path, *, topics: Sequence[Topic] | None = None
+) -> AsyncIterator[Rig]:
+    """Yield an instance with every schema and topic, and its operators announced."""
+    settings = instance.settings()
+    await migrate_all(settings)
+    await topics_admin.apply(settings, topics=topics or all_topics())
+    producer = kafka.plain_producer(settings, client_id="driver")
+    await producer.start()
+    owner = await asyncpg.create_pool(instance.database_url, min_size=1, max_size=4)
+    made = Rig(instance, settings, folder, producer, owner, free_block(9000, 40))
+    async with made:
+        await made.send(
+            *(
+                OperatorState(operator_id=operator_id, version=1, name=roles[0], roles=roles)
+                for operator_id, roles in OPERATORS.items()
+            )
+        )
+        yield made
