@@ -12,6 +12,7 @@ from shared.database import Connection
 from shared.ids import new_id
 from shared.kafka import Record
 from shared.outbox import OutboxRow
+from shared.producer import pack_headers
 from shared.uow import Work
 from topics.cloudevents import flatten_headers
 
@@ -77,14 +78,16 @@ async def bury(
         found.get("ce_source"),
         found.get("ce_id"),
         found.get("ce_type"),
-        headers,
+        pack_headers(headers),
         record.value,
         reason,
         retry_seq,
         work.now,
     )
     extra = ["muster_reason", reason, "muster_consumer", consumer]
-    work.emit_raw(OutboxRow(f"{record.topic}.dlq", record.key, headers + extra, record.value))
+    work.emit_raw(
+        OutboxRow(f"{record.topic}.dlq", record.key, pack_headers(headers + extra), record.value)
+    )
 
 
 async def listed(connection: Connection, *, replayed: bool, limit: int) -> Sequence[DeadLetter]:

@@ -11,18 +11,18 @@ from shared.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One record to be published: topic, key, flattened headers, body."""
+    """One record to be published: topic, key, packed headers, body."""
 
     topic: str
     key: str | None
-    headers: list[str]
+    headers: bytes
     value: bytes
 
 
 # COPY costs an extra round trip and wins from a few dozen rows on (`muster bench core`).
 COPY_FROM: Final = 50
 
-_INSERT: Final = "INSERT INTO outbox (topic, key, headers, value) VALUES ($1, $2, $3::text[], $4)"
+_INSERT: Final = "INSERT INTO outbox (topic, key, headers, value) VALUES ($1, $2, $3, $4)"
 
 # The first writer that finds the relay asleep sends the only NOTIFY of that sleep; others skip
 # the locked row, and a notification lost with a rollback is made good by the relay's poll.

@@ -24,8 +24,8 @@ from aiokafka import AIOKafkaProducer
 from shared import faults, kafka, metrics
 from shared.database import Pool, connect
 from shared.logs import logger
+from shared.producer import send_all, unpack_headers
 from shared.settings import Settings, role_url
-from topics.cloudevents import as_kafka_headers
 
 log = logger(__name__)
 
@@ -178,18 +178,21 @@ class Relay:
     async def _publish(
         self, producer: AIOKafkaProducer, epoch: int, rows: Sequence[asyncpg.Record]
     ) -> None:
+        prefix = self._settings.kafka_namespace
         async with producer.transaction():
             faults.reach("relay.before_send")
-            futures = [
-                await producer.send(
-                    self._settings.kafka_namespace + row["topic"],
-                    row["value"],
-                    key=row["key"].encode() if row["key"] is not None else None,
-                    headers=as_kafka_headers(row["headers"]),
-                )
-                for row in rows
-            ]
-            await asyncio.gather(*futures)
+            await send_all(
+                producer,
+                (
+                    (
+                        prefix + row["topic"],
+                        row["key"].encode() if row["key"] is not None else None,
+                        unpack_headers(row["headers"]),
+                        row["value"],
+                    )
+                    for row in rows
+                ),
+            )
         faults.reach("relay.between_send_and_mark")
         held = await self._pool.fetchval(_MARK, epoch, [row["seq"] for row in rows])
         if not held:

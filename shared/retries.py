@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.database import Connection
 from shared.kafka import Record
+from shared.producer import pack_headers, unpack_headers
 from topics.cloudevents import flatten_headers
 
 _PARK: Final = """
@@ -60,7 +61,7 @@ async def park(
         record.topic,
         record.partition,
         record.offset,
-        flatten_headers(record.headers),
+        pack_headers(flatten_headers(record.headers)),
         record.value,
         attempts,
         delay_seconds,
@@ -82,8 +83,7 @@ async def claim(connection: Connection, consumer: str) -> Waiting | None:
     row = await connection.fetchrow(_CLAIM, consumer)
     if row is None:
         return None
-    flat = row["headers"]
-    headers = [(flat[i], flat[i + 1].encode()) for i in range(0, len(flat), 2)]
+    headers = unpack_headers(row["headers"])
     record = Record(
         row["topic"], row["partition"], row["kafka_offset"], row["key"], headers, row["value"]
     )

@@ -9,8 +9,9 @@ from datetime import datetime
 from shared import faults, outbox
 from shared.clock import Clock
 from shared.database import Connection, Pool
-from shared.ids import child_traceparent, new_id
+from shared.ids import child_traceparent, new_id_text
 from shared.outbox import OutboxRow
+from shared.producer import pack_headers
 from shared.settings import Settings
 from topics.cloudevents import Envelope, encode_headers
 from topics.message import Message
@@ -34,6 +35,8 @@ class Work:
         self.service = service
         self.settings = settings
         self.now = now
+        self._now_text = now.isoformat()
+        self._source = f"/muster/{service}"
         self.cause: Envelope | None = None
         self.emitted: list[Message] = []
         self._rows: list[OutboxRow] = []
@@ -41,25 +44,20 @@ class Work:
     def emit(self, message: Message) -> None:
         """Publish a message when, and only when, this transaction commits."""
         self.emitted.append(message)
-        cause = self.cause
-        message_id = str(new_id())
+        cause, key = self.cause, message.partition_key
+        message_id = new_id_text()
         headers = encode_headers(
             message=message,
-            source=f"/muster/{self.service}",
+            key=key,
+            source=self._source,
             message_id=message_id,
-            time=self.now,
+            time=self._now_text,
             correlation_id=(cause.correlation_id or cause.id) if cause else message_id,
             causation_id=cause.id if cause else None,
             traceparent=child_traceparent(cause.traceparent if cause else None),
         )
-        self._rows.append(
-            OutboxRow(
-                message.topic.name,
-                message.partition_key,
-                headers,
-                message.model_dump_json().encode(),
-            )
-        )
+        value = message.model_dump_json().encode()
+        self._rows.append(OutboxRow(message.topic.name, key, pack_headers(headers), value))
 
     def emit_raw(self, row: OutboxRow) -> None:
         """Publish a record as it is (dead letters keep the bytes they came with)."""

@@ -10,12 +10,11 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -28,8 +27,8 @@ from shared import kafka, topics_admin
 from shared.ids import new_id
 from shared.settings import Settings
 from tests.conftest import Instance
+from tests.records import record_of
 from tests.waiting import eventually
-from topics.cloudevents import as_kafka_headers, encode_headers
 from topics.message import Message
 from topics.names import Topic, all_topics
 from topics.operators import OperatorState, Role
@@ -133,30 +132,17 @@ class Rig:
     async def send(self, *messages: Message, source: str = "/test/driver") -> None:
         """Publish messages as an outside client with rights on command topics would."""
         for message in messages:
-            headers = encode_headers(
-                message=message,
-                source=source,
-                message_id=str(uuid4()),
-                time=datetime.now(UTC),
-                correlation_id=None,
-                causation_id=None,
-                traceparent=None,
-            )
-            await self.send_raw(
-                message.topic,
-                message.partition_key,
-                as_kafka_headers(headers),
-                message.model_dump_json().encode(),
-            )
+            key, headers, value = record_of(message, source=source)
+            await self.send_raw(message.topic, key, headers, value)
 
     async def send_raw(
-        self, topic: Topic, key: str, headers: Sequence[tuple[str, bytes]], value: bytes
+        self, topic: Topic, key: bytes, headers: Sequence[tuple[str, bytes]], value: bytes
     ) -> None:
         """Publish one record."""
         await self.producer.send_and_wait(
             self.settings.kafka_namespace + topic.name,
             value,
-            key=key.encode(),
+            key=key,
             headers=list(headers),
         )
 

@@ -25,6 +25,19 @@ _ATTRIBUTE_NAME: Final = re.compile(r"^[a-z0-9]{1,40}$")
 _MAX_ATTRIBUTE: Final = 2048
 _TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 
+_KNOWN: Final = frozenset(
+    {
+        *_REQUIRED,
+        *("time", "subject", "dataschema", "datacontenttype", "partitionkey"),
+        *("correlationid", "causationid", "traceparent"),
+    }
+)
+# What our own services send, spelt so: the common case costs one look-up.
+_OURS: Final = {f"ce_{name}": name for name in _KNOWN} | {
+    "content-type": "content-type",
+    "traceparent": "traceparent",
+}
+
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -52,33 +65,35 @@ class Envelope:
 def encode_headers(
     *,
     message: Message,
+    key: str,
     source: str,
     message_id: str,
-    time: datetime,
-    correlation_id: str | None,
-    causation_id: str | None,
-    traceparent: str | None,
+    time: str,
+    correlation_id: str | None = None,
+    causation_id: str | None = None,
+    traceparent: str | None = None,
 ) -> list[str]:
-    """Return the binary-mode headers as ``[name, value, …]``, as the outbox keeps them."""
+    """Return the binary-mode headers as ``[name, value, …]``, as the outbox keeps them.
+
+    ``key`` is the record's key, ``time`` an RFC 3339 time.
+    """
     headers = [
         "ce_specversion", SPEC_VERSION,
         "ce_id", message_id,
         "ce_source", source,
         "ce_type", message.ce_type,
-        "ce_time", time.isoformat(),
-        "ce_subject", message.partition_key,
-        "ce_dataschema", f"/schemas/{message.ce_type}.json",
-        "ce_partitionkey", message.partition_key,
+        "ce_time", time,
+        "ce_subject", key,
+        "ce_dataschema", message.ce_schema,
+        "ce_partitionkey", key,
         "content-type", JSON,
     ]  # fmt: skip
-    optional = (
-        ("ce_correlationid", correlation_id),
-        ("ce_causationid", causation_id),
-        ("traceparent", traceparent),
-    )
-    for name, value in optional:
-        if value:
-            headers += (name, value)
+    if correlation_id:
+        headers += ("ce_correlationid", correlation_id)
+    if causation_id:
+        headers += ("ce_causationid", causation_id)
+    if traceparent:
+        headers += ("traceparent", traceparent)
     return headers
 
 
@@ -102,15 +117,14 @@ def decode_envelope(headers: Headers, value: bytes | None) -> Envelope:
         Malformed: an attribute is missing, too long, not UTF-8, or the body is no JSON.
     """
     attributes = _text_headers(headers)
-    content_type = attributes.get("content-type", "").split(";")[0].strip().lower()
-    if content_type == STRUCTURED:
-        return _structured(value)
-    if content_type not in {"", JSON}:
-        raise Malformed(f"content-type {content_type[:60]!r} is not JSON")
-    ce = {name[3:]: text for name, text in attributes.items() if name.startswith("ce_")}
-    if "traceparent" in attributes:
-        ce.setdefault("traceparent", attributes["traceparent"])
-    return _envelope(ce, value or b"")
+    content_type = attributes.pop("content-type", JSON)
+    if content_type != JSON:
+        content_type = content_type.split(";")[0].strip().lower()
+        if content_type == STRUCTURED:
+            return _structured(value)
+        if content_type not in {"", JSON}:
+            raise Malformed(f"content-type {content_type[:60]!r} is not JSON")
+    return _envelope(attributes, value or b"")
 
 
 def decode_message(envelope: Envelope) -> Message:
@@ -139,18 +153,26 @@ def describe(problem: ValidationError) -> str:
 
 
 def _text_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Return the CloudEvents attributes among the headers, without their prefix."""
     found: dict[str, str] = {}
     for name, raw in headers:
-        lowered = name.lower()
-        if not lowered.startswith("ce_") and lowered not in {"content-type", "traceparent"}:
+        attribute = _OURS.get(name) or _attribute(name)
+        if attribute is None:
             continue
-        if lowered in found:
-            raise Malformed(f"header {lowered[:60]} appears twice")
+        if attribute in found:
+            raise Malformed(f"header {name[:60]} appears twice")
         try:
-            found[lowered] = (raw or b"").decode("utf-8")
+            found[attribute] = (raw or b"").decode()
         except UnicodeDecodeError:
-            raise Malformed(f"header {lowered[:60]} is not UTF-8") from None
+            raise Malformed(f"header {name[:60]} is not UTF-8") from None
     return found
+
+
+def _attribute(name: str) -> str | None:
+    lowered = name.lower()
+    if lowered in {"content-type", "traceparent"}:
+        return lowered
+    return lowered.removeprefix("ce_") if lowered.startswith("ce_") else None
 
 
 def _structured(value: bytes | None) -> Envelope:
@@ -176,27 +198,26 @@ def _envelope(attributes: dict[str, str], data: bytes) -> Envelope:
         if not attributes.get(name):
             raise Malformed(f"attribute {name!r} is missing")
     for name, text in attributes.items():
-        if not _ATTRIBUTE_NAME.match(name):
+        if name not in _KNOWN and not _ATTRIBUTE_NAME.match(name):
             raise Malformed(f"attribute name {name[:60]!r} is not lower-case letters and digits")
         if len(text) > _MAX_ATTRIBUTE or "\x00" in text:
             raise Malformed(f"attribute {name!r} is too long or holds a NUL")
     if attributes["specversion"] != SPEC_VERSION:
         raise Malformed(f"specversion {attributes['specversion'][:20]!r} is not {SPEC_VERSION}")
-    trace = attributes.get("traceparent")
-    known = {*_REQUIRED, "time", "subject", "dataschema", "correlationid", "causationid"}
-    known |= {"traceparent", "partitionkey", "datacontenttype"}
+    get = attributes.get
+    trace = get("traceparent")
     return Envelope(
         source=attributes["source"],
         id=attributes["id"],
         type=attributes["type"],
-        time=_time(attributes.get("time")),
+        time=_time(get("time")),
         data=data,
-        subject=attributes.get("subject"),
-        correlation_id=attributes.get("correlationid"),
-        causation_id=attributes.get("causationid"),
+        subject=get("subject"),
+        correlation_id=get("correlationid"),
+        causation_id=get("causationid"),
         traceparent=trace if trace and _TRACEPARENT.match(trace) else None,
-        partition_key=attributes.get("partitionkey"),
-        extensions={name: text for name, text in attributes.items() if name not in known},
+        partition_key=get("partitionkey"),
+        extensions={name: text for name, text in attributes.items() if name not in _KNOWN},
     )
 
 

@@ -30,6 +30,7 @@ class Message(Value):
     topic: ClassVar[Topic]
     key_field: ClassVar[str]
     ce_type: ClassVar[str]
+    ce_schema: ClassVar[str]
     version_number: ClassVar[int]
 
     def __init_subclass__(
@@ -43,6 +44,7 @@ class Message(Value):
         name = _WORD_START.sub("_", cls.__name__.removesuffix(f"V{version}")).lower()
         cls.topic, cls.key_field, cls.version_number = topic, key, version
         cls.ce_type = f"muster.{area}.{name}.v{version}"
+        cls.ce_schema = f"/schemas/{cls.ce_type}.json"
         if cls.ce_type in _BY_TYPE:
             message = f"two messages are called {cls.ce_type}"
             raise TypeError(message)

@@ -17,6 +17,7 @@ from services.cli.environment import settings_or_exit
 from shared import dead_letters
 from shared.database import open_pool
 from shared.logs import redact
+from shared.producer import unpack_headers
 from shared.service import Runtime
 
 app = typer.Typer(help="Dead letters: what could not be handled.", no_args_is_help=True)
@@ -75,8 +76,8 @@ async def _show(service: str, letter_id: UUID) -> None:
     if row is None:
         raise SystemExit(f"{service} has no dead letter {letter_id}")
     console.print(f"reason: {row['reason']}", soft_wrap=True)
-    for name, text in zip(row["headers"][::2], row["headers"][1::2], strict=True):
-        console.print(f"{name}: {redact(text)}", soft_wrap=True)
+    for name, text in unpack_headers(row["headers"]):
+        console.print(f"{name}: {redact(text.decode())}", soft_wrap=True)
     console.print(redact(row["value"].decode("utf-8", "replace")), soft_wrap=True, markup=False)
 
 

@@ -11,7 +11,7 @@ CREATE TABLE inbox (
 );
 CREATE INDEX inbox_handled_at ON inbox USING brin (handled_at);
 
--- What is to be published. xid stands before seq: a default is evaluated in column order, so a
+-- What is to be published; headers are a JSON array of names and values. xid stands before seq: a default is evaluated in column order, so a
 -- sequence number is always taken by a transaction that has its id (the relay's watermark needs it).
 CREATE SEQUENCE outbox_seq CACHE 1;
 CREATE TABLE outbox (
@@ -19,7 +19,7 @@ CREATE TABLE outbox (
     seq         bigint PRIMARY KEY DEFAULT nextval('outbox_seq'),
     topic       text NOT NULL,
     key         text,
-    headers     text[] NOT NULL,
+    headers     bytea NOT NULL,
     value       bytea NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now()
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
@@ -49,7 +49,7 @@ CREATE TABLE retries (
     topic       text NOT NULL,
     partition   integer NOT NULL,
     kafka_offset bigint NOT NULL,
-    headers     text[] NOT NULL,
+    headers     bytea NOT NULL,
     value       bytea NOT NULL,
     attempts    integer NOT NULL DEFAULT 0,
     next_at     timestamptz NOT NULL DEFAULT now(),
@@ -70,7 +70,7 @@ CREATE TABLE dead_letters (
     ce_source   text,
     ce_id       text,
     ce_type     text,
-    headers     text[] NOT NULL,
+    headers     bytea NOT NULL,
     value       bytea NOT NULL,
     reason      text NOT NULL,
     retry_seq   bigint,

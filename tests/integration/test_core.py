@@ -16,8 +16,8 @@ from shared.registry import Registry
 from shared.service import Runtime, Service, run
 from shared.uow import Work
 from tests.conftest import Open, make_topics
+from tests.records import record_of
 from tests.waiting import eventually
-from topics.cloudevents import as_kafka_headers, encode_headers
 from topics.message import Message
 from topics.names import TARGETING_COMMANDS, TARGETING_EVENTS
 from topics.targeting import CountTarget, TargetCounted, TargetCounts, TargetRefused
@@ -72,21 +72,9 @@ async def send(runtime: Runtime, *messages: Message, ids: list[str] | None = Non
     producer = kafka.plain_producer(runtime.settings, client_id="test")
     await producer.start()
     for i, message in enumerate(messages):
-        headers = encode_headers(
-            message=message,
-            source="/test",
-            message_id=ids[i] if ids else str(uuid4()),
-            time=runtime.clock.now(),
-            correlation_id=None,
-            causation_id=None,
-            traceparent=None,
-        )
-        await producer.send_and_wait(
-            runtime.settings.kafka_namespace + message.topic.name,
-            message.model_dump_json().encode(),
-            key=message.partition_key.encode(),
-            headers=as_kafka_headers(headers),
-        )
+        key, headers, value = record_of(message, message_id=ids[i] if ids else None)
+        topic = runtime.settings.kafka_namespace + message.topic.name
+        await producer.send_and_wait(topic, value, key=key, headers=headers)
     await producer.stop()
 
 

@@ -1,0 +1,49 @@
+"""``python -m tests.bench core``: measure, write ``docs/results``, print."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from shared import logs
+from tests.bench import core
+from tests.bench.results import Figure, write
+from tests.servers import running_servers
+
+ROOT = Path(".muster/bench")
+console = Console()
+
+
+def show(figures: list[Figure]) -> None:
+    """Print figures as a table."""
+    table = Table("figure", "unit", "min", "median", "max", "floor", "bounded by")
+    for figure in figures:
+        spread = figure.as_json()
+        numbers = [f"{spread[name]:,.0f}" for name in ("min", "median", "max")]
+        floor = f"{figure.floor:,.0f}" if figure.floor else ""
+        table.add_row(figure.name, figure.unit, *numbers, floor, figure.bound)
+    console.print(table)
+
+
+def main() -> None:
+    """Run the benchmark that was asked for."""
+    parser = argparse.ArgumentParser(prog="muster bench", description="Measure, then claim.")
+    parser.add_argument("what", choices=["core"])
+    parser.add_argument("--messages", type=int, default=core.MESSAGES)
+    parser.add_argument("--runs", type=int, default=core.RUNS)
+    arguments = parser.parse_args()
+    logs.configure(level="warning", service="bench")
+    with running_servers(ROOT) as servers:
+        figures = uvloop.run(
+            core.measure(servers, messages=arguments.messages, runs=arguments.runs)
+        )
+    show(figures)
+    path = write(arguments.what, f"muster bench {arguments.what}", figures)
+    console.print(f"written to {path}")
+
+
+main()

@@ -1,0 +1,60 @@
+"""Results as files: figures with their machine, commit and versions, beside what bounds them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = Path(__file__).parent.parent.parent / "docs" / "results"
+PACKAGES = ("aiokafka", "asyncpg", "pydantic", "uvloop")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: what was measured in each run, its floor if it has one, what bounds it."""
+
+    name: str
+    unit: str
+    runs: list[float]
+    floor: float | None
+    bound: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return the figure as it stands in the file."""
+        spread = {
+            "min": min(self.runs),
+            "median": statistics.median(self.runs),
+            "max": max(self.runs),
+        }
+        return asdict(self) | spread
+
+
+def write(what: str, command: str, figures: list[Figure]) -> Path:
+    """Write ``docs/results/<what>.json``; return its path."""
+    body = {
+        "commit": _commit(),
+        "command": command,
+        "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in PACKAGES},
+        "figures": [figure.as_json() for figure in figures],
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{what}.json"
+    path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+    return path
+
+
+def _commit() -> str:
+    run = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return run.stdout.strip() or "unknown"
