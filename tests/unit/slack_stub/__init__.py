@@ -1,0 +1,1 @@
+"""Tests of the stub Slack workspace that need no socket."""
