@@ -139,9 +139,22 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: FastAPI, *, host: str, port: int, stop: asyncio.Event) -> None:
-    """Serve an app until ``stop`` is set; raises ``OSError`` when the port is taken."""
+    """Serve an app until ``stop`` is set; raises ``OSError`` when the port is taken.
+
+    An app whose ``state.tls`` holds a certificate and its key (two paths) is served over TLS.
+    """
+    certificate, key = getattr(app.state, "tls", None) or (None, None)
     server = _Server(
-        uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
     )
     task = asyncio.create_task(server.serve())
     waiter = asyncio.create_task(stop.wait())

@@ -11,8 +11,10 @@ import uvloop
 from rich.console import Console
 
 from deploy.embedded.errors import EmbeddedError
-from services.cli import checking, letters, setup, supervision
+from services.cli import checking, crm, letters, people, setup, supervision
+from services.cli.benching import bench
 from services.cli.catalogue import NAMES, UnknownService, find
+from services.cli.demo import demo
 from services.cli.environment import recall, settings_or_exit
 from services.cli.replaying import replay
 from services.cli.running import configure_logs, run_services
@@ -30,7 +32,13 @@ app = typer.Typer(
 app.add_typer(setup.topics, name="topics")
 app.add_typer(letters.app, name="dlq")
 app.add_typer(supervision.app, name="workflows")
+app.add_typer(people.operators, name="operator")
+app.add_typer(people.tokens, name="token")
+app.add_typer(crm.app, name="targeting")
+app.command()(bench)
+app.command()(people.erase)
 app.command()(up)
+app.command()(demo)
 app.command()(setup.doctor)
 app.command()(replay)
 app.command()(checking.check)

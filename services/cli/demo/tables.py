@@ -1,0 +1,165 @@
+"""What the demo shows at the end: every number read from the rows of its owner."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.checking import Verdict, table_of, verdicts
+from services.cli.demo.props import Props
+from services.cli.demo.stage import Stage
+from services.cli.demo.story import Story
+from services.cli.environment import settings_or_exit
+
+SUMS = (
+    ("messages", ("sent", "failed", "ignored", "ambiguous", "pending")),
+    ("actions", ("waiting", "suspended", "executed", "finished", "cancelled")),
+)
+
+
+def money(minor: int) -> str:
+    """Return an amount in minor units as people read it."""
+    return f"{minor / 100:,.2f} EUR"
+
+
+async def show(story: Story, props: Props, console: Console) -> bool:
+    """Print every table; return whether all sums add up and all invariants hold."""
+    stage = story.stage
+    adds_up = await _synthesis(stage, story, console)
+    console.print(await _deliveries(stage, story.campaign_id))
+    console.print(await _costs(stage, props))
+    console.print(await _stock(stage, props))
+    console.print(await _files(stage, story.campaign_id))
+    console.print(await _event(stage, story))
+    console.print(await _workflows(stage))
+    found = await verdicts(settings_or_exit())
+    console.print(table_of(found))
+    broken = _broken(found)
+    for line in broken:
+        console.print(f"[red]✗[/] {line}", soft_wrap=True)
+    return adds_up and not broken
+
+
+def _broken(found: list[Verdict]) -> list[str]:
+    return [line for verdict in found for line in verdict.broken]
+
+
+async def _synthesis(stage: Stage, story: Story, console: Console) -> bool:
+    row = (
+        await stage.rows(
+            "SELECT label, snapshot_members, delivery_counts, action_counts, extracted"
+            " FROM campaign.campaigns WHERE campaign_id = $1",
+            story.campaign_id,
+        )
+    )[0]
+    counts = {
+        "messages": orjson.loads(row["delivery_counts"]),
+        "actions": orjson.loads(row["action_counts"]),
+    }
+    table = Table(
+        "", "total", "made of", "adds up", title=f"{story.number} {row['label']}: results"
+    )
+    table.add_row("Elements targeted", f"{row['snapshot_members']:,}", "", "")
+    adds_up = True
+    for name, parts in SUMS:
+        total = counts[name]["targeted" if name == "messages" else "generated"]
+        holds = total == sum(counts[name][part] for part in parts)
+        adds_up = adds_up and holds
+        made = ", ".join(f"{counts[name][part]:,} {part}" for part in parts if counts[name][part])
+        table.add_row(
+            name.capitalize(), f"{total:,}", made, "[green]✓[/]" if holds else "[red]✗[/]"
+        )
+    table.add_row("Deals generated", f"{counts['actions']['deals']:,}", "", "")
+    table.add_row("Dossier items", f"{counts['actions']['dossier_items']:,}", "", "")
+    table.add_row("Addressees in the supplier's file", f"{row['extracted']:,}", "", "")
+    console.print(table)
+    return adds_up and counts["messages"]["targeted"] == row["snapshot_members"]
+
+
+async def _deliveries(stage: Stage, campaign_id: UUID) -> Table:
+    table = Table("channel", "outcome", "reason", "recipients", title="Delivery, from its ledger")
+    rows = await stage.rows(
+        "SELECT r.channel, r.outcome, r.reason, count(*) AS number FROM delivery.recipients r"
+        " JOIN delivery.runs u USING (run_id) WHERE u.campaign_id = $1"
+        " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        campaign_id,
+    )
+    for row in rows:
+        table.add_row(row["channel"], row["outcome"], row["reason"] or "", f"{row['number']:,}")
+    return table
+
+
+async def _costs(stage: Stage, props: Props) -> Table:
+    budget = (
+        await stage.rows(
+            "SELECT label, allocated_minor, reserved_minor, spent_minor FROM budget.budgets"
+            " WHERE budget_id = $1",
+            props.budget_id,
+        )
+    )[0]
+    left = budget["allocated_minor"] - budget["reserved_minor"] - budget["spent_minor"]
+    table = Table("cost line", "quantity", "amount", title=f"Costs and budget: {budget['label']}")
+    for row in await stage.rows(
+        "SELECT label, quantity, amount_minor FROM budget.cost_lines WHERE budget_id = $1"
+        " ORDER BY label",
+        props.budget_id,
+    ):
+        table.add_row(row["label"], f"{row['quantity']:,}", money(row["amount_minor"]))
+    table.add_section()
+    table.add_row("spent", "", money(budget["spent_minor"]))
+    table.add_row("still reserved", "", money(budget["reserved_minor"]))
+    table.add_row("left of", money(budget["allocated_minor"]), money(left))
+    return table
+
+
+async def _stock(stage: Stage, props: Props) -> Table:
+    row = (
+        await stage.rows(
+            "SELECT label, initial, delivered, consumed, reserved, alert_level, alert"
+            " FROM stock.lines WHERE line_id = $1",
+            props.stock_line_id,
+        )
+    )[0]
+    table = Table("", "before", "after", title=f"Stock: {row['label']}")
+    in_stock = row["initial"] + row["delivered"] - row["consumed"]
+    table.add_row("in stock", f"{row['initial']:,}", f"{in_stock:,}")
+    table.add_row("consumed", "0", f"{row['consumed']:,}")
+    table.add_row("reserved", "0", f"{row['reserved']:,}")
+    alert = f"raised at {row['alert_level']:,}" if row["alert"] else "none"
+    table.add_row("alert", "none", alert)
+    return table
+
+
+async def _files(stage: Stage, campaign_id: UUID) -> Table:
+    table = Table("file", "rows", "SHA-256", "state", title="Supplier files")
+    for row in await stage.rows(
+        "SELECT file_name, rows, sha256, state FROM supplier.jobs WHERE campaign_id = $1",
+        campaign_id,
+    ):
+        sha256 = (row["sha256"] or "")[:12]
+        table.add_row(row["file_name"], f"{row['rows']:,}", sha256, row["state"])
+    return table
+
+
+async def _event(stage: Stage, story: Story) -> Table:
+    table = Table("event", "status", "at", title="Life of the outside events")
+    for event_type, event_id in story.event_ids.items():
+        for row in await stage.rows(
+            "SELECT h.after, h.at FROM events_status.history h"
+            " JOIN events_status.events e USING (event_id) WHERE e.external_id = $1 ORDER BY h.at",
+            f"{event_type}-{event_id[:8]}",
+        ):
+            table.add_row(event_type, row["after"], row["at"].isoformat(timespec="milliseconds"))
+    return table
+
+
+async def _workflows(stage: Stage) -> Table:
+    table = Table("workflow", "service", "state", "runs", title="Technical workflows")
+    for row in await stage.rows(
+        "SELECT name, service, status, runs FROM workflows.technical_workflows_seen ORDER BY name"
+    ):
+        table.add_row(row["name"], row["service"], row["status"], f"{row['runs']:,}")
+    return table
