@@ -1,0 +1,1 @@
+"""Money: budgets, cost structures, holds, real costs, and the ledger behind every balance."""

@@ -1,0 +1,176 @@
+"""Holds, the requests to commit them and the cost lines that come of it, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.budget.domain import Hold, HoldStatus, PricedLine
+from shared.database import Connection
+from topics.budget import CommitFunds, CostStructure, ReserveFunds, Volumes
+
+_CLAIM: Final = """
+INSERT INTO holds (hold_id, campaign_id, status, asked_at) VALUES ($1, $2, 'asked', $3)
+ON CONFLICT (hold_id) DO NOTHING
+"""
+_LOCK: Final = """
+SELECT hold_id, campaign_id, budget_id, status, amount_minor, structures FROM holds
+WHERE hold_id = $1 FOR UPDATE
+"""
+_DESCRIBE: Final = """
+UPDATE holds
+SET campaign_number = $2, campaign_label = $3, budget_id = $4, structures = $5
+WHERE hold_id = $1
+"""
+_REQUEST: Final = """
+INSERT INTO commits (hold_id, campaign_id, volumes, requested_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (hold_id) DO NOTHING RETURNING 1
+"""
+# A request whose hold is not decided yet waits for it.
+_NEXT: Final = """
+SELECT c.hold_id, c.campaign_id, h.budget_id, c.volumes
+FROM commits c JOIN holds h USING (hold_id)
+WHERE c.booked_at IS NULL AND h.status <> 'asked' AND h.budget_id IS NOT NULL
+ORDER BY c.requested_at, c.hold_id LIMIT 1 FOR UPDATE OF c
+"""
+_LINE: Final = """
+INSERT INTO cost_lines (hold_id, structure_id, campaign_id, budget_id, position, category, label,
+    formula, driver, unit_price, quantity, amount_minor)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """A hold, the campaign and budget it is for, and the prices it was computed with."""
+
+    hold_id: UUID
+    campaign_id: UUID
+    budget_id: UUID | None
+    hold: Hold
+    structures: tuple[CostStructure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRequest:
+    """What budgetMgt has to compute: a hold and the volumes really delivered."""
+
+    hold_id: UUID
+    campaign_id: UUID
+    budget_id: UUID
+    volumes: Volumes
+
+
+class HoldStore:
+    """Holds and commits in the caller's transaction; a hold's row is locked before its budget's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def claim(self, hold_id: UUID, campaign_id: UUID, now: datetime) -> HoldRow:
+        """Return the hold of an id, made when new, its row locked until the transaction ends."""
+        await self._connection.execute(_CLAIM, hold_id, campaign_id, now)
+        return await self.lock(hold_id)
+
+    async def lock(self, hold_id: UUID) -> HoldRow:
+        """Return a hold that exists, its row locked until the transaction ends."""
+        row = await self._connection.fetchrow(_LOCK, hold_id)
+        if row is None:
+            raise LookupError(hold_id)
+        return HoldRow(
+            row["hold_id"],
+            row["campaign_id"],
+            row["budget_id"],
+            Hold(HoldStatus(row["status"]), row["amount_minor"]),
+            tuple(CostStructure.model_validate(one) for one in row["structures"]),
+        )
+
+    async def describe(self, command: ReserveFunds, structures: Sequence[CostStructure]) -> None:
+        """Write for which campaign and budget a hold is, and at which prices."""
+        await self._connection.execute(
+            _DESCRIBE,
+            command.hold_id,
+            command.campaign_number,
+            command.campaign_label,
+            command.budget_id,
+            [one.model_dump(mode="json") for one in structures],
+        )
+
+    async def decide(self, hold_id: UUID, hold: Hold) -> None:
+        """Write how a hold stands."""
+        await self._connection.execute(
+            "UPDATE holds SET status = $2, amount_minor = $3 WHERE hold_id = $1",
+            hold_id,
+            hold.status.value,
+            hold.amount_minor,
+        )
+
+    async def request_commit(self, command: CommitFunds, now: datetime) -> bool:
+        """Keep a request for budgetMgt; false when the hold has one already."""
+        kept = await self._connection.fetchval(
+            _REQUEST,
+            command.hold_id,
+            command.campaign_id,
+            command.volumes.model_dump(mode="json"),
+            now,
+        )
+        return bool(kept)
+
+    async def commit_waits(self, hold_id: UUID) -> bool:
+        """Whether a request for the hold is not computed yet."""
+        return bool(
+            await self._connection.fetchval(
+                "SELECT 1 FROM commits WHERE hold_id = $1 AND booked_at IS NULL", hold_id
+            )
+        )
+
+    async def next_commit(self) -> CommitRequest | None:
+        """Return the oldest request that can be computed, its row locked."""
+        row = await self._connection.fetchrow(_NEXT)
+        if row is None:
+            return None
+        volumes = Volumes.model_validate(row["volumes"])
+        return CommitRequest(row["hold_id"], row["campaign_id"], row["budget_id"], volumes)
+
+    async def close_commit(self, hold_id: UUID, over_hold_minor: int, now: datetime) -> None:
+        """Note that a request was computed, and what it cost beyond its hold."""
+        await self._connection.execute(
+            "UPDATE commits SET booked_at = $2, over_hold_minor = $3 WHERE hold_id = $1",
+            hold_id,
+            now,
+            over_hold_minor,
+        )
+
+    async def charged(self, campaign_id: UUID, budget_id: UUID) -> frozenset[UUID]:
+        """Return the fixed structures a campaign was charged for already."""
+        rows = await self._connection.fetch(
+            "SELECT structure_id FROM cost_lines"
+            " WHERE campaign_id = $1 AND budget_id = $2 AND formula = 'fixed'",
+            campaign_id,
+            budget_id,
+        )
+        return frozenset(row["structure_id"] for row in rows)
+
+    async def save_lines(self, request: CommitRequest, lines: Sequence[PricedLine]) -> None:
+        """Write the cost lines of a hold."""
+        rows = [
+            (
+                request.hold_id,
+                line.structure.structure_id,
+                request.campaign_id,
+                request.budget_id,
+                position,
+                line.structure.category,
+                line.structure.label,
+                line.structure.formula.value,
+                line.structure.driver.value,
+                line.structure.unit_price,
+                line.quantity,
+                line.amount_minor,
+            )
+            for position, line in enumerate(lines)
+        ]
+        await self._connection.executemany(_LINE, rows)

@@ -1,0 +1,178 @@
+"""What the API shows: budgets, ledgers and campaigns' costs, read by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final, Self
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.budget.domain import Account, EntryKind, HoldStatus
+from services.budget.money import in_words
+from services.budget.store import Budget
+from shared.database import Connection
+from topics.budget import CostLine, CostStructure
+
+_LIST: Final = """
+SELECT budget_id, label, currency, allocated_minor, reserved_minor, spent_minor,
+       allocated_minor - reserved_minor - spent_minor AS left_minor, calculated_at
+FROM budgets WHERE $1::uuid IS NULL OR budget_id > $1 ORDER BY budget_id LIMIT $2
+"""
+# What was left after an entry is the sum up to it: counted from the rows, kept nowhere.
+_LEDGER: Final = """
+SELECT seq, cause, kind, account, amount_minor, left_minor, booked_at FROM (
+    SELECT seq, cause, kind, account, amount_minor, booked_at, sum(
+        CASE account WHEN 'allocated' THEN amount_minor ELSE -amount_minor END
+    ) OVER (ORDER BY seq)::bigint AS left_minor
+    FROM ledger_entries WHERE budget_id = $1) entry
+WHERE seq > $2 ORDER BY seq LIMIT $3
+"""
+_HOLDS: Final = """
+SELECT h.hold_id, h.budget_id, b.currency, h.status, h.amount_minor,
+       c.requested_at AS commit_asked_at, c.booked_at, coalesce(c.over_hold_minor, 0) AS over_hold
+FROM holds h LEFT JOIN budgets b USING (budget_id) LEFT JOIN commits c USING (hold_id)
+WHERE h.campaign_id = $1 ORDER BY h.asked_at, h.hold_id
+"""
+_LINES: Final = """
+SELECT l.category, l.label, l.quantity, l.amount_minor
+FROM cost_lines l JOIN commits c USING (hold_id)
+WHERE l.campaign_id = $1 ORDER BY c.booked_at, l.hold_id, l.position
+"""
+
+
+class BudgetRow(BaseModel):
+    """A budget in a list; amounts in minor units."""
+
+    budget_id: UUID
+    label: str
+    currency: str
+    allocated_minor: int
+    reserved_minor: int
+    spent_minor: int
+    left_minor: int
+    calculated_at: datetime | None
+
+
+class BudgetPage(BaseModel):
+    """Budgets, and the key of the next page when there may be one."""
+
+    items: tuple[BudgetRow, ...]
+    next: UUID | None
+
+
+class BudgetDetail(BudgetRow):
+    """A budget with its cost structures; ``note`` says when more was spent than allocated."""
+
+    version: int
+    starts_on: date | None
+    ends_on: date | None
+    structures: tuple[CostStructure, ...]
+    note: str
+
+    @classmethod
+    def of(cls, budget: Budget, structures: Sequence[CostStructure]) -> Self:
+        """Return the page of a budget."""
+        left = budget.balance.left_minor
+        note = f"overspent by {in_words(-left, budget.currency)}" if left < 0 else ""
+        return cls(
+            **budget.state.model_dump(),
+            starts_on=budget.starts_on,
+            ends_on=budget.ends_on,
+            structures=tuple(structures),
+            note=note,
+        )
+
+
+class LedgerRow(BaseModel):
+    """One movement: what moved on which account, why, and what was left after it."""
+
+    seq: int
+    cause: str
+    kind: EntryKind
+    account: Account
+    amount_minor: int
+    left_minor: int
+    booked_at: datetime
+
+
+class LedgerPage(BaseModel):
+    """Movements, and the key of the next page when there may be one."""
+
+    items: tuple[LedgerRow, ...]
+    next: int | None
+
+
+class HoldView(BaseModel):
+    """A campaign's hold; ``waiting`` while budgetMgt has not computed its real cost."""
+
+    hold_id: UUID
+    budget_id: UUID | None
+    currency: str | None
+    status: HoldStatus
+    amount_minor: int
+    waiting: bool
+    note: str
+
+
+class CampaignCosts(BaseModel):
+    """What a campaign holds and cost; ``spent_minor`` is the sum of the lines."""
+
+    campaign_id: UUID
+    holds: tuple[HoldView, ...]
+    lines: tuple[CostLine, ...]
+    spent_minor: int
+
+
+async def budget_page(connection: Connection, after: UUID | None, limit: int) -> BudgetPage:
+    """Return budgets after a key."""
+    rows = await connection.fetch(_LIST, after, limit)
+    items = tuple(BudgetRow(**dict(row)) for row in rows)
+    return BudgetPage(items=items, next=items[-1].budget_id if len(items) == limit else None)
+
+
+async def ledger_page(
+    connection: Connection, budget_id: UUID, after: int, limit: int
+) -> LedgerPage:
+    """Return a budget's movements after a sequence number."""
+    rows = await connection.fetch(_LEDGER, budget_id, after, limit)
+    items = tuple(LedgerRow(**dict(row)) for row in rows)
+    return LedgerPage(items=items, next=items[-1].seq if len(items) == limit else None)
+
+
+async def campaign_costs(connection: Connection, campaign_id: UUID) -> CampaignCosts:
+    """Return a campaign's holds and cost lines."""
+    holds = await connection.fetch(_HOLDS, campaign_id)
+    lines = tuple(CostLine(**dict(row)) for row in await connection.fetch(_LINES, campaign_id))
+    return CampaignCosts(
+        campaign_id=campaign_id,
+        holds=tuple(_hold(**dict(row)) for row in holds),
+        lines=lines,
+        spent_minor=sum(line.amount_minor for line in lines),
+    )
+
+
+def _hold(
+    *,
+    hold_id: UUID,
+    budget_id: UUID | None,
+    currency: str | None,
+    status: str,
+    amount_minor: int,
+    commit_asked_at: datetime | None,
+    booked_at: datetime | None,
+    over_hold: int,
+) -> HoldView:
+    note = ""
+    if over_hold and currency:
+        note = f"the real cost is {in_words(over_hold, currency)} over what was held"
+    return HoldView(
+        hold_id=hold_id,
+        budget_id=budget_id,
+        currency=currency,
+        status=HoldStatus(status),
+        amount_minor=amount_minor,
+        waiting=commit_asked_at is not None and booked_at is None,
+        note=note,
+    )

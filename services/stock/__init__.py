@@ -1,0 +1,1 @@
+"""Goods: stock lines, orders, reservations, consumptions, alerts, and the ledger behind them."""

@@ -1,0 +1,237 @@
+"""What the stock service does with each command; every reservation is decided and answered once."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from services.stock.domain import (
+    MAX_QUANTITY,
+    Levels,
+    Reservation,
+    ReservationStatus,
+    consume,
+    initial,
+    refuse,
+    release,
+    reserve,
+)
+from services.stock.reservations import Consumption, ReservationRow, ReservationStore
+from services.stock.store import AnswerStore, Line, LineStore
+from shared.errors import Refused
+from shared.registry import Registry
+from shared.rights import Right, require
+from shared.uow import Work
+from shared.workflows import wake
+from topics.stock import (
+    ConsumeStock,
+    OrderStock,
+    ReleaseStock,
+    ReserveStock,
+    SaveStockLine,
+    StockConsumed,
+    StockRefused,
+    StockReleased,
+    StockReservationRefused,
+    StockReserved,
+)
+
+WORKFLOW: Final = "stockMgt"
+registry = Registry()
+
+
+def _refuse(command: SaveStockLine | OrderStock, refusal: Refused) -> StockRefused:
+    return StockRefused(
+        line_id=command.line_id,
+        actor=command.actor,
+        command=type(command).__name__,
+        reason=refusal.reason,
+        field=refusal.field,
+    )
+
+
+@registry.on(SaveStockLine, refusal=_refuse)
+async def save_stock_line(command: SaveStockLine, work: Work) -> None:
+    """Save a line; its initial stock counts once, an old message again changes nothing."""
+    store = LineStore(work.connection)
+    line = await store.lock(command.line_id)
+    cause = f"{work.cause.source} {work.cause.id}" if work.cause else None
+    if cause is not None and not await store.first_time(cause, work.now):
+        if line is not None:
+            work.emit(line.state)
+        return
+    await require(work, command.actor, Right.MANAGE_STOCKS)
+    _check_initial(command, line)
+    saved = await store.save(command)
+    if line is None:
+        saved = await store.book(saved, command.line_id, initial(command.initial), work.now)
+    work.emit(saved.state)
+    await wake(work, WORKFLOW)
+
+
+def _check_initial(command: SaveStockLine, line: Line | None) -> None:
+    if max(command.initial, command.alert_level) > MAX_QUANTITY:
+        reason = f"a line holds {MAX_QUANTITY:,} at most"
+        over_initial = command.initial > MAX_QUANTITY
+        raise Refused(reason, field="initial" if over_initial else "alert_level")
+    if line is not None and command.initial != line.levels.initial:
+        reason = (
+            f"“{line.label}” began with {line.levels.initial:,}, which counts once;"
+            " order more instead"
+        )
+        raise Refused(reason, field="initial")
+
+
+@registry.on(OrderStock, refusal=_refuse)
+async def order_stock(command: OrderStock, work: Work) -> None:
+    """Note an order, once per id; stockMgt receives it when its date is reached."""
+    await require(work, command.actor, Right.MANAGE_STOCKS)
+    store = LineStore(work.connection)
+    line = await store.lock(command.line_id)
+    if line is None:
+        raise Refused("this stock line is not known; save it first", field="line_id")
+    if command.quantity > MAX_QUANTITY:
+        raise Refused(f"an order brings {MAX_QUANTITY:,} at most", field="quantity")
+    known = await store.find_order(command.order_id)
+    if known is not None and (known.line_id, known.quantity, known.due_on) != (
+        command.line_id,
+        command.quantity,
+        command.due_on,
+    ):
+        raise Refused("this order id stands for another order", field="order_id")
+    work.emit((await store.order(line, command, work.now)).state)
+    await wake(work, WORKFLOW)
+
+
+@registry.on(ReserveStock)
+async def reserve_stock(command: ReserveStock, work: Work) -> None:
+    """Keep goods for a campaign, or refuse with both numbers."""
+    store, answers = ReservationStore(work.connection), AnswerStore(work.connection)
+    row = await store.claim(command.reservation_id, command.campaign_id, work.now)
+    answer = await answers.find(command.reservation_id, ReserveStock)
+    if answer is None:
+        answer = await _decide(command, row.reservation, work)
+        await answers.keep(command.reservation_id, ReserveStock, answer)
+    work.emit(answer)
+    await _book_waiting(command.reservation_id, work)
+
+
+async def _decide(
+    command: ReserveStock, reservation: Reservation, work: Work
+) -> StockReserved | StockReservationRefused:
+    lines, store = LineStore(work.connection), ReservationStore(work.connection)
+    line = await lines.lock(command.line_id)
+    quantity = min(command.quantity, MAX_QUANTITY)
+    await store.describe(command.reservation_id, command.line_id, quantity)
+    if line is None:
+        await store.decide(command.reservation_id, refuse(reservation))
+        return _refusal(command, 0, "this stock line is not known; choose one that was saved")
+    available = line.levels.available
+    decision = reserve(line.levels, reservation, command.quantity)
+    await store.decide(command.reservation_id, decision.reservation)
+    if decision.reservation.status is ReservationStatus.RELEASED:
+        reason = "this reservation was given back before it was made; ask for a new one"
+        return _refusal(command, available, reason)
+    if decision.reservation.status is ReservationStatus.REFUSED:
+        return _refusal(command, available, _too_few(line, command.quantity))
+    booked = await lines.book(line, command.reservation_id, decision.entries, work.now)
+    work.emit(booked.state)
+    return StockReserved(
+        campaign_id=command.campaign_id,
+        reservation_id=command.reservation_id,
+        line_id=command.line_id,
+        quantity=command.quantity,
+        available=booked.levels.available,
+    )
+
+
+def _too_few(line: Line, asked: int) -> str:
+    return (
+        f"{asked:,} of “{line.label}” are needed, but {line.levels.available:,} are available;"
+        " order more or narrow the target"
+    )
+
+
+def _refusal(command: ReserveStock, available: int, reason: str) -> StockReservationRefused:
+    return StockReservationRefused(
+        campaign_id=command.campaign_id,
+        reservation_id=command.reservation_id,
+        line_id=command.line_id,
+        asked=command.quantity,
+        available=available,
+        reason=reason,
+    )
+
+
+@registry.on(ReleaseStock)
+async def release_stock(command: ReleaseStock, work: Work) -> None:
+    """Give back what a reservation has not consumed; answered once it is known which line."""
+    store, answers = ReservationStore(work.connection), AnswerStore(work.connection)
+    row = await store.claim(command.reservation_id, command.campaign_id, work.now)
+    answer = await answers.find(command.reservation_id, ReleaseStock)
+    if answer is not None:
+        work.emit(answer)
+        return
+    decision = release(row.reservation)
+    await store.decide(command.reservation_id, decision.reservation)
+    lines = LineStore(work.connection)
+    line = await lines.lock(row.line_id) if row.line_id else None
+    if line is not None and decision.entries:
+        booked = await lines.book(line, command.reservation_id, decision.entries, work.now)
+        work.emit(booked.state)
+    if row.line_id is not None:
+        released = StockReleased(
+            campaign_id=command.campaign_id,
+            reservation_id=command.reservation_id,
+            line_id=row.line_id,
+            quantity=decision.quantity,
+        )
+        await answers.keep(command.reservation_id, ReleaseStock, released)
+        work.emit(released)
+
+
+@registry.on(ConsumeStock)
+async def consume_stock(command: ConsumeStock, work: Work) -> None:
+    """Take goods out of a reservation, once per file; before its reservation it waits for it."""
+    store = ReservationStore(work.connection)
+    row = await store.lock(command.reservation_id)
+    answer = await AnswerStore(work.connection).find(command.cause_id, ConsumeStock)
+    if answer is not None:
+        work.emit(answer)
+        return
+    await store.request(command, work.now)
+    if row is not None:
+        await _book_waiting(command.reservation_id, work)
+
+
+async def _book_waiting(reservation_id: UUID, work: Work) -> None:
+    """Book the consumptions of a reservation whose line is known."""
+    store = ReservationStore(work.connection)
+    for consumption in await store.waiting(reservation_id):
+        row = await store.lock(reservation_id)
+        if row is not None and row.line_id is not None:
+            await _book(consumption, row, row.line_id, work)
+
+
+async def _book(consumption: Consumption, row: ReservationRow, line_id: UUID, work: Work) -> None:
+    lines, store = LineStore(work.connection), ReservationStore(work.connection)
+    line = await lines.lock(line_id)
+    levels = line.levels if line else Levels()
+    decision = consume(levels, row.reservation, consumption.asked)
+    await store.decide(row.reservation_id, decision.reservation)
+    await store.consumed(consumption.cause_id, decision.quantity, work.now)
+    if line is not None and decision.entries:
+        booked = await lines.book(line, consumption.cause_id, decision.entries, work.now)
+        levels = booked.levels
+        work.emit(booked.state)
+        await wake(work, WORKFLOW)
+    answer = StockConsumed(
+        campaign_id=consumption.campaign_id,
+        reservation_id=row.reservation_id,
+        line_id=line_id,
+        cause_id=consumption.cause_id,
+        quantity=decision.quantity,
+        in_stock=levels.in_stock,
+    )
+    await AnswerStore(work.connection).keep(consumption.cause_id, ConsumeStock, answer)
+    work.emit(answer)
