@@ -15,6 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared import identity
 from shared.errors import Refused
+from shared.rights import Right, require
 from shared.service import Runtime
 from topics.message import Actor, Message
 
@@ -43,26 +44,24 @@ Caller = Annotated[Actor, Depends(actor_of)]
 Here = Annotated[Runtime, Depends(runtime_of)]
 
 
-def refusal_in(emitted: Sequence[Message]) -> Refused | None:
-    """Return the refusal among the answers to a command, if one is."""
-    for message in emitted:
-        reason = getattr(message, "reason", None)
-        if type(message).__name__.endswith("Refused") and isinstance(reason, str):
-            return Refused(reason, field=getattr(message, "field", None))
-    return None
+async def may_read(actor: Caller, runtime: Here) -> None:
+    """Let operators in who may read (a FastAPI dependency); Muster's services always may."""
+    if not actor.is_system:
+        async with runtime.uow.begin() as work:
+            await require(work, actor, Right.READ)
 
 
 async def carry_out(runtime: Runtime, command: Message) -> list[Message]:
     """Handle a command and return its answers.
 
     Raises:
-        Refused: the command was answered with a refusal (the refusal is published too).
+        Refused: the command was answered with a refusal: the handler's own, with its field and
+            code (the answer is published too).
     """
-    emitted = await runtime.execute(command)
-    refusal = refusal_in(emitted)
-    if refusal is not None:
+    done = await runtime.perform(command)
+    for refusal in done.refusals:
         raise refusal
-    return emitted
+    return list(done.emitted)
 
 
 def problem(status: int, title: str, detail: str, **extra: object) -> JSONResponse:

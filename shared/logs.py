@@ -77,7 +77,7 @@ def configure(*, level: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("aiokafka", "httpx", "asyncio", "uvicorn.access", "slack_bolt", "slack_sdk"):
+    for noisy in ("aiokafka", "httpx", "asyncio", "uvicorn", "slack_bolt", "slack_sdk"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

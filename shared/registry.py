@@ -124,3 +124,4 @@ async def answer(entry: Entry, message: Message, work: Work) -> None:
             raise
         work.forget_since(mark)
         work.emit(entry.refusal(message, refusal))
+        work.refusals.append(refusal)

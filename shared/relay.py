@@ -47,9 +47,11 @@ WITH held AS (SELECT 1 FROM relay_lease WHERE epoch = $1 FOR SHARE),
      gone AS (DELETE FROM outbox WHERE seq = ANY ($2::bigint[]) AND EXISTS (SELECT 1 FROM held))
 SELECT count(*) FROM held
 """
-_PROBE: Final = """
-SELECT pg_snapshot_xmin(s)::text::bigint AS xmin, pg_snapshot_xmax(s)::text::bigint AS xmax,
-       (SELECT last_value FROM outbox_seq) AS last
+# Two statements, in this order: whoever took a number up to the last one had its transaction id
+# before the snapshot is taken. The other way round, a number taken in between would be passed by.
+_LAST: Final = "SELECT last_value FROM outbox_seq"
+_SNAPSHOT: Final = """
+SELECT pg_snapshot_xmin(s)::text::bigint AS xmin, pg_snapshot_xmax(s)::text::bigint AS xmax
 FROM pg_current_snapshot() AS s
 """
 
@@ -203,16 +205,15 @@ class Relay:
         metrics.RELAY_LAG.labels(self._service).set(rows[0]["age"] if rows else 0)
 
     async def _advance(self, watermark: Watermark) -> None:
-        probe = await self._pool.fetchrow(_PROBE)
-        if probe is None:
-            return
+        last = await self._pool.fetchval(_LAST)
+        snapshot = await self._pool.fetchrow(_SNAPSHOT)
         left = await self._pool.fetchval(
             "SELECT EXISTS (SELECT 1 FROM outbox WHERE seq > $1 AND seq <= $2)",
             watermark.passed,
             watermark.probe_seq,
         )
-        if not left:
-            watermark.observe(xmin=probe["xmin"], xmax=probe["xmax"], last=probe["last"])
+        if snapshot is not None and not left:
+            watermark.observe(xmin=snapshot["xmin"], xmax=snapshot["xmax"], last=last)
 
     async def _sleep_until_woken(self, passed: int) -> None:
         """Say that we sleep, look once more, then wait for the NOTIFY or the poll."""

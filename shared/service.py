@@ -21,7 +21,7 @@ from shared.registry import Registry, answer
 from shared.relay import Relay
 from shared.rights import operators
 from shared.settings import Settings
-from shared.uow import UnitOfWork
+from shared.uow import UnitOfWork, Work
 from shared.views import View
 from shared.workflows import Engine, TechnicalWorkflow
 from topics.message import Message
@@ -88,11 +88,15 @@ class Runtime:
     async def execute(self, message: Message) -> list[Message]:
         """Handle a command here and now, in one unit of work; return what was emitted.
 
-        For HTTP routes and the CLI: the same handlers as for Kafka, with an immediate answer.
+        For the CLI: the same handlers as for Kafka, with an immediate answer.
 
         Raises:
             Refused: the handler has no registered answer for its refusal.
         """
+        return list((await self.perform(message)).emitted)
+
+    async def perform(self, message: Message) -> Work:
+        """Do as :meth:`execute`, and return the finished unit of work, with its refusals."""
         entry = self.registry.entry(type(message))
         if entry is None:
             problem = f"{self.service.name} does not handle {type(message).__name__}"
@@ -102,7 +106,7 @@ class Runtime:
                 await entry.handle([message], work)
             else:
                 await answer(entry, message, work)
-            return list(work.emitted)
+        return work
 
     @property
     def problems(self) -> list[str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from shared import faults, outbox
 from shared.clock import Clock
 from shared.database import Connection, Pool
+from shared.errors import Refused
 from shared.ids import child_traceparent, new_id_text
 from shared.outbox import OutboxRow
 from shared.producer import pack_headers
@@ -26,6 +27,8 @@ class Work:
         cause: the message being handled, whose trace and correlation emitted ones carry on.
         service: the service's name, also its schema.
         settings: the service's settings.
+        emitted: what was published so far, in order.
+        refusals: the refusals that were answered by a message, as the handlers raised them.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Work:
         self._source = f"/muster/{service}"
         self.cause: Envelope | None = None
         self.emitted: list[Message] = []
+        self.refusals: list[Refused] = []
         self._rows: list[OutboxRow] = []
 
     def emit(self, message: Message) -> None:

@@ -20,13 +20,14 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from services.cli.catalogue import port_of
+from services.cli.catalogue import NAMES, find, port_of
 from services.cli.environment import free_block
-from services.cli.setup import migrate_all
+from services.targeting.sql_role import ensure_sql_role
 from shared import kafka, topics_admin
 from shared.ids import new_id
+from shared.migrations import migrate
 from shared.settings import Settings
-from tests.conftest import Instance
+from tests.conftest import REPOSITORY, Instance
 from tests.records import record_of
 from tests.waiting import eventually
 from topics.message import Message
@@ -88,10 +89,14 @@ class Rig:
     producer: AIOKafkaProducer
     owner: asyncpg.Pool[asyncpg.Record]
     base_port: int
+    module: str = "services.cli"
     workers: dict[tuple[str, int], Worker] = field(default_factory=dict)
 
     def start(self, name: str, *, replica: int = 1, **environment: str) -> Worker:
-        """Start a service process, with extra variables (``MUSTER_FAULT``)."""
+        """Start a service process, with extra variables (``MUSTER_FAULT``).
+
+        ``module`` of the rig is what runs: the product's command line, or one that stands before it.
+        """
         log = (self.folder / f"{name}-{replica}.log").open("ab")
         variables = self.instance.environment(
             HTTP_BASE_PORT=str(self.base_port),
@@ -101,7 +106,8 @@ class Rig:
             LOG_LEVEL="info",
         )
         process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", "service", name, "--replica", str(replica)],
+            [sys.executable, "-m", self.module, "service", name, "--replica", str(replica)],
+            cwd=REPOSITORY,
             env={**os.environ, **variables, **environment},
             stdout=log,
             stderr=log,
@@ -176,17 +182,20 @@ class Rig:
     async def drained(self, *services: str, seconds: float = 60) -> None:
         """Wait until services have neither outbox rows nor messages put aside."""
 
+        left: dict[str, int] = {}
+
         async def empty() -> bool:
             for name in services:
-                left = await self.value(
+                left[name] = await self.value(
                     f"SELECT (SELECT count(*) FROM {name}.outbox)"
                     f" + (SELECT count(*) FROM {name}.retries WHERE NOT dead)"
                 )
-                if left:
-                    return False
-            return True
+            return not any(left.values())
 
-        await eventually(empty, seconds=seconds, what=f"{', '.join(services)} being drained")
+        try:
+            await eventually(empty, seconds=seconds)
+        except AssertionError:
+            raise AssertionError(f"not drained within {seconds} s: {left}") from None
 
     async def __aenter__(self) -> Rig:
         return self
@@ -209,16 +218,26 @@ class Rig:
 
 @asynccontextmanager
 async def rig(
-    instance: Instance, folder: Path, *, topics: Sequence[Topic] | None = None
+    instance: Instance,
+    folder: Path,
+    *,
+    topics: Sequence[Topic] | None = None,
+    services: Sequence[str] = NAMES,
+    module: str = "services.cli",
 ) -> AsyncIterator[Rig]:
-    """Yield an instance with every schema and topic, and its operators announced."""
+    """Yield an instance with its services' schemas and topics, and its operators announced.
+
+    ``services`` are those it has, by default all; ``module`` is what their processes run.
+    """
     settings = instance.settings()
-    await migrate_all(settings)
+    await migrate(settings, {name: find(name).migrations for name in services})
+    if "targeting" in services:
+        await ensure_sql_role(settings)
     await topics_admin.apply(settings, topics=topics or all_topics())
     producer = kafka.plain_producer(settings, client_id="driver")
     await producer.start()
     owner = await asyncpg.create_pool(instance.database_url, min_size=1, max_size=4)
-    made = Rig(instance, settings, folder, producer, owner, free_block(9000, 40))
+    made = Rig(instance, settings, folder, producer, owner, free_block(9000, 40), module)
     async with made:
         await made.send(
             *(

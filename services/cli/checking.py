@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import importlib.util
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,12 +46,15 @@ class Verdict:
     broken: tuple[str, ...]
 
 
-async def verdicts(settings: Settings) -> list[Verdict]:
-    """Check every invariant; a broken one's text begins with its name (``I2 …``)."""
-    seen = await published(settings)
+async def verdicts(settings: Settings, names: Sequence[str] = NAMES) -> list[Verdict]:
+    """Check every invariant of some services, by default all.
+
+    A broken one's text begins with its name (``I2 …``).
+    """
+    seen = await published(settings, names)
     found = []
-    for name in NAMES:
-        async with opened(name) as runtime:
+    for name in names:
+        async with opened(name, settings) as runtime:
             broken = await _unhandled(runtime, seen)
             check = _invariants_of(name)
             if check is not None:
@@ -69,11 +72,11 @@ def _invariants_of(name: str) -> Broken | None:
     return broken
 
 
-async def published(settings: Settings) -> Seen:
+async def published(settings: Settings, names: Sequence[str] = NAMES) -> Seen:
     """Return the identities (source, id) of every record, by topic and CloudEvents type."""
-    names = sorted({topic.name for name in NAMES for topic in find(name).registry.topics})
+    topics = sorted({topic.name for name in names for topic in find(name).registry.topics})
     seen: Seen = defaultdict(lambda: defaultdict(set))
-    client = kafka.reader(settings, names)
+    client = kafka.reader(settings, topics)
     await client.start()
     try:
         ends = await client.end_offsets(client.assignment())

@@ -19,18 +19,19 @@ from shared.database import open_pool
 from shared.logs import redact
 from shared.producer import unpack_headers
 from shared.service import Runtime
+from shared.settings import Settings
 
 app = typer.Typer(help="Dead letters: what could not be handled.", no_args_is_help=True)
 console = Console()
 
 
 @asynccontextmanager
-async def opened(name: str) -> AsyncIterator[Runtime]:
+async def opened(name: str, settings: Settings | None = None) -> AsyncIterator[Runtime]:
     """Yield a service's runtime for a command: its rows, no consumer."""
-    settings = settings_or_exit()
-    pool = await open_pool(settings, name, size=2)
+    found = settings or settings_or_exit()
+    pool = await open_pool(found, name, size=2)
     try:
-        yield Runtime(find(name), settings, pool)
+        yield Runtime(find(name), found, pool)
     finally:
         await pool.close()
 
