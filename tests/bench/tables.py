@@ -1,0 +1,79 @@
+"""The tables in docs, generated from the results (``python -m tests.bench.tables``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+DOCS: Final = Path(__file__).parent.parent.parent / "docs"
+PAGES: Final = {"benchmarks.md": ("core", "timings"), "reliability.md": ("faults",)}
+
+
+def figures_table(result: dict[str, Any]) -> list[str]:
+    """Return the lines of a benchmark's table."""
+    lines = [
+        "| figure | unit | min | median | max | floor | bounded by |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
+    for figure in result["figures"]:
+        numbers = [f"{figure[name]:,.0f}" for name in ("min", "median", "max")]
+        floor = f"{figure['floor']:,.0f}" if figure["floor"] else "–"
+        row = [f"`{figure['name']}`", figure["unit"], *numbers, floor, figure["bound"]]
+        lines.append(f"| {' | '.join(row)} |")
+    return lines
+
+
+def faults_table(result: dict[str, Any]) -> list[str]:
+    """Return the lines of the fault tests' table."""
+    lines = [
+        "| fault | runs | lost | doubled outside the ambiguous | ambiguous | longest recovery |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in result["rows"]:
+        cells = [row["fault"]]
+        for name in ("runs", "lost", "doubled_outside_ambiguous", "ambiguous"):
+            cells.append(str(row[name]))
+        cells.append(f"{row['recovery_s_max']:.1f} s")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def source_line(what: str, result: dict[str, Any]) -> str:
+    """Return where a table's numbers come from."""
+    parts = [f"`{result['command']}`", f"commit {result['commit']}", result["machine"]]
+    parts.append(str(result["date"])[:10])
+    return f"From [results/{what}.json](results/{what}.json): {', '.join(parts)}."
+
+
+def generated(what: str) -> str | None:
+    """Return a result's part of its page, or ``None`` when there is no result yet."""
+    path = DOCS / "results" / f"{what}.json"
+    if not path.exists():
+        return None
+    result = json.loads(path.read_text())
+    table = faults_table(result) if what == "faults" else figures_table(result)
+    return "\n".join([*table, "", source_line(what, result)])
+
+
+def refreshed(page: str, what: str) -> str:
+    """Return a page's text with the generated part between its marks replaced."""
+    text = (DOCS / page).read_text()
+    begin, end = f"<!-- generated: {what} -->", f"<!-- end: {what} -->"
+    part = generated(what)
+    if part is None or begin not in text:
+        return text
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    return f"{before}{begin}\n{part}\n{end}{after}"
+
+
+def main() -> None:
+    """Write every generated table."""
+    for page, results in PAGES.items():
+        for what in results:
+            (DOCS / page).write_text(refreshed(page, what))
+
+
+if __name__ == "__main__":
+    main()
