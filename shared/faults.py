@@ -20,6 +20,7 @@ POINTS: Final = (
     "sender.before_call",
     "sender.after_call",
     "bot.before_ack",
+    "import.chunk",
 )
 _SIGNALS: Final = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 

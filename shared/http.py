@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from shared import identity
 from shared.errors import Refused
@@ -97,9 +98,12 @@ def add_problem_handlers(app: FastAPI) -> None:
         status = 403 if refusal.code == "not_allowed" else 409
         return problem(status, "Refused", refusal.reason, field=refusal.field, code=refusal.code)
 
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, "Not accepted", str(error.detail))
+    # Starlette's, which FastAPI's is a kind of: the router itself raises it (404, 405).
+    @app.exception_handler(StarletteHTTPException)
+    async def http(_: Request, error: StarletteHTTPException) -> Response:
+        answer = problem(error.status_code, "Not accepted", str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:

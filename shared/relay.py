@@ -49,7 +49,8 @@ SELECT count(*) FROM held
 """
 # Two statements, in this order: whoever took a number up to the last one had its transaction id
 # before the snapshot is taken. The other way round, a number taken in between would be passed by.
-_LAST: Final = "SELECT last_value FROM outbox_seq"
+# A sequence nobody has used says 1 as its last value: the first row must not be passed by.
+_LAST: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_seq"
 _SNAPSHOT: Final = """
 SELECT pg_snapshot_xmin(s)::text::bigint AS xmin, pg_snapshot_xmax(s)::text::bigint AS xmax
 FROM pg_current_snapshot() AS s

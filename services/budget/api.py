@@ -22,19 +22,10 @@ from services.budget.pages import (
 )
 from services.budget.store import BudgetStore
 from shared.errors import Refused
-from shared.http import Caller, Here, carry_out
+from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import new_id
-from shared.rights import Right, require
 from shared.service import Runtime
 from topics.budget import CostLine, CostStructure, SaveBudget, Volumes
-
-
-async def may_read(actor: Caller, runtime: Here) -> None:
-    """Let operators in who may read (a FastAPI dependency); Muster's services always may."""
-    if not actor.is_system:
-        async with runtime.uow.begin() as work:
-            await require(work, actor, Right.READ)
-
 
 router = APIRouter(dependencies=[Depends(may_read)])
 Limit = Annotated[int, Query(ge=1, le=200)]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 from rich.console import Console
 
 from deploy.embedded.cluster import EmbeddedCluster
@@ -65,7 +64,7 @@ def up(
 ) -> None:
     """Run everything here until interrupted; embedded servers unless the environment names some."""
     configure_logs("muster")
-    uvloop.run(_up(folder, each=processes_each))
+    asyncio.run(_up(folder, each=processes_each))
 
 
 async def _up(folder: Path, *, each: bool) -> None:

@@ -31,10 +31,8 @@ def faults_table(result: dict[str, Any]) -> list[str]:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for row in result["rows"]:
-        cells = [row["fault"]]
-        for name in ("runs", "lost", "doubled_outside_ambiguous", "ambiguous"):
-            cells.append(str(row[name]))
-        cells.append(f"{row['recovery_s_max']:.1f} s")
+        counts = [str(row[n]) for n in ("runs", "lost", "doubled_outside_ambiguous", "ambiguous")]
+        cells = [row["fault"], *counts, f"{row['recovery_s_max']:.1f} s"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 from rich.console import Console
 
 from services.cli import environment
@@ -29,7 +28,7 @@ def demo(
     os.environ.setdefault("LOG_LEVEL", "warning")
     configure_logs("demo")
     keep_serving = sys.stdout.isatty() and not once
-    raise typer.Exit(uvloop.run(_demo(folder, keep_serving=keep_serving)))
+    raise typer.Exit(asyncio.run(_demo(folder, keep_serving=keep_serving)))
 
 
 async def _demo(folder: Path, *, keep_serving: bool) -> int:

@@ -1,0 +1,1 @@
+"""Message Center: outside events, their routing to templates, and their statuses."""

@@ -1,0 +1,105 @@
+"""Message Center over HTTP: events with their history, and the routes of event types."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.events_status.domain import DEFAULT_CHANNEL, MAX_TYPE
+from services.events_status.pages import (
+    NO_NUL,
+    Counts,
+    EventDetail,
+    EventPage,
+    Filters,
+    RoutePage,
+    event_counts,
+    event_detail,
+    event_page,
+    route_page,
+)
+from shared.http import Caller, Here, carry_out, may_read
+from shared.ids import recipient_key
+from shared.rights import Right, require
+from topics.events import RouteEventType
+
+router = APIRouter(dependencies=[Depends(may_read)])
+EventType = Annotated[str, Path(min_length=1, max_length=MAX_TYPE, pattern=NO_NUL)]
+
+
+class Search(Filters):
+    """A search that may name an address; it travels in the body, so that no log of paths has it."""
+
+    address: str | None = Field(default=None, min_length=3, max_length=254, pattern=NO_NUL)
+
+
+class RouteBody(BaseModel):
+    """Where events of a type lead from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template_id: UUID
+
+
+@router.get("/events")
+async def list_events(filters: Annotated[Filters, Query()], runtime: Here) -> EventPage:
+    """List events by status, type, external id and queue, latest first."""
+    async with runtime.pool.acquire() as connection:
+        return await event_page(connection, filters)
+
+
+@router.post("/events/search")
+async def search_events(search: Search, actor: Caller, runtime: Here) -> EventPage:
+    """Search events, by address too: that asks for the right to manage event types."""
+    key = None
+    async with runtime.uow.begin() as work:
+        if search.address is not None:
+            await require(work, actor, Right.MANAGE_EVENTS)
+            key = recipient_key(work.settings.secret, DEFAULT_CHANNEL, search.address)
+        return await event_page(work.connection, search, recipient_key=key)
+
+
+@router.get("/events/counts")
+async def count_events(runtime: Here) -> Counts:
+    """Count events by queue and status; say which workflows hold them back."""
+    async with runtime.pool.acquire() as connection:
+        return await event_counts(connection)
+
+
+@router.get("/events/{event_id}")
+async def read_event(event_id: UUID, runtime: Here) -> EventDetail:
+    """Return an event with every status it had."""
+    async with runtime.pool.acquire() as connection:
+        found = await event_detail(connection, event_id)
+    if found is None:
+        raise HTTPException(404, "there is no such event")
+    return found
+
+
+@router.get("/routes")
+async def list_routes(
+    runtime: Here,
+    after: Annotated[str | None, Query(max_length=MAX_TYPE, pattern=NO_NUL)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RoutePage:
+    """List which template the events of each type use."""
+    async with runtime.pool.acquire() as connection:
+        return await route_page(connection, after, limit)
+
+
+@router.put("/routes/{event_type:path}", status_code=204)
+async def link(event_type: EventType, body: RouteBody, actor: Caller, runtime: Here) -> None:
+    """Link an event type to a template."""
+    await carry_out(
+        runtime,
+        RouteEventType(event_type=event_type, template_id=body.template_id, actor=actor),
+    )
+
+
+@router.delete("/routes/{event_type:path}", status_code=204)
+async def unlink(event_type: EventType, actor: Caller, runtime: Here) -> None:
+    """Unlink an event type: its events are not covered from now on."""
+    await carry_out(runtime, RouteEventType(event_type=event_type, template_id=None, actor=actor))

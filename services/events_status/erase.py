@@ -1,0 +1,45 @@
+"""Forgetting a person: their address and what an event said of them leave the rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.events_status.announcing import announce
+from services.events_status.domain import move
+from services.events_status.store import EventStore
+from shared.uow import Work
+from topics.events import EventStatus
+
+# Rows of one person; more are left for the next call.
+LIMIT: Final = 20_000
+REASON: Final = "the address was erased"
+_ERASE: Final = """
+UPDATE events SET address = '', recipient_key = '', ctx = '{}', erased_at = $2
+WHERE event_id = ANY ($1::uuid[])
+"""
+
+
+async def erase(work: Work, recipient_key: str, address: str) -> int:  # noqa: ARG001
+    """Forget an address in up to 20,000 events, found by its key; return how many were cleared.
+
+    An event that still waits for its template expires, for there is nobody to write to. The
+    identity (source, id) stays, so that a replayed intake topic cannot bring the address back, and
+    so does the sender's external id, by which they know what became of it.
+    """
+    rows = await work.connection.fetch(
+        "SELECT event_id FROM events WHERE recipient_key = $1 LIMIT $2", recipient_key, LIMIT
+    )
+    found = [row["event_id"] for row in rows]
+    if not found:
+        return 0
+    store = EventStore(work.connection)
+    events = await store.lock(found)
+    expired = [
+        move(event, EventStatus.EXPIRED, at=work.now, reason=REASON)
+        for event in events.values()
+        if event.status in {EventStatus.PENDING, EventStatus.PAUSED}
+    ]
+    await store.move(expired)
+    announce(work, expired)
+    await work.connection.execute(_ERASE, found, work.now)
+    return len(found)

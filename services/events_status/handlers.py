@@ -1,0 +1,86 @@
+"""What Message Center does with each message: events from outside, routes, outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from services.events_status.announcing import announce
+from services.events_status.domain import Queue, Received, Told, Tracked, move, processing_of
+from services.events_status.intake import read_event
+from services.events_status.routes import RouteStore
+from services.events_status.store import EventStore
+from shared.errors import Refused
+from shared.ids import new_id, recipient_key
+from shared.registry import Registry
+from shared.rights import Right, require
+from shared.uow import Work
+from shared.workflows import wake
+from topics.cloudevents import Envelope
+from topics.delivery import MessageOutcome, TemplateState
+from topics.events import EventStatus, EventTypeRouted, RouteEventType, RouteRefused
+from topics.names import EVENTS_BATCH, EVENTS_REALTIME
+
+registry: Final = Registry()
+# The batch queue has a consumer of its own: real-time events never wait behind it.
+batch_registry: Final = Registry()
+
+
+@registry.on_topic(EVENTS_REALTIME)
+async def take_realtime(envelope: Envelope, work: Work) -> None:
+    """Keep a real-time event as pending."""
+    await take_in(read_event(envelope, Queue.REALTIME), work)
+
+
+@batch_registry.on_topic(EVENTS_BATCH)
+async def take_batch(envelope: Envelope, work: Work) -> None:
+    """Keep a batch event as pending."""
+    await take_in(read_event(envelope, Queue.BATCH), work)
+
+
+async def take_in(event: Received, work: Work) -> None:
+    """Keep an event once, as pending, and have its queue processed."""
+    store = EventStore(work.connection)
+    key = recipient_key(work.settings.secret, event.channel, event.address)
+    if not await store.add(event, key, work.now):
+        return
+    unborn = Tracked(event.event_id, event.event_type, event.external_id, work.now, None, 0)
+    taken = move(unborn, EventStatus.PENDING, at=work.now)
+    await store.move([taken])
+    announce(work, [taken])
+    await wake(work, processing_of(event.queue))
+
+
+def _route_refused(command: RouteEventType, refusal: Refused) -> RouteRefused:
+    return RouteRefused(event_type=command.event_type, reason=refusal.reason, actor=command.actor)
+
+
+@registry.on(RouteEventType, refusal=_route_refused)
+async def route_event_type(command: RouteEventType, work: Work) -> None:
+    """Link an event type to its template, or unlink it; it counts for events routed from now on."""
+    await require(work, command.actor, Right.MANAGE_EVENTS)
+    store = RouteStore(work.connection)
+    cause = work.cause
+    identity = (cause.source, cause.id) if cause else (f"/muster/{work.service}", str(new_id()))
+    if not await store.remember(command, identity, work.now):
+        return
+    await store.link(command, work.now)
+    work.emit(
+        EventTypeRouted(
+            event_type=command.event_type, template_id=command.template_id, actor=command.actor
+        )
+    )
+
+
+@registry.on(TemplateState)
+async def copy_template(state: TemplateState, work: Work) -> None:
+    """Keep the names of templates, to show where a route leads."""
+    await RouteStore(work.connection).save_template(state)
+
+
+@registry.on_batch(MessageOutcome)
+async def note_outcomes(outcomes: Sequence[MessageOutcome], work: Work) -> None:
+    """Keep what the delivery said, for updateEventsStatus to copy."""
+    told = [Told(one.message_id, one.outcome, one.reason[:500], one.at) for one in outcomes]
+    await EventStore(work.connection).note(told)
+    await wake(work, "updateEventsStatus")

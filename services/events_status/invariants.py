@@ -1,0 +1,74 @@
+"""What must hold of the event rows: each query returns the rows that break its sentence."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.events_status.domain import ALLOWED, COPIED
+from shared.database import Connection
+
+_PAIRS: Final = ", ".join(
+    f"('{before or ''}', '{after}')"
+    for before, allowed in ALLOWED.items()
+    for after in sorted(allowed)
+)
+_FROM_DELIVERY: Final = ", ".join(f"('{after}', '{said}')" for said, after in COPIED.items())
+
+_LATEST: Final = """
+SELECT e.event_id, e.status, e.version, h.after, h.lines
+FROM events e LEFT JOIN (
+    SELECT event_id, count(*) AS lines, (array_agg(after ORDER BY version DESC))[1] AS after
+    FROM event_history GROUP BY event_id) h USING (event_id)
+WHERE (e.status, e.version) IS DISTINCT FROM (h.after, h.lines)
+"""
+_PATH: Final = f"""
+SELECT event_id, version, before, after FROM (
+    SELECT event_id, version, before, after,
+           lag(after) OVER (PARTITION BY event_id ORDER BY version) AS previous
+    FROM event_history) step
+WHERE before IS DISTINCT FROM previous
+   OR (coalesce(before, ''), after) NOT IN (VALUES {_PAIRS})
+"""
+_MESSAGES: Final = """
+SELECT e.event_id, e.status, e.template_id, m.template_id AS message_template_id
+FROM events e LEFT JOIN event_messages m USING (event_id)
+WHERE (e.status IN ('pending_delivery', 'sent', 'ignored', 'delivery_error'))
+      <> (m.event_id IS NOT NULL)
+   OR e.template_id IS DISTINCT FROM m.template_id
+"""
+_COPIES: Final = f"""
+SELECT e.event_id, e.status
+FROM events e JOIN (VALUES {_FROM_DELIVERY}) AS copy (status, outcome) USING (status)
+WHERE NOT EXISTS (
+    SELECT 1 FROM outcomes o
+    WHERE o.event_id = e.event_id AND o.outcome = copy.outcome AND o.copied_at IS NOT NULL)
+"""
+_COUNTS: Final = """
+SELECT events, taken_in, finished, open
+FROM (SELECT count(*) AS events,
+             count(*) FILTER (WHERE status IN ('pending', 'paused', 'pending_delivery')) AS open,
+             count(*) FILTER (WHERE status IN ('sent', 'ignored', 'delivery_error',
+                                               'not_covered', 'expired')) AS finished
+      FROM events) counted,
+     (SELECT count(*) AS taken_in FROM event_history WHERE before IS NULL) history
+WHERE events <> taken_in OR events <> finished + open
+"""
+
+INVARIANTS: Final[dict[str, str]] = {
+    "I4 an event's status is its last change, its version their number": _LATEST,
+    "I4 an event goes one legal way from intake to its end": _PATH,
+    "I2 events taken in = finished + still open, each taken in once": _COUNTS,
+    "I1 an event has one message from its routing on, and none before": _MESSAGES,
+    "I4 a status copied from the delivery is one that it gave": _COPIES,
+}
+SHOWN: Final = 20
+
+
+async def broken(connection: Connection) -> list[str]:
+    """Return what does not hold, one line a row, at most 20 of each; empty when all does."""
+    found = []
+    for sentence, query in INVARIANTS.items():
+        for row in await connection.fetch(f"{query} LIMIT {SHOWN}"):
+            facts = ", ".join(f"{name} {value}" for name, value in row.items())
+            found.append(f"{sentence}: {facts}")
+    return found

@@ -1,0 +1,195 @@
+"""The rows of events: what came in, each status they had, what the delivery said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from services.events_status.domain import Move, Queue, Received, Told, Tracked
+from shared.database import Connection
+from topics.delivery import Outcome
+from topics.events import EventStatus
+
+_TRACKED: Final = "event_id, event_type, external_id, received_at, status, version"
+_ADD: Final = """
+INSERT INTO events (event_id, source, ce_id, event_type, queue, channel, address, recipient_key,
+                    language, external_id, ctx, status, received_at, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', $12, $12)
+ON CONFLICT DO NOTHING RETURNING 1
+"""
+_PENDING: Final = f"""
+SELECT {_TRACKED}, channel, address, recipient_key, language, ctx
+FROM events WHERE queue = $1 AND status = 'pending' ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+_MOVE: Final = """
+UPDATE events e
+SET status = m.status, version = m.version, reason = m.reason, changed_at = m.at
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
+     AS m (event_id, status, version, reason, at)
+WHERE e.event_id = m.event_id
+"""
+_HISTORY: Final = """
+INSERT INTO event_history (event_id, version, before, after, reason, at)
+SELECT * FROM
+    unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+"""
+_GIVE: Final = """
+WITH given AS (
+    INSERT INTO event_messages (event_id, template_id, asked_at)
+    SELECT *, $3::timestamptz FROM unnest($1::uuid[], $2::uuid[])
+    RETURNING event_id, template_id)
+UPDATE events e SET template_id = given.template_id FROM given WHERE e.event_id = given.event_id
+"""
+# An outcome of a message that is not ours, or no longer, has nothing to be copied to.
+_NOTE: Final = """
+INSERT INTO outcomes (event_id, outcome, at, reason)
+SELECT told.* FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[])
+    AS told (event_id, outcome, at, reason)
+WHERE EXISTS (SELECT 1 FROM event_messages m WHERE m.event_id = told.event_id)
+ON CONFLICT DO NOTHING
+"""
+_TOLD: Final = """
+SELECT event_id, outcome, reason, at FROM outcomes WHERE copied_at IS NULL
+ORDER BY at, event_id LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+_COPIED: Final = """
+UPDATE outcomes o SET copied_at = $4
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS told (event_id, outcome, at)
+WHERE (o.event_id, o.outcome, o.at) = (told.event_id, told.outcome, told.at)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A pending event with what its message needs."""
+
+    event: Tracked
+    channel: str
+    address: str
+    recipient_key: str
+    language: str
+    ctx: dict[str, Any]
+
+
+class EventStore:
+    """Events of one transaction; the caller owns it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, event: Received, recipient_key: str, now: datetime) -> bool:
+        """Keep an event; return False when it is known already, whatever it says this time."""
+        added = await self._connection.fetchval(
+            _ADD,
+            event.event_id,
+            event.source,
+            event.ce_id,
+            event.event_type,
+            event.queue.value,
+            event.channel,
+            event.address,
+            recipient_key,
+            event.language,
+            event.external_id,
+            event.ctx,
+            now,
+        )
+        return added is not None
+
+    async def pending(self, queue: Queue, limit: int) -> list[Waiting]:
+        """Return the oldest pending events of a queue, their rows locked."""
+        rows = await self._connection.fetch(_PENDING, queue.value, limit)
+        return [
+            Waiting(
+                _tracked(row),
+                row["channel"],
+                row["address"],
+                row["recipient_key"],
+                row["language"],
+                row["ctx"],
+            )
+            for row in rows
+        ]
+
+    async def has_pending(self, queue: Queue) -> bool:
+        """Whether a queue has pending events."""
+        found = await self._connection.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE queue = $1 AND status = 'pending')",
+            queue.value,
+        )
+        return bool(found)
+
+    async def lock(self, event_ids: Collection[UUID]) -> dict[UUID, Tracked]:
+        """Return events by id, their rows locked in the order of their ids."""
+        rows = await self._connection.fetch(
+            f"SELECT {_TRACKED} FROM events WHERE event_id = ANY ($1::uuid[])"
+            " ORDER BY event_id FOR UPDATE",
+            list(event_ids),
+        )
+        return {row["event_id"]: _tracked(row) for row in rows}
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Write changes of status, with their history, in the order given."""
+        latest = {one.event.event_id: one for one in moves}
+        await self._connection.execute(
+            _MOVE,
+            list(latest),
+            [one.after.value for one in latest.values()],
+            [one.event.version for one in latest.values()],
+            [one.reason for one in latest.values()],
+            [one.at for one in latest.values()],
+        )
+        await self._connection.execute(
+            _HISTORY,
+            [one.event.event_id for one in moves],
+            [one.event.version for one in moves],
+            [one.before.value if one.before else None for one in moves],
+            [one.after.value for one in moves],
+            [one.reason for one in moves],
+            [one.at for one in moves],
+        )
+
+    async def give_messages(self, templates: dict[UUID, UUID], now: datetime) -> None:
+        """Note the one message of each event, by template; a second one is refused by its key."""
+        await self._connection.execute(_GIVE, list(templates), list(templates.values()), now)
+
+    async def note(self, told: Sequence[Told]) -> None:
+        """Keep what the delivery said; the same said twice is kept once."""
+        await self._connection.execute(
+            _NOTE,
+            [one.event_id for one in told],
+            [one.outcome.value for one in told],
+            [one.at for one in told],
+            [one.reason for one in told],
+        )
+
+    async def told(self, limit: int) -> list[Told]:
+        """Return the oldest outcomes not copied yet, their rows locked."""
+        rows = await self._connection.fetch(_TOLD, limit)
+        return [
+            Told(row["event_id"], Outcome(row["outcome"]), row["reason"], row["at"]) for row in rows
+        ]
+
+    async def mark_copied(self, told: Sequence[Told], now: datetime) -> None:
+        """Note that outcomes were read by updateEventsStatus."""
+        await self._connection.execute(
+            _COPIED,
+            [one.event_id for one in told],
+            [one.outcome.value for one in told],
+            [one.at for one in told],
+            now,
+        )
+
+
+def _tracked(row: Any) -> Tracked:
+    return Tracked(
+        row["event_id"],
+        row["event_type"],
+        row["external_id"],
+        row["received_at"],
+        EventStatus(row["status"]),
+        row["version"],
+    )

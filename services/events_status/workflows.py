@@ -1,0 +1,127 @@
+"""The technical workflows of Message Center: two queues to process, and statuses to copy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from services.events_status.announcing import announce
+from services.events_status.domain import Move, Queue, Told, copy_outcomes, move, processing_of
+from services.events_status.routes import RouteStore
+from services.events_status.store import EventStore, Waiting
+from shared.uow import Work
+from shared.workflows import Step, TechnicalWorkflow, is_started, wake
+from topics.delivery import SendMessage
+from topics.events import EventStatus
+
+PACKAGE: Final = "Transactional message execution (Message Center - Execution)"
+# Each routed event is four rows and three messages: a chunk stays far under a second.
+CHUNK: Final = 500
+NOT_COVERED: Final = "no template is linked to this event type"
+
+
+async def process_realtime(work: Work) -> Step:
+    """Route a chunk of real-time events; batch ones follow once none is left."""
+    step = await route_chunk(work, Queue.REALTIME)
+    if not step.more and await EventStore(work.connection).has_pending(Queue.BATCH):
+        await wake(work, processing_of(Queue.BATCH))
+    return step
+
+
+async def process_batch(work: Work) -> Step:
+    """Route a chunk of batch events, unless real-time ones wait and are being processed."""
+    store = EventStore(work.connection)
+    if await store.has_pending(Queue.REALTIME) and await is_started(
+        work, processing_of(Queue.REALTIME)
+    ):
+        return Step()
+    return await route_chunk(work, Queue.BATCH)
+
+
+async def route_chunk(work: Work, queue: Queue) -> Step:
+    """Give each pending event of a chunk its message, or say that it is not covered."""
+    store = EventStore(work.connection)
+    waiting = await store.pending(queue, CHUNK)
+    if not waiting:
+        return Step()
+    templates = await RouteStore(work.connection).templates_for(
+        one.event.event_type for one in waiting
+    )
+    moves, given = _route(work, waiting, templates)
+    await store.give_messages(given, work.now)
+    await store.move(moves)
+    announce(work, moves)
+    return Step(len(waiting), len(given), more=len(waiting) == CHUNK)
+
+
+def _route(
+    work: Work, waiting: Sequence[Waiting], templates: dict[tuple[str, str], UUID]
+) -> tuple[list[Move], dict[UUID, UUID]]:
+    moves: list[Move] = []
+    given: dict[UUID, UUID] = {}
+    for one in waiting:
+        template_id = templates.get((one.event.event_type, one.channel))
+        if template_id is None:
+            moves.append(move(one.event, EventStatus.NOT_COVERED, at=work.now, reason=NOT_COVERED))
+            continue
+        given[one.event.event_id] = template_id
+        moves.append(move(one.event, EventStatus.PENDING_DELIVERY, at=work.now))
+        work.emit(_message(one, template_id))
+    return moves, given
+
+
+def _message(one: Waiting, template_id: UUID) -> SendMessage:
+    return SendMessage(
+        message_id=one.event.event_id,
+        template_id=template_id,
+        address=one.address,
+        recipient_key=one.recipient_key,
+        language=one.language,
+        ctx=one.ctx,
+    )
+
+
+async def update_statuses(work: Work) -> Step:
+    """Copy a chunk of the delivery's outcomes into the statuses of their events."""
+    store = EventStore(work.connection)
+    told = await store.told(CHUNK)
+    if not told:
+        return Step()
+    events = await store.lock({one.event_id for one in told})
+    by_event: defaultdict[UUID, list[Told]] = defaultdict(list)
+    for one in told:
+        by_event[one.event_id].append(one)
+    moves: list[Move] = []
+    for event_id, event in events.items():
+        moves += copy_outcomes(event, by_event[event_id], now=work.now)
+    await store.move(moves)
+    await store.mark_copied(told, work.now)
+    announce(work, moves)
+    return Step(len(told), len(moves), more=len(told) == CHUNK)
+
+
+WORKFLOWS: Final = (
+    TechnicalWorkflow(
+        "rtEventsProcessing",
+        "Processing real time events",
+        "Traitement des événements temps réel",
+        PACKAGE,
+        process_realtime,
+    ),
+    TechnicalWorkflow(
+        "batchEventsProcessing",
+        "Processing batch events",
+        "Traitement des événements batch",
+        PACKAGE,
+        process_batch,
+    ),
+    TechnicalWorkflow(
+        "updateEventsStatus",
+        "Update event status",
+        "Mise à jour du statut des événements",
+        PACKAGE,
+        update_statuses,
+    ),
+)
