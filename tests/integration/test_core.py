@@ -190,3 +190,15 @@ async def test_a_malformed_record_lands_in_the_dead_letters_with_a_reason(
     await producer.stop()
     reason = await eventually(lambda: runtime.pool.fetchval("SELECT reason FROM dead_letters"))
     assert reason == "attribute 'source' is missing"
+
+
+async def test_the_first_message_of_a_schema_leaves_even_when_the_relay_was_there_before_it(
+    story: tuple[Story, Runtime],
+) -> None:
+    _, runtime = story
+    # The relay has looked at the empty outbox and gone to sleep more than once.
+    await eventually(lambda: runtime.pool.fetchval("SELECT waiting FROM relay_wake"))
+    await asyncio.sleep(2.5)
+    async with runtime.uow.begin() as work:
+        work.emit(TargetRefused(campaign_id=uuid4(), targeting_id=uuid4(), reason="first"))
+    assert await published(runtime, 1) == [TargetRefused.ce_type]
