@@ -1,7 +1,4 @@
-"""The command line: ``muster``, for whoever sets up, runs and looks after an instance."""
+"""The command line: ``muster``, for whoever sets up, runs and looks after an instance.
 
-from __future__ import annotations
-
-from services.cli.main import main
-
-__all__ = ["main"]
+Nothing is imported here: a service's process must not pay for the demo.
+"""

@@ -7,17 +7,16 @@ import importlib.metadata
 from typing import Annotated
 
 import typer
-import uvloop
 from rich.console import Console
 
 from deploy.embedded.errors import EmbeddedError
 from services.cli import checking, crm, letters, people, setup, supervision
 from services.cli.benching import bench
-from services.cli.catalogue import NAMES, UnknownService, find
+from services.cli.catalogue import NAMES, UnknownService
 from services.cli.demo import demo
 from services.cli.environment import recall, settings_or_exit
 from services.cli.replaying import replay
-from services.cli.running import configure_logs, run_services
+from services.cli.serve import serve
 from services.cli.up import up
 from shared.migrations import MigrationError
 from shared.settings import SettingsError
@@ -69,9 +68,7 @@ def service(
 ) -> None:
     """Run one service; start it as often as you like, each with its own --replica."""
     recall()
-    configure_logs(name)
-    find(name)
-    uvloop.run(run_services([name], replica=replica))
+    serve(name, replica=replica)
 
 
 @app.command()

@@ -65,7 +65,7 @@ def start_process(
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "services.cli", "service", name],
+            [sys.executable, "-m", "services.cli.serve", name],
             env={**os.environ, **environment},
             stdout=output,
             stderr=output,
@@ -101,7 +101,7 @@ def stop_processes(started: Sequence[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-async def wait_until_ready(names: Sequence[str], base_port: int, *, seconds: float = 60) -> None:
+async def wait_until_ready(names: Sequence[str], base_port: int, *, seconds: float = 180) -> None:
     """Return once every service answers that it is ready.
 
     Raises:

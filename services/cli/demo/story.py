@@ -209,7 +209,7 @@ class Story:
                 )
             )
 
-        await self._until(over, "all messages having left", seconds=300)
+        await self._until(over, "all messages having left", seconds=600)
 
     async def _delivery_counts(self) -> dict[str, int]:
         counts = await self.stage.value(
@@ -260,7 +260,7 @@ class Story:
             )
             return bool(counts) and done == sum(counts.values())
 
-        await self._until(moved, "the actions being done", seconds=120)
+        await self._until(moved, "the actions being done", seconds=300)
 
     async def _actions_completed(self) -> bool:
         return bool(
@@ -351,7 +351,7 @@ class Story:
         await self._until(there, f"{self.number} being {' or '.join(statuses)}")
 
     async def _until(
-        self, probe: Callable[[], Awaitable[Any]], what: str, *, seconds: float = 90
+        self, probe: Callable[[], Awaitable[Any]], what: str, *, seconds: float = 180
     ) -> Any:
         deadline = time.monotonic() + seconds
         while not (found := await probe()):
