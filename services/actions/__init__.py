@@ -1,0 +1,1 @@
+"""Actions: models, generated actions, deals obtained, dossier items, and their moves."""

@@ -1,0 +1,1 @@
+"""What the service remembers, by noun: models, members, generations, actions, items, moves."""

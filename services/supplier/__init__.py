@@ -1,0 +1,1 @@
+"""Suppliers: services, extraction files, the mail to the router, post-processing."""

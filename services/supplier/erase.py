@@ -1,0 +1,57 @@
+"""Forgetting a person in extraction rows.
+
+Whoever stands in an extraction file has no e-mail address here, so that an address finds nobody:
+addressees are erased by their id. The files themselves, and what is left of the rows, are removed
+by supplierMgt ``SUPPLIER_KEEP_DAYS`` after their post-processing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from services.supplier.domain import JobState
+from services.supplier.store.jobs import JobStore
+from services.supplier.workflows import SUPPLIER_MGT
+from shared.uow import Work
+from shared.workflows import wake
+
+_UNSENT: Final = (JobState.ROWS_COMPLETE, JobState.FILE_WRITTEN, JobState.FAILED)
+
+
+async def erase(work: Work, recipient_key: str, address: str) -> int:  # noqa: ARG001
+    """Return 0: no row holds an e-mail address of an addressee (what every service offers)."""
+    return 0
+
+
+async def erase_recipient(work: Work, recipient_id: UUID) -> int:
+    """Remove an addressee from all rows; return how many there were.
+
+    A file that has not been mailed is written again without them. One that was mailed stays as
+    the router has it, until it is removed.
+    """
+    rows = await work.connection.fetch(
+        "SELECT DISTINCT file_id FROM extraction_rows WHERE recipient_id = $1 ORDER BY file_id",
+        recipient_id,
+    )
+    for row in rows:
+        await _erase_in(work, row["file_id"], recipient_id)
+    return len(rows)
+
+
+async def _erase_in(work: Work, file_id: UUID, recipient_id: UUID) -> None:
+    store = JobStore(work.connection)
+    job = await store.lock(file_id)
+    await work.connection.execute(
+        "DELETE FROM extraction_rows WHERE file_id = $1 AND recipient_id = $2",
+        file_id,
+        recipient_id,
+    )
+    if job is None or job.state is JobState.COLLECTING:
+        return
+    await work.connection.execute(
+        "UPDATE jobs SET erased = erased + 1 WHERE file_id = $1 AND sha256 IS NOT NULL", file_id
+    )
+    if job.state in _UNSENT:
+        await store.settle(file_id, JobState.ROWS_COMPLETE, work.now)
+        await wake(work, SUPPLIER_MGT)

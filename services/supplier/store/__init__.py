@@ -1,0 +1,1 @@
+"""What the service remembers, by noun: services, jobs with their rows, mail attempts."""

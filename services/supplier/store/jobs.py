@@ -1,0 +1,244 @@
+"""Extraction jobs as rows: made by the first chunk, ordered by supplierMgt, claimed by lease."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from services.supplier.domain import DECIDABLE, JobState
+from shared.database import Connection
+from topics.supplier import ExtractRows
+
+_COLUMNS: Final = (
+    "file_id, run_id, campaign_id, campaign_number, campaign_label, service_id, chunks, columns,"
+    " file_name, state, rows, sha256, announced, failures, error, lease_epoch"
+)
+_ADD: Final = """
+INSERT INTO jobs (file_id, run_id, delivery_id, campaign_id, campaign_number, campaign_label,
+                  service_id, chunks, columns, file_name, state, error, next_at, created_at,
+                  changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13)
+ON CONFLICT (run_id, delivery_id) DO NOTHING
+"""
+# Only a started supplierMgt moves files: the steps ask again, as it may have been stopped since.
+_CLAIM: Final = f"""
+UPDATE jobs SET lease_until = now() + $1 * interval '1 second', lease_epoch = lease_epoch + 1
+WHERE file_id = (
+    SELECT file_id FROM jobs
+    WHERE ordered AND lease_until < now()
+      AND state IN ('rows_complete', 'file_written', 'post_processed')
+      AND EXISTS (SELECT 1 FROM technical_workflows
+                  WHERE name = 'supplierMgt' AND status = 'started')
+    ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING {_COLUMNS}
+"""
+_ORDER: Final = """
+UPDATE jobs SET ordered = true
+WHERE file_id IN (
+    SELECT file_id FROM jobs
+    WHERE NOT ordered AND next_at <= $1
+      AND (state IN ('rows_complete', 'file_written')
+           OR (state = 'post_processed' AND changed_at < $2))
+    ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING file_id
+"""
+_ROWS: Final = """
+INSERT INTO extraction_rows (file_id, ordinal, recipient_id, recipient, site, street, postal_code,
+                             town, country, phone, language)
+SELECT $1, * FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+                         $8::text[], $9::text[], $10::text[], $11::text[])
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file on its way."""
+
+    file_id: UUID
+    run_id: UUID
+    campaign_id: UUID
+    campaign_number: int
+    campaign_label: str
+    service_id: UUID
+    chunks: int
+    columns: tuple[str, ...]
+    file_name: str
+    state: JobState
+    rows: int
+    sha256: str | None
+    announced: bool
+    failures: int
+    error: str
+    lease_epoch: int
+
+
+def job_of(row: asyncpg.Record) -> Job:
+    """Return a row as a job."""
+    fields = {"columns": tuple(row["columns"]), "state": JobState(row["state"])}
+    return Job(**dict(row) | fields)
+
+
+class JobStore:
+    """Extraction jobs; the caller owns the transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(
+        self,
+        file_id: UUID,
+        command: ExtractRows,
+        *,
+        columns: Sequence[str],
+        file_name: str,
+        refusal: str,
+        now: datetime,
+    ) -> None:
+        """Make the job of a delivery's run unless there is one; with a refusal it is over."""
+        state = JobState.REFUSED if refusal else JobState.COLLECTING
+        await self._connection.execute(
+            _ADD,
+            *(file_id, command.run_id, command.delivery_id, command.campaign_id),
+            *(command.campaign_number, command.campaign_label, command.service_id),
+            *(command.chunks, list(columns), file_name, state.value, refusal, now),
+        )
+
+    async def lock_run(self, run_id: UUID, delivery_id: UUID) -> Job | None:
+        """Return the job of a delivery's run, its row locked."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM jobs WHERE run_id = $1 AND delivery_id = $2 FOR UPDATE",
+            run_id,
+            delivery_id,
+        )
+        return job_of(row) if row else None
+
+    async def lock(self, file_id: UUID) -> Job | None:
+        """Return a job, its row locked."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM jobs WHERE file_id = $1 FOR UPDATE", file_id
+        )
+        return job_of(row) if row else None
+
+    async def lock_some(self, state: JobState, limit: int) -> Sequence[Job]:
+        """Return jobs in a state that nobody works on, their rows locked."""
+        rows = await self._connection.fetch(
+            f"SELECT {_COLUMNS} FROM jobs WHERE state = $1 AND lease_until < now()"
+            " ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            state.value,
+            limit,
+        )
+        return [job_of(row) for row in rows]
+
+    async def keep_chunk(self, job: Job, command: ExtractRows, ordinals: Sequence[int]) -> bool:
+        """Keep the rows of a chunk; False when it was kept before."""
+        new = await self._connection.fetchval(
+            "INSERT INTO extraction_chunks (file_id, index) VALUES ($1, $2)"
+            " ON CONFLICT DO NOTHING RETURNING true",
+            job.file_id,
+            command.index,
+        )
+        if not new:
+            return False
+        rows = command.rows
+        columns = (
+            [getattr(row, name) for row in rows]
+            for name in (
+                *("recipient_id", "recipient", "site", "street", "postal_code"),
+                *("town", "country", "phone", "language"),
+            )
+        )
+        await self._connection.execute(_ROWS, job.file_id, list(ordinals), *columns)
+        return True
+
+    async def is_complete(self, job: Job) -> bool:
+        """Whether all chunks of a job are there."""
+        number: int = await self._connection.fetchval(
+            "SELECT count(*) FROM extraction_chunks WHERE file_id = $1", job.file_id
+        )
+        return number == job.chunks
+
+    async def count_rows(self, file_id: UUID) -> int:
+        """Return how many rows a file has now."""
+        number: int = await self._connection.fetchval(
+            "SELECT count(*) FROM extraction_rows WHERE file_id = $1", file_id
+        )
+        return number
+
+    async def rows_after(self, file_id: UUID, after: int, limit: int) -> Sequence[asyncpg.Record]:
+        """Return rows of a file in order, those after a place."""
+        return await self._connection.fetch(
+            "SELECT ordinal, recipient_id, recipient, site, street, postal_code, town, country,"
+            " phone, language FROM extraction_rows WHERE file_id = $1 AND ordinal > $2"
+            " ORDER BY ordinal LIMIT $3",
+            *(file_id, after, limit),
+        )
+
+    async def order(self, now: datetime, *, keep: timedelta, limit: int) -> int:
+        """Order the next step of jobs that are due for one; return how many."""
+        return len(await self._connection.fetch(_ORDER, now, now - keep, limit))
+
+    async def claim(self, lease_seconds: float) -> Job | None:
+        """Return an ordered job, held by lease."""
+        row = await self._connection.fetchrow(_CLAIM, lease_seconds)
+        return job_of(row) if row else None
+
+    async def lock_held(self, job: Job) -> bool:
+        """Whether the claim of a job is still the latest; its row is locked then."""
+        row = await self._connection.fetchval(
+            "SELECT true FROM jobs WHERE file_id = $1 AND lease_epoch = $2 AND state = $3"
+            " FOR UPDATE",
+            *(job.file_id, job.lease_epoch, job.state.value),
+        )
+        return row is True
+
+    async def settle(
+        self,
+        file_id: UUID,
+        state: JobState,
+        now: datetime,
+        *,
+        error: str = "",
+        next_at: datetime | None = None,
+        failures: int = 0,
+    ) -> None:
+        """Put a job into a state, let go of it, and wait for the next order."""
+        await self._connection.execute(
+            "UPDATE jobs SET state = $2, error = $3, next_at = $4, failures = $5, changed_at = $6,"
+            " ordered = false, lease_until = '-infinity' WHERE file_id = $1",
+            *(file_id, state.value, error, next_at or now, failures, now),
+        )
+
+    async def attempted(self, file_id: UUID) -> None:
+        """Note that the router's server is about to be called; the lease stays."""
+        await self._connection.execute(
+            "UPDATE jobs SET state = 'mail_attempted' WHERE file_id = $1", file_id
+        )
+
+    async def note_file(self, file_id: UUID, *, sha256: str, rows: int) -> None:
+        """Note what was written, and that it is announced."""
+        await self._connection.execute(
+            "UPDATE jobs SET sha256 = $2, rows = $3, erased = 0, announced = true"
+            " WHERE file_id = $1",
+            *(file_id, sha256, rows),
+        )
+
+    async def lock_decidable(self, file_id: UUID) -> Job | None:
+        """Return a job that a person may decide about, its row locked."""
+        job = await self.lock(file_id)
+        return job if job is not None and job.state in DECIDABLE else None
+
+    async def drop_rows(self, file_id: UUID, limit: int) -> bool:
+        """Remove rows of a file; return whether none are left."""
+        status = await self._connection.execute(
+            "DELETE FROM extraction_rows WHERE (file_id, ordinal) IN (SELECT file_id, ordinal"
+            " FROM extraction_rows WHERE file_id = $1 LIMIT $2)",
+            file_id,
+            limit,
+        )
+        return int(status.rpartition(" ")[2]) < limit
