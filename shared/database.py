@@ -15,7 +15,7 @@ Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
 
-_IDENTIFIER: Final = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+_IDENTIFIER: Final = re.compile(r"^[a-z][a-z0-9_]{0,40}\Z")
 
 
 def identifier(name: str) -> str:

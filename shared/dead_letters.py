@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from shared.database import Connection
+from shared.errors import storable
 from shared.ids import new_id
 from shared.kafka import Record
 from shared.outbox import OutboxRow
@@ -65,6 +66,7 @@ async def bury(
 
     ``retry_seq`` is the row that keeps later messages of the key waiting (strict order).
     """
+    reason = storable(reason)
     headers = flatten_headers(record.headers)
     found = dict(zip(headers[::2], headers[1::2], strict=True))
     await work.connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncpg
+from pydantic_core import PydanticSerializationError
 
 
 class Refused(Exception):
@@ -54,19 +55,34 @@ INFRASTRUCTURE: tuple[type[BaseException], ...] = (
 """What says nothing about the message: the whole batch is tried again."""
 
 
+DATA: tuple[type[Exception], ...] = (
+    asyncpg.DataError,
+    UnicodeError,
+    PydanticSerializationError,
+)
+"""What was asked holds what no row can: a NUL, half a surrogate pair, too large a number."""
+
+
 def is_permanent(problem: BaseException) -> bool:
     """Whether trying the message again cannot help: our own verdict, or data the rows refuse."""
     return isinstance(
         problem,
-        Permanent | Refused | asyncpg.IntegrityConstraintViolationError | asyncpg.DataError,
+        (Permanent, Refused, asyncpg.IntegrityConstraintViolationError, *DATA),
     )
+
+
+def storable(text: str) -> str:
+    """Return a text as a row can hold it; a reason may quote what came from outside."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
 def reason_of(problem: BaseException) -> str:
     """Return a reason fit for a dead letter, without row data (a detail line holds values)."""
+    if isinstance(problem, DATA):
+        return f"a text or number that cannot be stored ({type(problem).__name__})"
     if isinstance(problem, asyncpg.PostgresError):
         constraint = getattr(problem, "constraint_name", None)
         return f"{type(problem).__name__}{f' on {constraint}' if constraint else ''}"
     if isinstance(problem, Permanent | Refused | Transient):
-        return str(problem)[:500]
+        return storable(str(problem)[:500])
     return type(problem).__name__

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from shared import identity
-from shared.errors import Refused
+from shared.errors import DATA, Refused, reason_of, storable
 from shared.rights import Right, require
 from shared.service import Runtime
 from topics.message import Actor, Message
@@ -66,8 +66,9 @@ async def carry_out(runtime: Runtime, command: Message) -> list[Message]:
 
 
 def problem(status: int, title: str, detail: str, **extra: object) -> JSONResponse:
-    """Return problem details (RFC 9457)."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail} | {
+    """Return problem details (RFC 9457); a reason may quote what is no text and cannot be sent."""
+    text = storable(detail)
+    body = {"type": "about:blank", "title": title, "status": status, "detail": text} | {
         name: value for name, value in extra.items() if value is not None
     }
     return JSONResponse(body, status_code=status, media_type="application/problem+json")
@@ -112,6 +113,12 @@ def add_problem_handlers(app: FastAPI) -> None:
             for item in error.errors()
         ]
         return problem(422, "Not valid", "some fields are missing or wrong", errors=errors)
+
+    async def unstorable(_: Request, error: Exception) -> Response:
+        return problem(422, "Not valid", f"the request holds {reason_of(error)}")
+
+    for kind in DATA:
+        app.add_exception_handler(kind, unstorable)
 
 
 def add_health(app: FastAPI, runtimes: Sequence[Runtime]) -> None:

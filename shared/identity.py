@@ -44,7 +44,8 @@ def read(secret: bytes, token: str | None, *, audience: str, now: datetime) -> A
         NoIdentity: no token, a wrong signature, another service's, or an old one.
     """
     payload, _, signature = (token or "").partition(".")
-    if not hmac.compare_digest(_signature(secret, payload), signature):
+    given = signature.encode("utf-8", "replace")
+    if not hmac.compare_digest(_signature(secret, payload).encode(), given):
         raise NoIdentity("the identity token is missing or was not signed here")
     body = orjson.loads(base64.urlsafe_b64decode(payload))
     if body["aud"] != audience:
@@ -56,4 +57,4 @@ def read(secret: bytes, token: str | None, *, audience: str, now: datetime) -> A
 
 def _signature(secret: bytes, payload: str) -> str:
     key = derived(secret, "identity").encode()
-    return hmac.new(key, payload.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, payload.encode("utf-8", "replace"), hashlib.sha256).hexdigest()

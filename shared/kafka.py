@@ -118,10 +118,15 @@ def as_record(settings: Settings, raw: Any) -> Record:
         raw.topic.removeprefix(settings.kafka_namespace),
         raw.partition,
         raw.offset,
-        raw.key.decode("utf-8", "replace") if raw.key is not None else None,
+        _text(raw.key) if raw.key is not None else None,
         raw.headers,
         raw.value or b"",
     )
+
+
+def _text(key: bytes) -> str:
+    """Return a record's key as text a row can hold."""
+    return key.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 def is_tombstone(record: Record) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 
 _EMAIL: Final = re.compile(r"[^\s@<>\"',;:()]+@[^\s@<>\"',;:()]+\.[^\s@<>\"',;:()]+")
-_PHONE: Final = re.compile(r"(?<![\w.-])\+?\d(?:[ .-]?\d){8,13}(?![\w-])")
+_PHONE: Final = re.compile(r"(?<![\w.-])\+?\d(?:[\s./-]?\d){8,13}(?![\w-])")
 _TOKEN: Final = re.compile(r"\b(?:xox[a-z]|xapp|mst)[-_][A-Za-z0-9-_]+")
 _PASSWORD: Final = re.compile(r"(://[^:/\s]+:)[^@\s]+@")
 _PRIVATE: Final = frozenset(
@@ -36,7 +36,9 @@ def _redacted(value: object) -> object:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {k: REMOVED if k in _PRIVATE else _redacted(v) for k, v in value.items()}
+        return {
+            redact(str(k)): REMOVED if k in _PRIVATE else _redacted(v) for k, v in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_redacted(item) for item in value]
     if value is None or isinstance(value, bool | int | float):

@@ -93,7 +93,8 @@ def load(kind: type[SettingsT]) -> SettingsT:
 def _explain(kind: type[Settings], problem: ValidationError) -> str:
     lines = []
     for error in problem.errors(include_input=False, include_url=False):
-        name = str(error["loc"][0])
+        # A rule over several settings has no place of its own; its text names them.
+        name = str(error["loc"][0]) if error["loc"] else kind.__name__
         known = kind.model_fields.get(name)
         hint = f" ({known.description})" if known and known.description else ""
         lines.append(f"{name.upper()}: {error['msg']}{hint}")

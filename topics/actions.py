@@ -40,7 +40,6 @@ class ActionMove(StrEnum):
 class SaveActionModel(Command, topic=ACTIONS_COMMANDS, key="model_id"):
     """Save an action model. Answers: ``ActionModelState`` or ``ActionsRefused``.
 
-    ``unit_cost`` is a decimal amount per linked organisation or person, as ``costs_per`` says.
     ``processed``: dossier items are filed as done, out of the to-do list.
     """
 

@@ -21,9 +21,10 @@ SPEC_VERSION: Final = "1.0"
 JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
 _REQUIRED: Final = ("id", "source", "type", "specversion")
-_ATTRIBUTE_NAME: Final = re.compile(r"^[a-z0-9]{1,40}$")
+_ATTRIBUTE_NAME: Final = re.compile(r"^[a-z0-9]{1,40}\Z")
+_FIELD: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,59}\Z")
 _MAX_ATTRIBUTE: Final = 2048
-_TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
 _KNOWN: Final = frozenset(
     {
@@ -147,9 +148,14 @@ def describe(problem: ValidationError) -> str:
     """Return what is wrong, field by field, without the values (they may be personal)."""
     errors = problem.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(
-        f"{'.'.join(str(part) for part in error['loc']) or 'body'}: {error['msg']}"
+        f"{'.'.join(_place(part) for part in error['loc']) or 'body'}: {error['msg']}"
         for error in errors[:10]
     )
+
+
+def _place(part: int | str) -> str:
+    """Return a step of a path; a name that no field has may be anything, also an address."""
+    return str(part) if isinstance(part, int) or _FIELD.match(part) else "(unknown)"
 
 
 def _text_headers(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
@@ -184,7 +190,10 @@ def _structured(value: bytes | None) -> Envelope:
         raise Malformed("the structured event is no JSON object")
     if "data_base64" in body:
         raise Malformed("data_base64 is not accepted: the data is JSON")
-    data = orjson.dumps(body.pop("data", None))
+    try:
+        data = orjson.dumps(body.pop("data", None))
+    except orjson.JSONEncodeError:
+        raise Malformed("the structured event's data is nested too deep") from None
     attributes: dict[str, str] = {}
     for name, attribute in body.items():
         if not isinstance(attribute, str | int | bool):

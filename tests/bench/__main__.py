@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from shared import logs
-from tests.bench import core
+from tests.bench import actions, core
 from tests.bench.results import Figure, write
-from tests.servers import running_servers
+from tests.servers import Servers, running_servers
 
 ROOT = Path(".muster/bench")
 console = Console()
@@ -29,18 +29,24 @@ def show(figures: list[Figure]) -> None:
     console.print(table)
 
 
+async def _measure(servers: Servers, arguments: argparse.Namespace) -> list[Figure]:
+    figures = await actions.measure(servers, runs=arguments.runs)
+    if arguments.what == "core":
+        messages, runs = arguments.messages, arguments.runs
+        return await core.measure(servers, messages=messages, runs=runs) + figures
+    return figures
+
+
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(prog="muster bench", description="Measure, then claim.")
-    parser.add_argument("what", choices=["core"])
+    parser.add_argument("what", choices=["core", "actions"], help="core measures both")
     parser.add_argument("--messages", type=int, default=core.MESSAGES)
     parser.add_argument("--runs", type=int, default=core.RUNS)
     arguments = parser.parse_args()
     logs.configure(level="warning", service="bench")
     with running_servers(ROOT) as servers:
-        figures = uvloop.run(
-            core.measure(servers, messages=arguments.messages, runs=arguments.runs)
-        )
+        figures = uvloop.run(_measure(servers, arguments))
     show(figures)
     path = write(arguments.what, f"muster bench {arguments.what}", figures)
     console.print(f"written to {path}")

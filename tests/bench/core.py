@@ -12,11 +12,11 @@ import asyncpg
 
 from shared import kafka, topics_admin
 from shared.ids import new_id
-from shared.migrations import migrate
 from shared.registry import Registry
 from shared.service import Service, open_runtime, run
 from shared.settings import Settings
 from shared.uow import Work
+from tests.bench.databases import instance
 from tests.bench.results import Figure
 from tests.records import record_of
 from tests.servers import Servers
@@ -120,40 +120,23 @@ class Bench:
         return rows / (time.perf_counter() - started)
 
 
-async def _one_run(
-    base: dict[str, str], owner_url: str, messages: int
-) -> tuple[float, float, float]:
-    name = f"bench{uuid4().hex[:10]}"
-    owner = await asyncpg.connect(owner_url)
-    await owner.execute(f"CREATE DATABASE {name}")
-    await owner.close()
-    url = owner_url.rpartition("/")[0] + f"/{name}"
-    settings = Settings.model_validate(
-        base | {"database_url": url, "kafka_namespace": f"{name}.", "consumer_max_records": "2000"}
-    )
-    await migrate(settings, {SERVICE.name: SERVICE.migrations})
-    await topics_admin.apply(
-        settings, topics=[TARGETING_COMMANDS, TARGETING_EVENTS, OPERATORS_STATE]
-    )
-    connection = await asyncpg.connect(url)
-    bench = Bench(settings, connection)
-    await bench.fill(messages)
-    figures = (
-        await bench.transactional(messages),
-        await bench.raw_getmany(messages),
-        await bench.raw_copy(messages),
-    )
-    await connection.close()
-    return figures
+async def _one_run(servers: Servers, messages: int) -> tuple[float, float, float]:
+    async with instance(servers, SERVICE, consumer_max_records="2000") as (settings, owner):
+        await topics_admin.apply(
+            settings, topics=[TARGETING_COMMANDS, TARGETING_EVENTS, OPERATORS_STATE]
+        )
+        bench = Bench(settings, owner)
+        await bench.fill(messages)
+        return (
+            await bench.transactional(messages),
+            await bench.raw_getmany(messages),
+            await bench.raw_copy(messages),
+        )
 
 
 async def measure(servers: Servers, *, messages: int, runs: int) -> list[Figure]:
     """Measure the core and its raw parts side by side, ``runs`` times."""
-    base = {
-        "kafka_bootstrap": servers.kafka_bootstrap,
-        "muster_secret_key": "a-secret-for-benchmarks-only",
-    }
-    found = [await _one_run(base, servers.database_url, messages) for _ in range(runs)]
+    found = [await _one_run(servers, messages) for _ in range(runs)]
     core, getmany, copy = (list(one) for one in zip(*found, strict=True))
     return [
         Figure(

@@ -180,9 +180,9 @@ class Story:
     async def _approve(self, card: SlackMessage) -> None:
         step = self._step("Approval in Slack", 3)
         slack = self.stage.slack
-        await slack.click(STRANGER, card, "approve")
+        await slack.click(STRANGER, card, "Approve")
         self._advance(step, note="a stranger's click had no effect")
-        await slack.click(REVIEWER, card, "approve")
+        await slack.click(REVIEWER, card, "Approve")
         await slack.wait_for_update(card, "Approved")
         self._advance(step, note="approved by the reviewer; the card says so")
         await self._reach("ready_to_run", "running", "finished")

@@ -82,7 +82,7 @@ async def _synthesis(stage: Stage, story: Story, console: Console) -> bool:
 async def _deliveries(stage: Stage, campaign_id: UUID) -> Table:
     table = Table("channel", "outcome", "reason", "recipients", title="Delivery, from its ledger")
     rows = await stage.rows(
-        "SELECT r.channel, r.outcome, r.reason, count(*) AS number FROM delivery.recipients r"
+        "SELECT l.channel, l.outcome, l.reason, count(*) AS number FROM delivery.ledger l"
         " JOIN delivery.runs u USING (run_id) WHERE u.campaign_id = $1"
         " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         campaign_id,
@@ -119,7 +119,7 @@ async def _stock(stage: Stage, props: Props) -> Table:
     row = (
         await stage.rows(
             "SELECT label, initial, delivered, consumed, reserved, alert_level, alert"
-            " FROM stock.lines WHERE line_id = $1",
+            " FROM stock.stock_lines WHERE line_id = $1",
             props.stock_line_id,
         )
     )[0]
@@ -148,8 +148,8 @@ async def _event(stage: Stage, story: Story) -> Table:
     table = Table("event", "status", "at", title="Life of the outside events")
     for event_type, event_id in story.event_ids.items():
         for row in await stage.rows(
-            "SELECT h.after, h.at FROM events_status.history h"
-            " JOIN events_status.events e USING (event_id) WHERE e.external_id = $1 ORDER BY h.at",
+            "SELECT h.after, h.at FROM events_status.event_history h"
+            " JOIN events_status.events e USING (event_id) WHERE e.external_id = $1 ORDER BY h.version",
             f"{event_type}-{event_id[:8]}",
         ):
             table.add_row(event_type, row["after"], row["at"].isoformat(timespec="milliseconds"))
@@ -159,7 +159,7 @@ async def _event(stage: Stage, story: Story) -> Table:
 async def _workflows(stage: Stage) -> Table:
     table = Table("workflow", "service", "state", "runs", title="Technical workflows")
     for row in await stage.rows(
-        "SELECT name, service, status, runs FROM workflows.technical_workflows_seen ORDER BY name"
+        "SELECT name, service, status, runs FROM workflows.catalogue ORDER BY name"
     ):
         table.add_row(row["name"], row["service"], row["status"], f"{row['runs']:,}")
     return table

@@ -1,0 +1,1 @@
+"""The container image, and how a container knows whether its service is ready."""

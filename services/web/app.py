@@ -1,0 +1,24 @@
+"""The web service, plugged together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from services.web import keyed
+from services.web.api import router
+from services.web.edge import make_app
+from services.web.handlers import VIEWS, registry
+from services.web.settings import WebSettings
+from shared.service import Service
+
+SERVICE: Final = Service(
+    "web",
+    registry,
+    Path(__file__).parent / "migrations",
+    settings=WebSettings,
+    router=router,
+    tasks=(keyed.prune,),
+    views=VIEWS,
+    make_app=make_app,
+)

@@ -1,0 +1,69 @@
+"""Schemathesis through the edge: what the merged document describes never ends in a 5xx."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import HealthCheck
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+
+from deploy.embedded.ports import free_port
+from services.campaign.app import SERVICE as CAMPAIGN
+from shared.service import Service
+from tests.conftest import Open
+from tests.integration.test_web_streams import served
+from tests.integration.web_edge import open_edge
+
+EXAMPLES: Final = 6
+CHECKS: Final = [not_a_server_error, content_type_conformance, response_schema_conformance]
+
+
+def fuzz(operation: APIOperation[Any, Any, Any, Any], url: str, headers: dict[str, str]) -> int:
+    """Call one operation with right and wrong values; return how many calls were made."""
+    calls = 0
+
+    @hypothesis.settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.given(
+        case=operation.as_strategy(GenerationMode.POSITIVE)
+        | operation.as_strategy(GenerationMode.NEGATIVE)
+    )
+    def once(case: Case[Any]) -> None:
+        nonlocal calls
+        calls += 1
+        case.call_and_validate(base_url=url, headers=headers, checks=CHECKS, timeout=10)
+
+    once()
+    return calls
+
+
+@pytest.mark.parametrize("service", [CAMPAIGN, None], ids=["campaign", "web"])
+async def test_no_described_call_ends_in_a_failure(
+    open_service: Open, service: Service | None
+) -> None:
+    port = free_port()
+    async with (
+        open_edge(open_service, *([service] if service else [])) as edge,
+        served(edge.app, port),
+    ):
+        headers = await edge.headers()
+        answer = await edge.client.get("/api/v1/openapi.json", headers=headers)
+        schema = schemathesis.openapi.from_dict(answer.json())
+        prefix = f"/api/v1/{service.name if service else 'web'}/"
+        chosen = schema.include(path_regex=f"^{prefix}")
+        calls = 0
+        for found in chosen.get_all_operations():
+            operation = found.ok()  # type: ignore[union-attr]  # an invalid schema raises here
+            calls += await asyncio.to_thread(fuzz, operation, f"http://127.0.0.1:{port}", headers)
+        assert calls > EXAMPLES
