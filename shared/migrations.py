@@ -88,10 +88,10 @@ async def _ensure_role(
     role = identifier(role_name(settings.database_url, service))
     password = derived(settings.secret, f"role:{role}")
     exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
+    # An owner who is no superuser may make a role without rights, and set its password later.
+    rights = "" if exists else "NOSUPERUSER NOCREATEDB NOCREATEROLE"
     verb = "ALTER" if exists else "CREATE"
-    await connection.execute(
-        f"{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{password}'"
-    )
+    await connection.execute(f"{verb} ROLE {role} LOGIN {rights} PASSWORD '{password}'")
     name = database_name(settings.database_url).replace('"', '""')
     await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{name}" TO {role}')
 

@@ -83,7 +83,7 @@ async def _deliveries(stage: Stage, campaign_id: UUID) -> Table:
     table = Table("channel", "outcome", "reason", "recipients", title="Delivery, from its ledger")
     rows = await stage.rows(
         "SELECT l.channel, l.outcome, l.reason, count(*) AS number FROM delivery.ledger l"
-        " JOIN delivery.runs u USING (run_id) WHERE u.campaign_id = $1"
+        " JOIN delivery.runs u USING (run_id) WHERE u.campaign_id = $1 AND u.kind = 'campaign'"
         " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         campaign_id,
     )
@@ -149,7 +149,8 @@ async def _event(stage: Stage, story: Story) -> Table:
     for event_type, event_id in story.event_ids.items():
         for row in await stage.rows(
             "SELECT h.after, h.at FROM events_status.event_history h"
-            " JOIN events_status.events e USING (event_id) WHERE e.external_id = $1 ORDER BY h.version",
+            " JOIN events_status.events e USING (event_id) WHERE e.external_id = $1"
+            " ORDER BY h.version",
             f"{event_type}-{event_id[:8]}",
         ):
             table.add_row(event_type, row["after"], row["at"].isoformat(timespec="milliseconds"))
