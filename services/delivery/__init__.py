@@ -1,0 +1,1 @@
+"""The delivery service: templates, proofs, approvals, the recipient ledger, SMTP, opt-outs."""

@@ -1,0 +1,72 @@
+"""The content of a message and the hashes that approvals bind to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What an author writes: everything that makes the message, and nothing else.
+
+    A change of any field changes the hash, and so voids an approval; a template's label or its
+    proof recipients do not reach a reader and do not count.
+    """
+
+    language: str
+    subject: str
+    body: str
+    mjml: bool
+    text: str
+    from_name: str
+    from_address: str
+
+    @property
+    def template_hash(self) -> str:
+        """The SHA-256 of the source (hex)."""
+        return _sha256(
+            self.language,
+            self.subject,
+            self.body,
+            self.mjml,
+            self.text,
+            self.from_name,
+            self.from_address,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is rendered per recipient: the source with MJML turned into HTML.
+
+    Attributes:
+        inline_css: whether style sheets are to be moved into the elements after rendering.
+    """
+
+    language: str
+    subject: str
+    html: str
+    inline_css: bool
+    text: str
+    from_name: str
+    from_address: str
+
+
+def content_hash(template_hash: str, supplier_service_id: UUID | None) -> str:
+    """Return the hash of a delivery's content: its message, and who gets the letters."""
+    return _sha256(template_hash, str(supplier_service_id or ""))
+
+
+def _sha256(*parts: str | bool) -> str:
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+PROOF_PREFIX = {"en": "PROOF", "fr": "BAT"}
+
+
+def proof_prefix(language: str, number: int) -> str:
+    """Return what stands before a proof's subject: ``[PROOF n]``, in French ``[BAT n]``."""
+    return f"[{PROOF_PREFIX.get(language, PROOF_PREFIX['en'])} {number}] "

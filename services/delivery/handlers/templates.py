@@ -1,0 +1,104 @@
+"""Templates: checked when they are saved, so that a broken one never reaches a proof."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.delivery.approving import withdraw
+from services.delivery.domain.content import Source, content_hash
+from services.delivery.mail import is_address
+from services.delivery.rendering import BadTemplate, prepare
+from services.delivery.store.causes import first_time
+from services.delivery.store.deliveries import Delivery, DeliveryStore
+from services.delivery.store.templates import TemplateStore
+from shared.errors import Refused
+from shared.registry import Registry
+from shared.rights import Right, require
+from shared.uow import Work
+from topics.delivery import DeliveryPrepared, SaveTemplate, TemplateRefused, TemplateState
+from topics.message import Actor
+
+registry = Registry()
+
+
+def _refused(command: SaveTemplate, refusal: Refused) -> TemplateRefused:
+    return TemplateRefused(
+        template_id=command.template_id,
+        actor=command.actor,
+        reason=refusal.reason,
+        field=refusal.field,
+    )
+
+
+@registry.on(SaveTemplate, refusal=_refused)
+async def save_template(command: SaveTemplate, work: Work) -> None:
+    """Save a template; deliveries over it get the new content, and lose their approval."""
+    await require(work, command.actor, Right.MANAGE_TEMPLATES)
+    _check_addresses(command)
+    source = Source(
+        language=command.language,
+        subject=command.subject,
+        body=command.body,
+        mjml=command.mjml,
+        text=command.text,
+        from_name=command.from_name,
+        from_address=command.from_address,
+    )
+    try:
+        content = prepare(source)
+    except BadTemplate as problem:
+        raise Refused(problem.reason, field=problem.field) from None
+    if not await first_time(work):
+        return
+    templates = TemplateStore(work.connection)
+    await templates.keep_content(source.template_hash, content)
+    version = await templates.save(command, source, work.now)
+    work.emit(
+        TemplateState(
+            version=version,
+            template_id=command.template_id,
+            label=command.label,
+            language=command.language,
+            subject=command.subject,
+            content_hash=source.template_hash,
+        )
+    )
+    for delivery in await DeliveryStore(work.connection).lock_over(command.template_id):
+        await _renew(work, delivery, source.template_hash, command.actor)
+
+
+def _check_addresses(command: SaveTemplate) -> None:
+    if not is_address(command.from_address):
+        raise Refused("is no e-mail address such as news@example.org", field="from_address")
+    if any(ord(char) < ord(" ") for char in command.from_name):
+        raise Refused("holds a line break or a control character", field="from_name")
+    for i, address in enumerate(command.proof_recipients):
+        if not is_address(address):
+            raise Refused(f"number {i + 1} is no e-mail address", field="proof_recipients")
+
+
+async def _renew(work: Work, delivery: Delivery, template_hash: str, by: Actor) -> None:
+    """Give a delivery its template's new content, unless it is on its way already."""
+    if delivery.template_hash == template_hash:
+        return
+    deliveries = DeliveryStore(work.connection)
+    if await deliveries.has_started(delivery.delivery_id):
+        return
+    changed = replace(
+        delivery,
+        template_hash=template_hash,
+        content_hash=content_hash(template_hash, delivery.supplier_service_id),
+    )
+    await deliveries.save(changed)
+    work.emit(prepared(changed))
+    await withdraw(work, delivery.campaign_id, "its template was edited", by=by)
+
+
+def prepared(delivery: Delivery) -> DeliveryPrepared:
+    """Return the event that says what a delivery's content is now."""
+    return DeliveryPrepared(
+        campaign_id=delivery.campaign_id,
+        delivery_id=delivery.delivery_id,
+        template_id=delivery.template_id,
+        content_hash=delivery.content_hash,
+    )

@@ -1,0 +1,84 @@
+"""What must hold in the rows of deliveries; each check returns the rows that break it, in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.database import Connection
+
+CHECKS: Final[dict[str, str]] = {
+    "I1 one ledger row per run, recipient and channel": """
+        SELECT format('run %s, channel %s: %s rows for one recipient', run_id, channel, count(*))
+        FROM ledger GROUP BY run_id, recipient_key, channel HAVING count(*) > 1
+    """,
+    "I1 one message per run and address": """
+        SELECT format('run %s: %s messages to one address', run_id, count(*))
+        FROM ledger WHERE channel = 'email' AND outcome IN ('sent', 'pending', 'ambiguous')
+        GROUP BY run_id, lower(trim(address)) HAVING count(*) > 1 AND lower(trim(address)) <> ''
+    """,
+    "I2 every member of an approved snapshot is in the ledger": """
+        SELECT format('run %s: %s members, %s rows', r.run_id, r.count, count(l.run_id))
+        FROM runs r LEFT JOIN ledger l ON l.run_id = r.run_id
+        WHERE r.kind = 'campaign' AND r.filled GROUP BY r.run_id, r.count
+        HAVING count(l.run_id) <> r.count
+    """,
+    "I2 finished only when nothing is pending or ambiguous": """
+        SELECT format('run %s is finished with %s rows pending or ambiguous', r.run_id, count(*))
+        FROM runs r JOIN ledger l ON l.run_id = r.run_id
+        WHERE r.state = 'finished' AND l.outcome IN ('pending', 'ambiguous') GROUP BY r.run_id
+    """,
+    "I2 the totals that were published are those of the rows": """
+        SELECT format('run %s: published %s %s, the rows are %s', r.run_id, p.said, p.name,
+                      coalesce(l.rows, 0))
+        FROM runs r
+        CROSS JOIN LATERAL (VALUES
+            ('pending', r.counts ->> 'pending'), ('sent', r.counts ->> 'sent'),
+            ('failed', r.counts ->> 'failed'), ('ignored', r.counts ->> 'ignored'),
+            ('ambiguous', r.counts ->> 'ambiguous')) AS p (name, said)
+        LEFT JOIN (SELECT run_id, outcome, count(*) AS rows FROM ledger GROUP BY run_id, outcome) l
+            ON l.run_id = r.run_id AND l.outcome = p.name
+        WHERE r.kind = 'campaign' AND r.state = 'finished' AND r.filled
+          AND p.said::int <> coalesce(l.rows, 0)
+    """,
+    "I3 a message that was sent has an attempt": """
+        SELECT format('run %s, member %s is sent without an attempt', l.run_id, l.member_id)
+        FROM ledger l WHERE l.outcome = 'sent' AND l.channel = 'email' AND NOT EXISTS (
+            SELECT 1 FROM attempts a WHERE a.run_id = l.run_id AND a.member_id = l.member_id)
+    """,
+    "I3 a message was accepted twice only after an ambiguous attempt": """
+        SELECT format('run %s, member %s was accepted %s times', run_id, member_id,
+                      count(*) FILTER (WHERE outcome = 'sent'))
+        FROM attempts GROUP BY run_id, member_id
+        HAVING count(*) FILTER (WHERE outcome = 'sent') > 1
+    """,
+    # The transaction that writes an attempt has read consent; it lasts at most 5 s.
+    "I5 no attempt begins after an opt-out": """
+        SELECT format('run %s, member %s: attempted %s after the opt-out', l.run_id, l.member_id,
+                      a.started_at - c.recorded_at)
+        FROM consents c
+        JOIN ledger l ON l.recipient_key = c.recipient_key AND l.channel = c.channel
+        JOIN runs r ON r.run_id = l.run_id AND r.kind = 'campaign'
+        JOIN attempts a ON a.run_id = l.run_id AND a.member_id = l.member_id
+        WHERE c.opted_out AND a.started_at > c.recorded_at + interval '5 seconds'
+    """,
+    "I6 what was approved is what was sent": """
+        SELECT format('run %s was sent on other hashes or another count than approved', r.run_id)
+        FROM runs r LEFT JOIN approvals a ON a.approval_id = r.approval_id
+        WHERE r.kind = 'campaign'
+          AND EXISTS (SELECT 1 FROM ledger l WHERE l.run_id = r.run_id AND l.outcome = 'sent')
+          AND (a.approval_id IS NULL OR a.campaign_id <> r.campaign_id
+               OR a.outcome NOT IN ('approved', 'withdrawn')
+               OR a.content_hash IS DISTINCT FROM r.content_hash
+               OR a.snapshot_hash IS DISTINCT FROM r.snapshot_hash OR a.count <> r.count)
+    """,
+}
+SHOWN: Final = 20
+
+
+async def broken(connection: Connection) -> list[str]:
+    """Return what does not hold, one line a row, at most 20 of each check; empty when all does."""
+    found = []
+    for name, query in CHECKS.items():
+        rows = await connection.fetch(f"{query} LIMIT {SHOWN}")
+        found += [f"{name}: {row['format']}" for row in rows]
+    return found

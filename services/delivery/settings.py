@@ -1,0 +1,76 @@
+"""Settings of the delivery service."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from shared.settings import Settings
+
+
+class DeliverySettings(Settings):
+    """How mails leave, how approvals run."""
+
+    smtp_host: str = Field(default="127.0.0.1", description="the relay that takes the mails")
+    smtp_port: int = Field(default=25, ge=1, le=65_535)
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_tls: Literal["none", "starttls", "tls"] = "none"
+    smtp_timeout_seconds: float = Field(default=20.0, gt=0, le=300)
+
+    approval_deadline_hours: float = Field(default=72.0, gt=0, le=24 * 90)
+    approval_reminder_hours: str = Field(
+        default="24,48", description="hours after submission, such as 24,48; empty for none"
+    )
+    self_approval: bool = Field(
+        default=False, description="whether whoever asked for an approval may give it"
+    )
+    snapshot_max_age_days: float = Field(default=7.0, gt=0, le=365)
+
+    sender_batch: int = Field(
+        default=20, ge=1, le=500, description="messages claimed at once by one connection"
+    )
+    sender_connections: int = Field(default=4, ge=0, le=100, description="0 sends nothing")
+    sender_lease_seconds: float = Field(default=60.0, ge=0.5, le=600)
+    sender_retry_base_seconds: float = Field(default=60.0, gt=0, le=3600)
+    sender_retry_hours: float = Field(
+        default=72.0, gt=0, le=240, description="how long a deferred message is tried again"
+    )
+    proof_retry_minutes: float = Field(default=15.0, gt=0, le=24 * 60)
+    progress_seconds: float = Field(
+        default=1.0, ge=0.05, le=60, description="how often totals of a run are published at most"
+    )
+    ambiguous_policy: Literal["hold", "assume_sent", "resend"] = Field(
+        default="hold",
+        description="what becomes of a message whose server was lost before it answered",
+    )
+    unsubscribe_mailto: str | None = Field(
+        default=None, description="address for List-Unsubscribe while PUBLIC_URL is not https"
+    )
+    extraction_rows: int = Field(default=500, ge=1, le=1000)
+    fill_chunks: int = Field(
+        default=40, ge=1, le=40, description="snapshot chunks (500 rows) put into a ledger a step"
+    )
+
+    @field_validator("approval_reminder_hours")
+    @classmethod
+    def _hours(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            if float(part) <= 0:
+                message = "takes hours above 0, such as 24,48"
+                raise ValueError(message)
+        return text
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> DeliverySettings:
+        if self.smtp_tls == "none" and self.smtp_password is not None:
+            message = "SMTP_PASSWORD needs SMTP_TLS=starttls or tls: it would travel in the clear"
+            raise ValueError(message)
+        return self
+
+    @property
+    def reminder_hours(self) -> tuple[float, ...]:
+        """When reminders are due, in hours after submission, ascending."""
+        parts = (part.strip() for part in self.approval_reminder_hours.split(","))
+        return tuple(sorted(float(part) for part in parts if part))

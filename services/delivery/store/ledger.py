@@ -1,0 +1,178 @@
+"""The recipient ledger: filling it from a snapshot, letters, sweeps, totals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from services.delivery.domain.runs import Reason
+from services.delivery.store.runs import Run
+from shared.database import Connection
+from topics.delivery import Channel, DeliveryCounts, Outcome
+
+# Two members with one address: the first gets the message, the other keeps neither the address
+# nor its key, so that the recipient stands once in a run.
+_FILL: Final = f"""
+WITH members AS (
+    SELECT (m.member ->> 'member_id')::uuid AS member_id, m.member,
+           nullif(m.member ->> 'email', '') AS email, m.member ->> 'recipient_key' AS key,
+           coalesce((m.member ->> 'opted_out')::boolean, false) AS opted_out,
+           row_number() OVER (PARTITION BY m.member ->> 'recipient_key'
+                              ORDER BY c.index, m.place) AS nth
+    FROM snapshot_chunks c
+    CROSS JOIN LATERAL jsonb_array_elements(c.members) WITH ORDINALITY AS m (member, place)
+    WHERE c.snapshot_id = $2 AND c.index >= $3 AND c.index < $4
+), sorted AS (
+    SELECT m.*, CASE WHEN m.email IS NULL THEN 'direct_mail' ELSE 'email' END AS channel,
+           CASE WHEN m.email IS NOT NULL AND (m.nth > 1 OR l.run_id IS NOT NULL)
+                THEN '{Reason.DOUBLE}'
+                WHEN m.opted_out THEN '{Reason.OPTED_OUT}'
+                WHEN m.email IS NULL AND NOT $5 THEN '{Reason.NO_ADDRESS}'
+                ELSE '' END AS reason
+    FROM members m
+    LEFT JOIN ledger l
+        ON l.run_id = $1 AND l.recipient_key = m.key AND l.channel = 'email'
+)
+INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, reason, address, merge,
+    next_at, outcome_at)
+SELECT $1, member_id,
+       CASE WHEN email IS NULL OR reason = '{Reason.DOUBLE}' THEN 'member:' || member_id
+            ELSE key END,
+       channel, CASE WHEN reason = '' THEN 'pending' ELSE 'ignored' END, reason,
+       CASE WHEN reason = '' THEN email END,
+       CASE WHEN reason <> '' THEN '{{}}'::jsonb
+            ELSE jsonb_build_object('contact', member - 'site' - 'recipient_key' - 'opted_out'
+                    - 'member_id' - 'contact_id' - 'deal_id' - 'kind',
+                'site', member -> 'site') END,
+       $6, CASE WHEN reason <> '' THEN $6::timestamptz END
+FROM sorted
+ON CONFLICT (run_id, member_id) DO NOTHING
+"""
+_ADD: Final = """
+INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, reason, urgent, address,
+    merge, next_at, outcome_at)
+SELECT r.run_id, r.member_id, r.recipient_key, 'email', r.outcome, r.reason, true, r.address,
+       r.merge, $8, CASE WHEN r.outcome <> 'pending' THEN $8::timestamptz END
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
+    AS r (run_id, member_id, recipient_key, outcome, reason, address, merge)
+ON CONFLICT DO NOTHING
+"""
+_COUNTS: Final = """
+SELECT channel, outcome, count(*)::int AS rows FROM ledger WHERE run_id = $1 GROUP BY 1, 2
+"""
+_LETTERS: Final = """
+SELECT member_id, merge FROM ledger
+WHERE run_id = $1 AND channel = 'direct_mail' AND outcome = 'pending'
+  AND ($2::uuid IS NULL OR member_id > $2)
+ORDER BY member_id LIMIT $3
+"""
+_SWEEP: Final = """
+WITH chosen AS (
+    SELECT run_id, member_id FROM ledger
+    WHERE run_id = $1 AND outcome = 'pending' AND lease_until IS NULL
+      AND channel = ANY ($2::text[])
+    LIMIT $6 FOR UPDATE SKIP LOCKED)
+UPDATE ledger l
+SET outcome = $3, reason = $4, outcome_at = $5, address = CASE WHEN $3 = 'sent' THEN address END,
+    merge = '{}'
+FROM chosen WHERE l.run_id = chosen.run_id AND l.member_id = chosen.member_id
+"""
+SWEEP_ROWS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row that is written by itself: of a proof, or of a single message."""
+
+    run_id: UUID
+    member_id: UUID
+    recipient_key: str
+    address: str
+    merge: dict[str, Any]
+    outcome: Outcome = Outcome.PENDING
+    reason: str = ""
+
+
+class LedgerStore:
+    """The rows of runs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def fill(self, run: Run, *, until_chunk: int, at: datetime) -> int:
+        """Put a run's next chunks, up to ``until_chunk`` (excluded), into its ledger."""
+        done = await self._connection.execute(
+            _FILL,
+            run.run_id,
+            run.snapshot_id,
+            run.next_chunk,
+            until_chunk,
+            run.supplier_service_id is not None,
+            at,
+        )
+        return int(done.rpartition(" ")[2])
+
+    async def add(self, rows: Sequence[NewRow], at: datetime) -> None:
+        """Write single rows, which go before those of campaigns; known ones are left alone."""
+        await self._connection.execute(
+            _ADD,
+            [row.run_id for row in rows],
+            [row.member_id for row in rows],
+            [row.recipient_key for row in rows],
+            [row.outcome.value for row in rows],
+            [row.reason for row in rows],
+            [row.address for row in rows],
+            [row.merge for row in rows],
+            at,
+        )
+
+    async def counts(self, run_id: UUID) -> DeliveryCounts:
+        """Return a run's totals, counted from its rows."""
+        totals = dict.fromkeys(DeliveryCounts.model_fields, 0)
+        for row in await self._connection.fetch(_COUNTS, run_id):
+            totals[row["outcome"]] += row["rows"]
+            totals["targeted"] += row["rows"]
+            if row["outcome"] == Outcome.SENT:
+                letter = row["channel"] == Channel.DIRECT_MAIL
+                totals["letters_sent" if letter else "emails_sent"] += row["rows"]
+        return DeliveryCounts(**totals)
+
+    async def letters_count(self, run_id: UUID) -> int:
+        """Return how many letters of a run are pending."""
+        count: int = await self._connection.fetchval(
+            "SELECT count(*) FROM ledger"
+            " WHERE run_id = $1 AND channel = 'direct_mail' AND outcome = 'pending'",
+            run_id,
+        )
+        return count
+
+    async def letters(
+        self, run_id: UUID, *, after: UUID | None, limit: int
+    ) -> list[tuple[UUID, dict[str, Any]]]:
+        """Return pending letters (member, merge data) in order of member, after one of them."""
+        rows = await self._connection.fetch(_LETTERS, run_id, after, limit)
+        return [(row["member_id"], row["merge"]) for row in rows]
+
+    async def sweep(
+        self,
+        run_id: UUID,
+        *,
+        channels: Sequence[Channel],
+        outcome: Outcome,
+        reason: str,
+        at: datetime,
+    ) -> int:
+        """End pending rows that nobody is sending, at most ``SWEEP_ROWS``; return how many."""
+        done = await self._connection.execute(
+            _SWEEP,
+            run_id,
+            [channel.value for channel in channels],
+            outcome.value,
+            reason,
+            at,
+            SWEEP_ROWS,
+        )
+        return int(done.rpartition(" ")[2])

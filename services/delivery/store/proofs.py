@@ -1,0 +1,131 @@
+"""Proofs as rows: asked for, rendered, on their way, arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.delivery.rendering import Rendered
+from shared.database import Connection
+
+_COLUMNS: Final = """
+proof_id, campaign_id, campaign_number, campaign_label, delivery_id, number, state,
+content_hash, snapshot_id, snapshot_hash, count, chunks, reviewer_ids, requested_by
+"""
+_ADD: Final = """
+INSERT INTO proofs (proof_id, campaign_id, campaign_number, campaign_label, delivery_id,
+    number, state, content_hash, snapshot_id, snapshot_hash, count, chunks, reviewer_ids,
+    requested_by, made_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof as its row holds it, without what was rendered."""
+
+    proof_id: UUID
+    campaign_id: UUID
+    campaign_number: int
+    campaign_label: str
+    delivery_id: UUID
+    number: int
+    state: str
+    content_hash: str
+    snapshot_id: UUID
+    snapshot_hash: str
+    count: int
+    chunks: int
+    reviewer_ids: tuple[UUID, ...]
+    requested_by: str
+
+
+class ProofStore:
+    """Proofs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def proven(self, snapshot_id: UUID) -> bool:
+        """Whether a snapshot has a proof that did not fail."""
+        return bool(
+            await self._connection.fetchval(
+                "SELECT 1 FROM proofs WHERE snapshot_id = $1 AND state <> 'failed' LIMIT 1",
+                snapshot_id,
+            )
+        )
+
+    async def add(self, proof: Proof, at: datetime) -> None:
+        """Write a new proof."""
+        await self._connection.execute(
+            _ADD,
+            proof.proof_id,
+            proof.campaign_id,
+            proof.campaign_number,
+            proof.campaign_label,
+            proof.delivery_id,
+            proof.number,
+            proof.state,
+            proof.content_hash,
+            proof.snapshot_id,
+            proof.snapshot_hash,
+            proof.count,
+            proof.chunks,
+            list(proof.reviewer_ids),
+            proof.requested_by,
+            at,
+        )
+
+    async def lock(self, proof_id: UUID) -> Proof | None:
+        """Return a proof, its row locked until the transaction ends."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM proofs WHERE proof_id = $1 FOR UPDATE", proof_id
+        )
+        return Proof(**dict(row)) if row else None
+
+    async def lock_waiting(self, snapshot_id: UUID) -> list[Proof]:
+        """Return the proofs that wait for a snapshot, locked."""
+        rows = await self._connection.fetch(
+            f"SELECT {_COLUMNS} FROM proofs WHERE snapshot_id = $1 AND state = 'waiting'"
+            " FOR UPDATE",
+            snapshot_id,
+        )
+        return [Proof(**dict(row)) for row in rows]
+
+    async def rendered(self, proof_id: UUID, rendered: Rendered, sample_key: str | None) -> None:
+        """Keep what a proof looks like; it is on its way from now on."""
+        await self._connection.execute(
+            "UPDATE proofs SET state = 'sending', subject = $2, html = $3, text = $4,"
+            " sample_key = $5 WHERE proof_id = $1",
+            proof_id,
+            rendered.subject,
+            rendered.html,
+            rendered.text,
+            sample_key,
+        )
+
+    async def ended(self, proof_id: UUID, *, sent: bool) -> None:
+        """Note whether a proof arrived."""
+        await self._connection.execute(
+            "UPDATE proofs SET state = $2 WHERE proof_id = $1",
+            proof_id,
+            "sent" if sent else "failed",
+        )
+
+    async def html(self, proof_id: UUID) -> str | None:
+        """Return what a proof looks like; ``None`` when it is not known or not rendered."""
+        html: str | None = await self._connection.fetchval(
+            "SELECT html FROM proofs WHERE proof_id = $1 AND html <> ''", proof_id
+        )
+        return html
+
+    async def latest(self, delivery_id: UUID) -> UUID | None:
+        """Return a delivery's last rendered proof."""
+        proof_id: UUID | None = await self._connection.fetchval(
+            "SELECT proof_id FROM proofs WHERE delivery_id = $1 AND html <> ''"
+            " ORDER BY number DESC LIMIT 1",
+            delivery_id,
+        )
+        return proof_id

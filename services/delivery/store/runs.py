@@ -1,0 +1,209 @@
+"""Runs: one content going to the rows of one ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from services.delivery.domain.runs import RunKind
+from shared.database import Connection
+from topics.delivery import DeliveryCounts
+
+_COLUMNS: Final = """
+run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id, template_hash,
+content_hash, snapshot_id, snapshot_hash, count, chunks, next_chunk, filled, paused, stop_reason,
+supplier_service_id, letters_total, letters_chunks, letters_next, letters_after, letters_outcome,
+letters_reason, subject_prefix, retry_until, revision
+"""
+_ADD: Final = """
+INSERT INTO runs (run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id,
+    template_hash, content_hash, snapshot_id, snapshot_hash, count, chunks, filled,
+    supplier_service_id, subject_prefix, retry_until, asked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+ON CONFLICT (run_id) DO NOTHING RETURNING 1
+"""
+_ADD_MESSAGES: Final = """
+INSERT INTO runs (run_id, kind, state, template_hash, count, filled, retry_until, asked_at,
+    started_at)
+SELECT m.id, 'transactional', 'started', m.template_hash, 1, true, $3, $4, $4
+FROM unnest($1::uuid[], $2::text[]) AS m (id, template_hash)
+ON CONFLICT (run_id) DO NOTHING RETURNING run_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as its row holds it.
+
+    Attributes:
+        next_chunk: the first chunk of the snapshot that is not in the ledger yet.
+        letters_after: the last ledger row handed to the supplier.
+        letters_outcome: what the supplier's answer makes of the letters that are pending.
+    """
+
+    run_id: UUID
+    kind: RunKind
+    state: str
+    campaign_id: UUID | None
+    campaign_number: int | None
+    campaign_label: str
+    delivery_id: UUID | None
+    template_hash: str | None
+    content_hash: str | None
+    snapshot_id: UUID | None
+    snapshot_hash: str | None
+    count: int
+    chunks: int
+    retry_until: datetime
+    filled: bool = False
+    supplier_service_id: UUID | None = None
+    subject_prefix: str = ""
+    next_chunk: int = 0
+    paused: bool = False
+    stop_reason: str | None = None
+    letters_total: int = 0
+    letters_chunks: int = 0
+    letters_next: int = 0
+    letters_after: UUID | None = None
+    letters_outcome: str | None = None
+    letters_reason: str = ""
+    revision: int = 0
+
+    @property
+    def letters_handed_over(self) -> bool:
+        """Whether every letter is with the supplier: they cannot be called back from there."""
+        return self.letters_chunks > 0 and self.letters_next == self.letters_chunks
+
+
+def _run(row: asyncpg.Record) -> Run:
+    values: dict[str, Any] = dict(row)
+    values["kind"] = RunKind(values["kind"])
+    return Run(**values)
+
+
+class RunStore:
+    """Runs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, run: Run, at: datetime) -> bool:
+        """Write a new run; return whether it was new."""
+        added = await self._connection.fetchval(
+            _ADD,
+            run.run_id,
+            run.kind.value,
+            run.state,
+            run.campaign_id,
+            run.campaign_number,
+            run.campaign_label,
+            run.delivery_id,
+            run.template_hash,
+            run.content_hash,
+            run.snapshot_id,
+            run.snapshot_hash,
+            run.count,
+            run.chunks,
+            run.filled,
+            run.supplier_service_id,
+            run.subject_prefix,
+            run.retry_until,
+            at,
+        )
+        return bool(added)
+
+    async def add_messages(
+        self,
+        ids: Sequence[UUID],
+        template_hashes: Sequence[str | None],
+        *,
+        retry_until: datetime,
+        at: datetime,
+    ) -> set[UUID]:
+        """Write runs of single messages; return the ids that were new."""
+        rows = await self._connection.fetch(
+            _ADD_MESSAGES, list(ids), list(template_hashes), retry_until, at
+        )
+        return {row["run_id"] for row in rows}
+
+    async def lock(self, run_id: UUID) -> Run | None:
+        """Return a run, its row locked until the transaction ends."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM runs WHERE run_id = $1 FOR UPDATE", run_id
+        )
+        return _run(row) if row else None
+
+    async def lock_free(self, run_id: UUID) -> Run | None:
+        """Return a run, locked; ``None`` when it is unknown or somebody else has the lock."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM runs WHERE run_id = $1 FOR UPDATE SKIP LOCKED", run_id
+        )
+        return _run(row) if row else None
+
+    async def lock_under_way(self, campaign_id: UUID) -> list[Run]:
+        """Return a campaign's runs that wait or go on, locked, in order of id."""
+        rows = await self._connection.fetch(
+            f"SELECT {_COLUMNS} FROM runs WHERE campaign_id = $1 AND kind = 'campaign'"
+            " AND state IN ('waiting', 'started') ORDER BY run_id FOR UPDATE",
+            campaign_id,
+        )
+        return [_run(row) for row in rows]
+
+    async def lock_started_on(self, approval_id: UUID) -> list[Run]:
+        """Return the runs that started on an approval and go on, locked, in order of id."""
+        rows = await self._connection.fetch(
+            f"SELECT {_COLUMNS} FROM runs WHERE approval_id = $1 AND kind = 'campaign'"
+            " AND state = 'started' AND stop_reason IS NULL ORDER BY run_id FOR UPDATE",
+            approval_id,
+        )
+        return [_run(row) for row in rows]
+
+    async def lock_one(self, condition: str, *skip: UUID) -> Run | None:
+        """Return the first campaign run under way that meets a condition of this module's callers.
+
+        ``condition`` is SQL written in the code over columns of ``runs``, never input.
+        """
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM runs WHERE kind = 'campaign'"
+            f" AND state IN ('waiting', 'started') AND ({condition})"
+            " AND run_id <> ALL ($1::uuid[]) ORDER BY run_id LIMIT 1 FOR UPDATE",
+            list(skip),
+        )
+        return _run(row) if row else None
+
+    async def change(self, run_id: UUID, **values: object) -> None:
+        """Set columns of a run (names come from the code, never from input)."""
+        columns = ", ".join(f"{name} = ${i}" for i, name in enumerate(values, 2))
+        await self._connection.execute(
+            f"UPDATE runs SET {columns} WHERE run_id = $1", run_id, *values.values()
+        )
+
+    async def keep_counts(self, run_id: UUID, counts: DeliveryCounts) -> int:
+        """Keep the totals that are about to be published; return their revision."""
+        revision: int = await self._connection.fetchval(
+            "UPDATE runs SET revision = revision + 1, counts = $2 WHERE run_id = $1"
+            " RETURNING revision",
+            run_id,
+            counts.model_dump(),
+        )
+        return revision
+
+    async def mark(self, *run_ids: UUID) -> None:
+        """Say that rows of runs changed: their totals are counted and published soon."""
+        await self._connection.execute(
+            "INSERT INTO progress_marks (run_id) SELECT unnest($1::uuid[])", list(set(run_ids))
+        )
+
+    async def marked(self) -> list[UUID]:
+        """Return the runs with marks."""
+        rows = await self._connection.fetch("SELECT DISTINCT run_id FROM progress_marks LIMIT 500")
+        return [row["run_id"] for row in rows]
+
+    async def take_marks(self, run_id: UUID) -> None:
+        """Remove a run's marks: what they announced is visible to this transaction's counts."""
+        await self._connection.execute("DELETE FROM progress_marks WHERE run_id = $1", run_id)

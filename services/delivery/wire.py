@@ -1,0 +1,216 @@
+"""What the HTTP routes take and return."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.delivery.domain.approvals import Approval
+from services.delivery.store.deliveries import Delivery
+from services.delivery.store.templates import Template
+from topics.delivery import (
+    ApprovalKind,
+    ApprovalOutcome,
+    Channel,
+    Decision,
+    DeliveryCounts,
+    Outcome,
+)
+
+
+class View(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class TemplateLine(View):
+    """A template in a list."""
+
+    template_id: UUID
+    label: str
+    language: str
+    subject: str
+    content_hash: str
+    saved_at: datetime
+
+    @classmethod
+    def of(cls, template: Template) -> TemplateLine:
+        """Return a template's line."""
+        return cls(
+            template_id=template.template_id,
+            label=template.label,
+            language=template.language,
+            subject=template.subject,
+            content_hash=template.template_hash,
+            saved_at=template.saved_at,
+        )
+
+
+class TemplateView(TemplateLine):
+    """A template with its content."""
+
+    body: str
+    mjml: bool
+    text: str
+    from_name: str
+    from_address: str
+    proof_recipients: list[str]
+    version: int
+
+    @classmethod
+    def of(cls, template: Template) -> TemplateView:
+        """Return a template's view."""
+        line = TemplateLine.of(template).model_dump()
+        return cls(
+            body=template.body,
+            mjml=template.mjml,
+            text=template.text,
+            from_name=template.from_name,
+            from_address=template.from_address,
+            proof_recipients=template.proof_recipients,
+            version=template.version,
+            **line,
+        )
+
+
+class NewTemplate(BaseModel):
+    """A template to save; without an id it is a new one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template_id: UUID | None = None
+    label: str = Field(min_length=1, max_length=200)
+    language: str = Field(default="en", pattern="^(en|fr)$")
+    subject: str = Field(min_length=1, max_length=500)
+    body: str = Field(min_length=1, max_length=400_000)
+    mjml: bool = False
+    text: str = Field(default="", max_length=200_000)
+    from_name: str = Field(default="", max_length=100)
+    from_address: str = Field(min_length=3, max_length=254)
+    proof_recipients: tuple[str, ...] = Field(default=(), max_length=20)
+
+
+class TemplateSaved(View):
+    """The answer to a saved template."""
+
+    template_id: UUID
+    content_hash: str
+
+
+class Group(View):
+    """How many recipients of a run share a channel, an outcome and a reason."""
+
+    channel: Channel
+    outcome: Outcome
+    reason: str
+    recipients: int
+
+
+class RunView(View):
+    """A run of a delivery: its totals, counted from rows, and why who got nothing."""
+
+    run_id: UUID
+    state: str
+    paused: bool
+    stop_reason: str | None
+    counts: DeliveryCounts
+    groups: list[Group]
+    asked_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class DeliveryView(View):
+    """A delivery and its runs."""
+
+    delivery_id: UUID
+    campaign_id: UUID
+    template_id: UUID
+    supplier_service_id: UUID | None
+    content_hash: str
+    proofs: int
+    runs: list[RunView]
+
+    @classmethod
+    def of(cls, delivery: Delivery, runs: list[RunView]) -> DeliveryView:
+        """Return a delivery's view."""
+        return cls(
+            delivery_id=delivery.delivery_id,
+            campaign_id=delivery.campaign_id,
+            template_id=delivery.template_id,
+            supplier_service_id=delivery.supplier_service_id,
+            content_hash=delivery.content_hash,
+            proofs=delivery.proofs,
+            runs=runs,
+        )
+
+
+class RecipientView(View):
+    """A recipient of a run; the address only for those who manage campaigns."""
+
+    member_id: UUID
+    channel: Channel
+    outcome: Outcome
+    reason: str
+    code: str
+    attempts: int
+    outcome_at: datetime | None
+    address: str | None = None
+
+
+class AmbiguousView(View):
+    """A message whose server was lost before it answered."""
+
+    run_id: UUID
+    member_id: UUID
+    campaign_id: UUID | None
+    attempted_at: datetime
+    attempts: int
+    address: str | None = None
+
+
+class ApprovalView(View):
+    """An approval."""
+
+    approval_id: UUID
+    campaign_id: UUID
+    campaign_number: int
+    campaign_label: str
+    delivery_id: UUID | None
+    revision: int
+    kind: ApprovalKind
+    outcome: ApprovalOutcome
+    subject: str
+    proof_number: int | None
+    proof_path: str | None
+    count: int
+    content_hash: str | None
+    snapshot_hash: str
+    requested_by: str
+    requested_at: datetime
+    deadline_at: datetime
+    reviewer_ids: tuple[UUID, ...]
+    reminders_sent: int
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str
+
+    @classmethod
+    def of(cls, approval: Approval) -> ApprovalView:
+        """Return an approval's view."""
+        values: dict[str, Any] = {name: getattr(approval, name) for name in cls.model_fields}
+        return cls(**values)
+
+
+class NewDecision(BaseModel):
+    """An answer to an approval; ``revision`` is the one that was seen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: int
+    decision: Decision
+    reason: str = Field(default="", max_length=2000)

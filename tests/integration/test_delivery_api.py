@@ -1,0 +1,264 @@
+"""The routes of the delivery service, the unsubscribe page, erasure, and invariants seen red."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from services.delivery.app import SERVICE
+from services.delivery.erase import erase
+from services.delivery.invariants import broken
+from services.delivery.public import public_router
+from shared.http import create_app
+from shared.identity import HEADER, issue
+from shared.ids import recipient_key
+from shared.service import Runtime
+from tests.conftest import SECRET, Open
+from tests.integration.delivery_harness import (
+    MANAGER,
+    REVIEWER,
+    Case,
+    Catcher,
+    actor,
+    add_operators,
+    approved,
+    catching,
+    finished,
+    first,
+    member,
+    part,
+    prepare,
+    said,
+    sending,
+    work_off,
+)
+from topics.delivery import ApprovalRequested
+from topics.targeting import RecordConsent
+
+
+@pytest.fixture
+async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
+    async with catching(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def runtime(open_service: Open, catcher: Catcher) -> Runtime:
+    return await open_service(
+        SERVICE,
+        SMTP_PORT=str(catcher.port),
+        PROGRESS_SECONDS="0.1",
+        PUBLIC_URL="https://muster.example",
+    )
+
+
+@pytest.fixture
+async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(runtime)
+    app.include_router(public_router)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as found:
+        yield found
+
+
+def by(runtime: Runtime, operator: UUID) -> dict[str, str]:
+    token = issue(
+        runtime.settings.secret, actor(operator), audience="delivery", now=runtime.clock.now()
+    )
+    return {HEADER: token}
+
+
+async def get(client: httpx.AsyncClient, runtime: Runtime, path: str, who: UUID = MANAGER) -> Any:
+    answer = await client.get(f"/api/v1/delivery{path}", headers=by(runtime, who))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_a_delivery_is_prepared_approved_and_read_over_http(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await add_operators(runtime)
+    case = Case([member("a@x.example"), member("a@x.example"), member("b@x.example")])
+    fields = case.template().model_dump(mode="json", exclude={"actor"})
+    saved = await client.post(
+        "/api/v1/delivery/templates", json=fields, headers=by(runtime, MANAGER)
+    )
+    assert saved.status_code == 201
+    [line] = await get(client, runtime, "/templates")
+    assert line["content_hash"] == saved.json()["content_hash"]
+    async with sending(runtime):
+        await prepare(runtime, case)
+        for chunk in case.chunks:
+            await runtime.execute(chunk)
+        await runtime.execute(case.proof())
+        asked = await first(runtime, ApprovalRequested)
+        path = f"/approvals/{asked.approval_id}"
+        shown = await get(client, runtime, path, REVIEWER)
+        preview = await client.get(shown["proof_path"], headers=by(runtime, REVIEWER))
+        assert "For Moulin &lt;Neuf&gt;" in preview.text
+        assert preview.headers["content-security-policy"].startswith("sandbox")
+        answer = {"revision": asked.revision, "decision": "approve"}
+        url = f"/api/v1/delivery{path}/decision"
+        own = await client.post(url, json=answer, headers=by(runtime, MANAGER))
+        assert (own.status_code, "ask another reviewer" in own.text) == (409, True)
+        decided = await client.post(url, json=answer, headers=by(runtime, REVIEWER))
+        assert decided.json()["outcome"] == "approved"
+        await runtime.execute(case.start())
+        await finished(runtime, case)
+    delivery = await get(client, runtime, f"/deliveries/{case.delivery_id}")
+    [run] = delivery["runs"]
+    assert (run["state"], run["counts"]["sent"], run["counts"]["ignored"]) == ("finished", 2, 1)
+    assert {"channel": "email", "outcome": "ignored", "reason": "double", "recipients": 1} in run[
+        "groups"
+    ]
+    recipients = f"/runs/{case.run_id}/recipients"
+    one, two = await get(client, runtime, f"{recipients}?outcome=sent")
+    assert {one["address"], two["address"]} == {"a@x.example", "b@x.example"}
+    page = await get(client, runtime, f"{recipients}?outcome=sent&after={one['member_id']}")
+    assert [row["member_id"] for row in page] == [two["member_id"]]
+    hidden = await get(client, runtime, recipients, REVIEWER)
+    assert {row["address"] for row in hidden} == {None}
+    assert await get(client, runtime, "/ambiguous") == []
+
+
+async def test_every_route_asks_who_calls(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    await add_operators(runtime)
+    for path in ("/templates", "/deliveries", "/approvals", "/ambiguous"):
+        assert (await client.get(f"/api/v1/delivery{path}")).status_code == 401
+        stranger = await client.get(f"/api/v1/delivery{path}", headers=by(runtime, uuid4()))
+        assert stranger.status_code == 403
+
+
+WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("subject", {"subject": "Hello {{ contact.first_name"}),
+    ("body", {"body": "{% if %}"}),
+    ("body", {"body": "<mjml><mj-body>", "mjml": True}),
+    ("text", {"text": "{{ customer.name }}"}),
+    ("from_address", {"from_address": "nobody"}),
+    ("from_name", {"from_name": "a\r\nBcc: b@x.example"}),
+    ("proof_recipients", {"proof_recipients": ("fine@x.example", "not fine")}),
+]
+
+
+async def test_a_template_that_cannot_work_is_refused_naming_the_field(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await add_operators(runtime)
+    for field, wrong in WRONG:
+        fields = Case([]).template(**wrong).model_dump(mode="json", exclude={"actor"})
+        answer = await client.post(
+            "/api/v1/delivery/templates", json=fields, headers=by(runtime, MANAGER)
+        )
+        assert (answer.status_code, answer.json()["field"]) == (409, field)
+    fields = Case([]).template().model_dump(mode="json", exclude={"actor"})
+    answer = await client.post(
+        "/api/v1/delivery/templates", json=fields, headers=by(runtime, REVIEWER)
+    )
+    assert answer.status_code == 403
+    assert await runtime.pool.fetchval("SELECT count(*) FROM templates") == 0
+
+
+async def test_the_unsubscribe_link_shows_a_button_and_its_post_opts_out(
+    client: httpx.AsyncClient, runtime: Runtime, catcher: Catcher
+) -> None:
+    case = Case([member("leaver@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case)
+        await runtime.execute(case.start())
+        await finished(runtime, case)
+    [mail] = await catcher.to("leaver@x.example")
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    url = mail["List-Unsubscribe"].strip("<>")
+    assert re.fullmatch(r"https://muster\.example/u/[\w-]{64}", url)
+    assert url in part(mail, "html")
+    assert url in part(mail, "plain")
+    page = await client.get(url, headers={"Accept-Language": "fr-FR"})
+    assert "Se désabonner</button>" in page.text
+    assert await runtime.pool.fetchval("SELECT count(*) FROM consents") == 0
+    done = await client.post(url, content="List-Unsubscribe=One-Click")
+    assert "no more of these" in done.text
+    key = recipient_key(SECRET.encode(), "email", "leaver@x.example")
+    row = await runtime.pool.fetchrow("SELECT recipient_key, opted_out FROM consents")
+    assert row is not None
+    assert (row["recipient_key"], row["opted_out"]) == (key, True)
+    [recorded] = await said(runtime, RecordConsent)
+    assert (recorded.recipient_key, recorded.opted_out) == (key, True)
+
+
+async def test_a_forged_link_and_the_link_of_a_proof_change_nothing(
+    client: httpx.AsyncClient, runtime: Runtime, catcher: Catcher
+) -> None:
+    case = Case([member("a@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case)
+    [proof] = await catcher.to(f"proof@{case.domain}")
+    assert "https://muster.example/u/proof" in part(proof, "html")
+    assert proof["List-Unsubscribe"] is None
+    assert (await client.post("/u/proof")).status_code == 200
+    for token in ("A" * 64, "%20", "Zm9v", "é"):
+        assert (await client.post(f"/u/{token}")).status_code == 404
+    assert await runtime.pool.fetchval("SELECT count(*) FROM consents") == 0
+
+
+async def test_erasing_a_person_leaves_counts_and_no_address(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    case = Case([member("gone@x.example", first_name="Zoltan"), member("stays@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case)
+        await runtime.execute(case.start())
+        await finished(runtime, case)
+    await work_off(runtime)
+    key = recipient_key(SECRET.encode(), "email", "gone@x.example")
+    later = Case([member("gone@x.example", first_name="Zoltan")])
+    for chunk in later.chunks:
+        await runtime.execute(chunk)
+    async with runtime.uow.begin() as work:
+        assert await erase(work, key, "Gone@x.example") == 3
+        assert await erase(work, key, "Gone@x.example") == 0
+    for table in ("ledger", "snapshot_chunks", "proofs", "attempts", "runs", "templates"):
+        rows = await runtime.pool.fetch(f"SELECT * FROM {table}")
+        assert "zoltan" not in str(rows).lower()
+        assert "gone@" not in str(rows).lower()
+    async with runtime.pool.acquire() as connection:
+        assert await broken(connection) == []
+    assert len(await catcher.to("stays@x.example")) == 1
+
+
+DAMAGES = {
+    "UPDATE ledger SET address = 'a@x.example' WHERE NOT urgent": "I1 one message",
+    "DELETE FROM ledger WHERE address = 'a@x.example'": "I2 every member",
+    "UPDATE ledger SET outcome = 'pending' WHERE NOT urgent": "I2 finished only",
+    """UPDATE runs SET counts = counts || '{"sent": 9}'""": "I2 the totals",
+    "DELETE FROM attempts": "I3 a message that was sent",
+    "INSERT INTO attempts SELECT run_id, member_id, 9, owner, started_at, ended_at, outcome, code"
+    " FROM attempts": "I3 a message was accepted twice",
+    "INSERT INTO consents SELECT recipient_key, 'email', true, now(), now() - interval '1 hour'"
+    " FROM ledger WHERE NOT urgent": "I5",
+    "UPDATE approvals SET content_hash = 'another'": "I6",
+    "UPDATE approvals SET outcome = 'rejected'": "I6",
+}
+
+
+async def test_an_invariant_names_the_rows_that_break_it(runtime: Runtime) -> None:
+    case = Case([member("a@x.example"), member("b@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case)
+        await runtime.execute(case.start())
+        await finished(runtime, case)
+    async with runtime.pool.acquire() as connection:
+        assert await broken(connection) == []
+        for damage, invariant in DAMAGES.items():
+            undone = connection.transaction()
+            await undone.start()
+            await connection.execute(damage)
+            lines = await broken(connection)
+            assert any(line.startswith(invariant) for line in lines), (invariant, lines)
+            await undone.rollback()
+        assert await broken(connection) == []

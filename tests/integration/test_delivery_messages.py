@@ -1,0 +1,160 @@
+"""Single messages for outside events: sent once, first, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+
+from deploy.embedded.mail.faults import Action, FaultRule
+from services.delivery.app import SERVICE
+from services.delivery.claims import Claims
+from services.delivery.domain.runs import RunKind
+from services.delivery.settings import DeliverySettings
+from shared.ids import recipient_key
+from shared.service import Runtime
+from tests.conftest import SECRET, Open
+from tests.integration.delivery_harness import (
+    Case,
+    Catcher,
+    add_operators,
+    approved,
+    catching,
+    member,
+    part,
+    said,
+    sending,
+    work_off,
+)
+from tests.waiting import eventually
+from topics.delivery import MessageOutcome, Outcome, SendMessage
+from topics.targeting import ConsentChanged
+
+BODY = "<p>Order {{ ctx.order }}: {{ ctx.total }}</p>"
+
+
+@pytest.fixture
+async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
+    async with catching(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def runtime(open_service: Open, catcher: Catcher) -> Runtime:
+    found = await open_service(
+        SERVICE,
+        SMTP_PORT=str(catcher.port),
+        PROGRESS_SECONDS="0.1",
+        SENDER_RETRY_BASE_SECONDS="0.1",
+    )
+    await add_operators(found)
+    return found
+
+
+async def receipt(runtime: Runtime) -> UUID:
+    case = Case([])
+    await runtime.execute(case.template(subject="Order {{ ctx.order }}", body=BODY))
+    return case.template_id
+
+
+def message(template_id: UUID, address: str = "buyer@x.example", **ctx: Any) -> SendMessage:
+    return SendMessage(
+        message_id=uuid4(),
+        template_id=template_id,
+        address=address,
+        recipient_key=recipient_key(SECRET.encode(), "email", address),
+        ctx=ctx,
+    )
+
+
+async def outcome(runtime: Runtime, command: SendMessage) -> MessageOutcome:
+    async def probe() -> list[MessageOutcome]:
+        every = await said(runtime, MessageOutcome)
+        return [one for one in every if one.message_id == command.message_id]
+
+    [found] = await eventually(probe, what="the message's outcome")
+    assert isinstance(found, MessageOutcome)
+    return found
+
+
+async def test_a_message_asked_twice_is_sent_once_also_to_somebody_who_opted_out(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    command = message(await receipt(runtime), order="A-7", total="12 <EUR>")
+    await runtime.execute(
+        ConsentChanged(recipient_key=command.recipient_key, opted_out=True, at=datetime.now(UTC))
+    )
+    async with sending(runtime):
+        await runtime.execute(command)
+        await runtime.execute(command)
+        assert (await outcome(runtime, command)).outcome is Outcome.SENT
+        await runtime.execute(command)
+    [mail] = await catcher.to("buyer@x.example")
+    assert mail["Subject"] == "Order A-7"
+    assert "Order A-7: 12 &lt;EUR&gt;" in part(mail, "html")
+    assert mail["List-Unsubscribe"] is None
+    assert "/u/" not in part(mail, "html")
+    assert len(await said(runtime, MessageOutcome)) == 1
+
+
+async def test_two_messages_to_one_person_are_two_messages(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    template_id = await receipt(runtime)
+    first, second = (message(template_id, order=n, total="1") for n in ("1", "2"))
+    async with sending(runtime):
+        await runtime.execute(first)
+        await runtime.execute(second)
+        await outcome(runtime, first)
+        await outcome(runtime, second)
+    assert len(await catcher.to("buyer@x.example")) == 2
+
+
+async def test_what_cannot_be_sent_is_answered_with_the_reason(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    template_id = await receipt(runtime)
+    catcher.misbehave(FaultRule(action=Action.REFUSE_RECIPIENT, recipient="gone@*", code=550))
+    unknown = message(uuid4(), order="1", total="1")
+    lacking = message(template_id, order="1")
+    broken = message(template_id, "no address", order="1", total="1")
+    gone = message(template_id, "gone@x.example", order="1", total="1")
+    async with sending(runtime):
+        for command in (unknown, lacking, broken, gone):
+            await runtime.execute(command)
+        found = [await outcome(runtime, command) for command in (unknown, lacking, broken, gone)]
+    assert {one.outcome for one in found} == {Outcome.FAILED}
+    assert [one.reason for one in found] == [
+        "unknown_template",
+        "personalisation: body: has no value for total",
+        "bad_address",
+        "refused_by_server",
+    ]
+
+
+async def test_a_deferred_message_is_tried_again(runtime: Runtime, catcher: Catcher) -> None:
+    catcher.misbehave(FaultRule(action=Action.REFUSE_RECIPIENT, code=451, times=2))
+    command = message(await receipt(runtime), order="1", total="1")
+    async with sending(runtime):
+        await runtime.execute(command)
+        assert (await outcome(runtime, command)).outcome is Outcome.SENT
+
+
+async def test_single_messages_go_before_those_of_campaigns(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    case = Case([member("bulk@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case, service=False)
+    await runtime.execute(case.start())
+    await work_off(runtime)
+    template_id = await receipt(runtime)
+    await runtime.execute(message(template_id, order="1", total="1"))
+    claims = Claims(runtime.uow, cast("DeliverySettings", runtime.settings), "test")
+    assert [row.kind for row in (await claims.take()).rows] == [RunKind.TRANSACTIONAL]
+    assert [row.kind for row in (await claims.take()).rows] == [RunKind.CAMPAIGN]
+    assert await catcher.to("bulk@x.example") == []

@@ -1,0 +1,92 @@
+"""Mails and unsubscribe links."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
+from uuid import UUID
+
+import pytest
+
+from services.delivery.links import (
+    Link,
+    ListUnsubscribe,
+    list_unsubscribe,
+    read_token,
+    token_of,
+)
+from services.delivery.mail import Outgoing, build, is_address, message_id
+from services.delivery.rendering import Rendered
+
+SECRET = b"a-secret-for-tests"
+LINK = Link("ab" * 16, UUID(int=5))
+OUTGOING = Outgoing(
+    from_name="Société, Été",
+    from_address="news@example.org",
+    to="ada@x.example",
+    message_id=message_id(UUID(int=1), UUID(int=2), "news@example.org"),
+    rendered=Rendered("Été " * 40, "<p>Été</p>\n.\n" + "x" * 2000, "Été\n.\nfin"),
+    unsubscribe=ListUnsubscribe("<https://m.example/u/x>", one_click=True),
+    at=datetime(2026, 3, 2, 12, tzinfo=UTC),
+)
+
+
+def test_a_mail_survives_the_way_through_seven_bit_lines() -> None:
+    raw = build(OUTGOING)
+    assert raw.isascii()
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    mail = message_from_bytes(raw, policy=default)
+    assert mail["From"].addresses[0].display_name == "Société, Été"
+    assert mail["Subject"].strip() == ("Été " * 40).strip()
+    assert mail["Date"] == "Mon, 02 Mar 2026 12:00:00 +0000"
+    assert mail["Message-ID"].endswith("@example.org>")
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert html.get_content().splitlines()[:2] == ["<p>Été</p>", "."]
+
+
+def test_without_a_link_there_is_no_header() -> None:
+    raw = build(replace(OUTGOING, unsubscribe=ListUnsubscribe(None, one_click=False)))
+    assert b"List-Unsubscribe" not in raw
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("ada@x.example", True),
+        ("a.b+c@sub.x.example", True),
+        ("ada", False),
+        ("ada@x", False),
+        ("ada@x.example\r\nBcc: b@x.example", False),
+        ("<ada@x.example>", False),
+        ("ada..b@x.example", False),
+        ("été@x.example", False),
+        ("a" * 65 + "@x.example", False),
+        ("", False),
+    ],
+)
+def test_an_address_is_one_plain_mailbox(address: str, *, good: bool) -> None:
+    assert is_address(address) is good
+
+
+def test_a_token_says_whose_it_is_and_only_when_signed_here() -> None:
+    token = token_of(SECRET, LINK)
+    assert len(token) == 64
+    assert read_token(SECRET, token) == LINK
+    assert read_token(b"another", token) is None
+    for i in (0, 20, 40, 63):
+        other = "A" if token[i] != "A" else "B"
+        assert read_token(SECRET, token[:i] + other + token[i + 1 :]) is None
+    for bad in ("", "proof", token[:-4], token + "AAAA", "é" * 64):
+        assert read_token(SECRET, bad) is None
+
+
+def test_one_click_needs_https() -> None:
+    assert list_unsubscribe("https://m/u/x", None).one_click
+    assert list_unsubscribe("http://m/u/x", None).header is None
+    plain = list_unsubscribe("http://m/u/x", "out@x.example")
+    assert (plain.header, plain.one_click) == ("<mailto:out@x.example?subject=unsubscribe>", False)
