@@ -7,15 +7,14 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.campaign.conductor import state_of
 from services.campaign.domain import COLUMNS
 from services.campaign.store import from_row
-from shared.http import Caller, Here, carry_out
+from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import new_id
-from shared.rights import Right, require
 from topics.campaign import (
     CampaignPlan,
     CampaignState,
@@ -31,7 +30,7 @@ from topics.campaign import (
 )
 from topics.message import Actor, Command
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(may_read)])
 
 _NAMES = ", ".join(COLUMNS)
 
@@ -79,8 +78,7 @@ class Reason(BaseModel):
 
 
 @router.get("/campaigns")
-async def search(  # noqa: PLR0917 - one parameter per field of the search form
-    actor: Caller,
+async def search(
     runtime: Here,
     status: CampaignStatus | None = None,
     label: Annotated[str | None, Query(max_length=200)] = None,
@@ -92,7 +90,6 @@ async def search(  # noqa: PLR0917 - one parameter per field of the search form
 ) -> CampaignPage:
     """Search campaigns by state, label, manager, target and creation date."""
     async with runtime.uow.begin() as work:
-        await require(work, actor, Right.READ)
         rows = await work.connection.fetch(
             f"SELECT {_NAMES} FROM campaigns WHERE ($1::text IS NULL OR status = $1)"
             " AND ($2::text IS NULL OR position(lower($2) IN lower(label)) > 0)"
@@ -113,10 +110,9 @@ async def search(  # noqa: PLR0917 - one parameter per field of the search form
 
 
 @router.get("/campaigns/{campaign_id}")
-async def read(campaign_id: UUID, actor: Caller, runtime: Here) -> CampaignDetail:
+async def read(campaign_id: UUID, runtime: Here) -> CampaignDetail:
     """Return a campaign with its journal."""
     async with runtime.uow.begin() as work:
-        await require(work, actor, Right.READ)
         row = await work.connection.fetchrow(
             f"SELECT {_NAMES} FROM campaigns WHERE campaign_id = $1", campaign_id
         )
@@ -141,7 +137,7 @@ async def create(new: NewCampaign, actor: Caller, runtime: Here) -> CampaignDeta
     """Create a campaign; its label is the only field that must be set."""
     campaign_id = new.campaign_id or new_id()
     await carry_out(runtime, CreateCampaign(campaign_id=campaign_id, actor=actor, plan=new.plan))
-    return await read(campaign_id, actor, runtime)
+    return await read(campaign_id, runtime)
 
 
 @router.patch("/campaigns/{campaign_id}")
@@ -150,7 +146,7 @@ async def edit(
 ) -> CampaignDetail:
     """Change the fields that are given."""
     await carry_out(runtime, EditCampaign(campaign_id=campaign_id, actor=actor, plan=plan))
-    return await read(campaign_id, actor, runtime)
+    return await read(campaign_id, runtime)
 
 
 _PLAIN: dict[str, Callable[..., Command]] = {
@@ -183,7 +179,7 @@ async def _command(
     kind: Callable[..., Command], campaign_id: UUID, actor: Actor, runtime: Here, **more: str
 ) -> CampaignDetail:
     await carry_out(runtime, kind(campaign_id=campaign_id, actor=actor, **more))
-    return await read(campaign_id, actor, runtime)
+    return await read(campaign_id, runtime)
 
 
 for _name, _kind in _PLAIN.items():

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from deploy.embedded.errors import EmbeddedError
-from services.cli import checking, crm, letters, people, setup, supervision
+from services.cli import checking, crm, letters, people, sending, setup, supervision
 from services.cli.benching import bench
 from services.cli.catalogue import NAMES, UnknownService
 from services.cli.demo import demo
@@ -34,6 +34,7 @@ app.add_typer(supervision.app, name="workflows")
 app.add_typer(people.operators, name="operator")
 app.add_typer(people.tokens, name="token")
 app.add_typer(crm.app, name="targeting")
+app.add_typer(sending.app, name="delivery")
 app.command()(bench)
 app.command()(people.erase)
 app.command()(up)

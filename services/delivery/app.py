@@ -5,13 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from fastapi import FastAPI
+
 from services.delivery.api import router
 from services.delivery.handlers import registry
 from services.delivery.progress import run_progress
+from services.delivery.public import public_router
 from services.delivery.sender import run_sender
 from services.delivery.settings import DeliverySettings
 from services.delivery.workflows import WORKFLOWS
-from shared.service import Service
+from shared.http import create_app
+from shared.service import Runtime, Service
+
+
+def make_app(runtime: Runtime) -> FastAPI:
+    """Return delivery's app: the unsubscribe page needs no identity, its token is enough."""
+    app = create_app(runtime)
+    app.include_router(public_router)
+    return app
+
 
 SERVICE: Final = Service(
     "delivery",
@@ -21,4 +33,5 @@ SERVICE: Final = Service(
     workflows=WORKFLOWS,
     router=router,
     tasks=(run_sender, run_progress),
+    make_app=make_app,
 )
