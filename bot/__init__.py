@@ -1,1 +1,1 @@
-"""bot."""
+"""The Slack front: commands, forms and cards; it talks to services by messages alone."""

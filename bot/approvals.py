@@ -1,0 +1,148 @@
+"""The proof card's life: shown when asked, rewritten when decided, reminded of in between."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from bot import cards
+from bot.cards import Beside, Setting
+from bot.handlers import channel_setting, outgoing_of, settings_of, stock_alert
+from bot.memory import Memory
+from bot.store import BotStore, Estimate, Person
+from shared.errors import Transient
+from shared.registry import Registry
+from shared.uow import Work
+from topics.budget import CostEstimated
+from topics.delivery import ApprovalOutcome, ApprovalReminded, ApprovalState
+from topics.stock import StockLineState
+
+registry = Registry()
+
+REMINDED: Final = 20
+"""How many are reminded one by one when no reviewer is named."""
+
+
+def card_key(approval_id: UUID) -> str:
+    """Return the key of an approval's card among the messages."""
+    return f"approval:{approval_id}"
+
+
+@registry.on(ApprovalState)
+async def keep_approval(state: ApprovalState, work: Work) -> None:
+    """Keep an approval and have its card show it."""
+    if await BotStore(work.connection).save_approval(state):
+        await show_card(state, work)
+
+
+async def show_card(state: ApprovalState, work: Work) -> None:
+    """Have the card of an approval show how it stands.
+
+    An approval that had ended before the bot knew of it gets no card.
+    """
+    outgoing = outgoing_of(work)
+    key = card_key(state.approval_id)
+    if state.outcome is not ApprovalOutcome.PENDING and not await outgoing.is_shown(key):
+        return
+    card = cards.approval_card(state, await beside(state, work), channel_setting(work))
+    await outgoing.show(key, settings_of(work).slack_channel, card)
+
+
+async def show_missing(work: Work) -> None:
+    """Have a card shown for each open approval that has none: Slack was connected since."""
+    outgoing = outgoing_of(work)
+    for state in await BotStore(work.connection).open_approvals():
+        if not await outgoing.is_shown(card_key(state.approval_id)):
+            await show_card(state, work)
+
+
+async def beside(state: ApprovalState, work: Work) -> Beside:
+    """Return what a card says beside its approval."""
+    store, memory = BotStore(work.connection), Memory(work.connection)
+    named = [state.requested_by, state.decided_by or "", *map(str, state.reviewer_ids)]
+    form = await memory.form(state.campaign_id)
+    alert = ""
+    if form and form.stock_line_id:
+        alert = await store.stock_alert(form.stock_line_id)
+    return Beside(await store.people(named), await memory.estimate(state.campaign_id), alert)
+
+
+async def _show_open_cards(campaign_id: UUID, work: Work) -> None:
+    for state in await BotStore(work.connection).open_approvals(campaign_id):
+        await show_card(state, work)
+
+
+@registry.on(CostEstimated)
+async def keep_estimate(event: CostEstimated, work: Work) -> None:
+    """Keep what a campaign would cost, and show it on its open card."""
+    estimate = Estimate(event.amount_minor, event.left_minor, event.currency)
+    await Memory(work.connection).save_estimate(event.campaign_id, estimate, work.now)
+    await _show_open_cards(event.campaign_id, work)
+
+
+@registry.on(StockLineState)
+async def keep_stock_line(state: StockLineState, work: Work) -> None:
+    """Keep a stock line for the form, and its warning for the cards of campaigns that use it."""
+    store = BotStore(work.connection)
+    alert = stock_alert(state)
+    before = await store.stock_alert(state.line_id)
+    await store.save_choice(
+        "stock",
+        state.line_id,
+        version=state.version,
+        label=f"{state.label} ({state.stock})",
+        alert=alert,
+    )
+    if alert != before:
+        for campaign_id in await Memory(work.connection).campaigns_with_stock(state.line_id):
+            await _show_open_cards(campaign_id, work)
+
+
+@registry.on(ApprovalReminded)
+async def remind(event: ApprovalReminded, work: Work) -> None:
+    """Remind of an open approval in its thread, and each reviewer by direct message.
+
+    Raises:
+        Transient: the approval's state, which travels on another topic, is not here yet.
+    """
+    state = await BotStore(work.connection).approval(event.approval_id)
+    if state is None:
+        raise Transient("the approval is not known yet")
+    late = event.deadline_at <= work.now
+    if late or state.outcome is not ApprovalOutcome.PENDING or state.revision > event.revision:
+        return
+    known = await beside(state, work)
+    outgoing = outgoing_of(work)
+    key = f"reminder:{event.approval_id}:{event.revision}:{event.number}"
+
+    def words(setting: Setting, to: str = "") -> dict[str, object]:
+        return cards.reminder(
+            state,
+            number=event.number,
+            deadline_at=event.deadline_at,
+            now=work.now,
+            beside=known,
+            setting=setting,
+            to=to,
+        )
+
+    channel = settings_of(work).slack_channel
+    general = channel_setting(work)
+    thread = card_key(event.approval_id)
+    await outgoing.show(key, channel, words(general), thread_key=thread)
+    for reviewer_id, person in (await _reviewers(event, known, work)).items():
+        if person.slack_user_id:
+            own = Setting(person.language, general.zone, general.public_url)
+            await outgoing.show(
+                f"{key}:{reviewer_id}", person.slack_user_id, words(own, reviewer_id)
+            )
+
+
+async def _reviewers(event: ApprovalReminded, known: Beside, work: Work) -> dict[str, Person]:
+    """Return whom to remind: the reviewers named, or all who may approve when none is."""
+    if event.reviewer_ids:
+        ids = [str(one) for one in event.reviewer_ids]
+        return {one: known.people[one] for one in ids if one in known.people}
+    store = BotStore(work.connection)
+    choices = await store.reviewers("", REMINDED)
+    return await store.people([choice.id for choice in choices])

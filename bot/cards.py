@@ -1,0 +1,261 @@
+"""The proof card and what goes with it: pure, from states to what Slack shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from bot import formats
+from bot.blocks import (
+    Json,
+    actions,
+    button,
+    content,
+    context,
+    divider,
+    esc,
+    facts,
+    header,
+    link,
+    section,
+)
+from bot.labels import outcome_name
+from bot.store import Estimate, Person
+from bot.words import say
+from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState, Decision
+
+SHOWN_REVIEWERS: Final = 12
+BUTTON_WORDS: Final[dict[Decision, tuple[str, str | None]]] = {
+    Decision.APPROVE: ("approve", "primary"),
+    Decision.REQUEST_CHANGES: ("request_changes", None),
+    Decision.REJECT: ("reject", "danger"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How things are shown: language, zone, where the pages are."""
+
+    language: str
+    zone: ZoneInfo
+    public_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a card says beside its approval."""
+
+    people: Mapping[str, Person] = field(default_factory=dict)
+    estimate: Estimate | None = None
+    stock_alert: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a button of a card stands for: this revision of this approval."""
+
+    approval_id: UUID
+    campaign_id: UUID
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.approval_id}/{self.campaign_id}/{self.revision}"
+
+    @classmethod
+    def read(cls, value: str) -> Target:
+        """Return the target of a button's value.
+
+        Raises:
+            ValueError: it is no value of ours.
+        """
+        approval_id, campaign_id, revision = value.split("/")
+        return cls(UUID(approval_id), UUID(campaign_id), int(revision))
+
+
+def campaign_name(number: int, label: str) -> str:
+    """Return a campaign as sentences name it (mrkdwn)."""
+    return f"*C-{number}* {esc(label)}"
+
+
+def mention(who: str, people: Mapping[str, Person], language: str) -> str:
+    """Return somebody as mrkdwn: a mention when they are in Slack, else their name."""
+    if who.startswith("system:"):
+        return say(language, "the_product")
+    person = people.get(who)
+    if person is None:
+        return esc(who, 80)
+    return f"<@{person.slack_user_id}>" if person.slack_user_id else esc(person.name, 80)
+
+
+def approval_title(state: ApprovalState, language: str) -> str:
+    """Return a card's title (plain text)."""
+    return say(
+        language,
+        "card_target" if state.kind is ApprovalKind.TARGET else "card_proof",
+        proof=state.proof_number or 1,
+        number=f"C-{state.campaign_number}",
+        label=state.campaign_label,
+    )
+
+
+def approval_card(state: ApprovalState, beside: Beside, setting: Setting) -> Json:
+    """Return the card of an approval: with buttons while it is open, else with its end."""
+    title = approval_title(state, setting.language)
+    is_open = state.outcome is ApprovalOutcome.PENDING
+    end = [] if is_open else [section(end_line(state, beside, setting))]
+    if state.reason and not is_open:
+        label = say(setting.language, "reason")
+        end.append(section(f"*{label}*: {esc(state.reason, 2000)}"))
+    blocks = [header(title), *end, facts(_facts(state, beside, setting))]
+    if state.subject:
+        label = say(setting.language, "subject")
+        blocks.append(context(f"{label}: {esc(state.subject)}"))
+    if is_open:
+        blocks += [_reviewers(state, beside, setting), divider()]
+    buttons = _buttons(state, setting, is_open=is_open)
+    if buttons:
+        blocks.append(actions(f"approval:{state.approval_id}", buttons))
+    summary = esc(title) if is_open else f"{esc(title)}: {_end_name(state, setting)}"
+    return content(summary, blocks)
+
+
+def _facts(state: ApprovalState, beside: Beside, setting: Setting) -> list[tuple[str, str]]:
+    language = setting.language
+    hash_shown = state.content_hash and f"`{formats.short_hash(state.content_hash)}`"
+    found = [
+        (say(language, "asked_by"), mention(state.requested_by, beside.people, language)),
+        (say(language, "count"), formats.count(state.count, language)),
+        (say(language, "deadline"), formats.moment(state.deadline_at, setting.zone, language)),
+        (say(language, "content"), hash_shown or say(language, "no_content")),
+        (say(language, "snapshot"), f"`{formats.short_hash(state.snapshot_hash)}`"),
+    ]
+    if beside.estimate:
+        found.append((say(language, "cost"), cost_line(beside.estimate, language)))
+    if beside.stock_alert:
+        found.append((say(language, "stock_warning"), f":warning: {esc(beside.stock_alert)}"))
+    return found
+
+
+def cost_line(estimate: Estimate, language: str) -> str:
+    """Return what a campaign would cost, with a warning when the budget lacks it."""
+    over = estimate.amount_minor > estimate.left_minor
+    line = say(
+        language,
+        "cost_over" if over else "cost_line",
+        amount=formats.money(estimate.amount_minor, estimate.currency, language),
+        left=formats.money(estimate.left_minor, estimate.currency, language),
+    )
+    return f":warning: {line}" if over else line
+
+
+def reviewer_names(state: ApprovalState, beside: Beside, language: str, *, but: str = "") -> str:
+    """Return who may answer, without one of them."""
+    if not state.reviewer_ids:
+        return say(language, "anyone")
+    ids = [str(one) for one in state.reviewer_ids if str(one) != but]
+    names = [mention(one, beside.people, language) for one in ids[:SHOWN_REVIEWERS]]
+    more = [f"+{len(ids) - SHOWN_REVIEWERS}"] if len(ids) > SHOWN_REVIEWERS else []
+    return ", ".join(names + more) or say(language, "nobody")
+
+
+def _reviewers(state: ApprovalState, beside: Beside, setting: Setting) -> Json:
+    names = reviewer_names(state, beside, setting.language)
+    return context(say(setting.language, "reviewers_are", names=names))
+
+
+def _buttons(state: ApprovalState, setting: Setting, *, is_open: bool) -> list[Json]:
+    target = str(Target(state.approval_id, state.campaign_id, state.revision))
+    found = []
+    if is_open:
+        for decision, (word, style) in BUTTON_WORDS.items():
+            text = say(setting.language, word)
+            found.append(button(text, decision.value, target, style=style))
+    if state.proof_path:
+        url = f"{setting.public_url.rstrip('/')}/{state.proof_path.lstrip('/')}"
+        found.append(link(say(setting.language, "see_proof"), "see_proof", url))
+    return found
+
+
+def _end_name(state: ApprovalState, setting: Setting) -> str:
+    return outcome_name(setting.language, state.outcome).capitalize()
+
+
+def _at(at: datetime | None, setting: Setting) -> str:
+    return formats.moment(at, setting.zone, setting.language) if at else "–"
+
+
+def end_line(state: ApprovalState, beside: Beside, setting: Setting) -> str:
+    """Return how an approval ended: one of five ends, each told as what it is."""
+    language = setting.language
+    by = mention(state.decided_by or "system:muster", beside.people, language)
+    if state.outcome is ApprovalOutcome.EXPIRED:
+        return say(language, "expired_line", at=_at(state.deadline_at, setting))
+    if state.outcome is ApprovalOutcome.WITHDRAWN:
+        return say(language, "withdrawn_line", by=by, at=_at(state.decided_at, setting))
+    return say(
+        language,
+        "decided_line",
+        outcome=_end_name(state, setting),
+        by=by,
+        at=_at(state.decided_at, setting),
+    )
+
+
+def already_decided(
+    *,
+    what: str,
+    outcome: ApprovalOutcome,
+    by: str | None,
+    at: datetime | None,
+    people: Mapping[str, Person],
+    setting: Setting,
+) -> str:
+    """Return what a late click is told: who decided, how and when."""
+    language = setting.language
+    named = outcome_name(language, outcome)
+    when = _at(at, setting)
+    if outcome is ApprovalOutcome.EXPIRED or not by:
+        return say(language, "already_ended", what=what, outcome=named, at=when)
+    who = mention(by, people, language)
+    return say(language, "already", what=what, outcome=named, by=who, at=when)
+
+
+def late_click(state: ApprovalState, people: Mapping[str, Person], setting: Setting) -> str:
+    """Return what a click on a decided card is told."""
+    return already_decided(
+        what=campaign_name(state.campaign_number, state.campaign_label),
+        outcome=state.outcome,
+        by=state.decided_by,
+        at=state.decided_at or state.deadline_at,
+        people=people,
+        setting=setting,
+    )
+
+
+def reminder(
+    state: ApprovalState,
+    *,
+    number: int,
+    deadline_at: datetime,
+    now: datetime,
+    beside: Beside,
+    setting: Setting,
+    to: str = "",
+) -> Json:
+    """Return a reminder: how long is left, and who else can answer."""
+    language = setting.language
+    line = say(
+        language,
+        "reminder",
+        n=number,
+        what=campaign_name(state.campaign_number, state.campaign_label),
+        left=formats.time_left(deadline_at - now, language),
+        at=formats.moment(deadline_at, setting.zone, language),
+    )
+    names = reviewer_names(state, beside, language, but=to)
+    key = "who_else" if to else "reviewers_are"
+    return content(line, [section(line), context(say(language, key, names=names))])

@@ -1,0 +1,227 @@
+"""What every listener shares: one bounded transaction, then the acknowledgement, nothing after it.
+
+Slack never sends again what was acknowledged, so what a person did is committed first. When that
+takes longer than the bound, the person is told that it was not recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
+
+from bot.blocks import Json, content
+from bot.cards import Setting
+from bot.labels import right_name
+from bot.memory import Memory
+from bot.outgoing import Outgoing
+from bot.settings import BotSettings
+from bot.store import Ask, BotStore
+from bot.words import say
+from shared import faults
+from shared.errors import reason_of
+from shared.logs import logger
+from shared.rights import Operator, Right, find
+from shared.uow import UnitOfWork, Work
+from topics.message import Actor, Via
+
+log = logger(__name__)
+
+T = TypeVar("T")
+NOTHING: Final[Json] = {}
+
+
+class NotRecorded(Exception):
+    """Nothing was committed in time; the person is asked to try again."""
+
+
+class Whisper(Protocol):
+    """Tells one person something, without a row and without waiting."""
+
+    def __call__(self, user: str, channel: str, content: Json) -> None:
+        """Hand over what to say; it may be lost, and then the person asks again."""
+        ...
+
+
+class Wake(Protocol):
+    """Says that there are rows to send."""
+
+    def __call__(self) -> None:
+        """Wake the posting loop."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who did something in Slack, and where; ``trigger`` is the same when it is sent again."""
+
+    user: str
+    channel: str
+    trigger: str
+
+
+@dataclass(slots=True)
+class Visit:
+    """One thing a person did, inside its transaction.
+
+    ``operator`` is ``None`` for a stranger. ``own_words`` goes to the person: as the reply to a
+    command, else as a message only they see.
+    """
+
+    work: Work
+    sender: Sender
+    settings: BotSettings
+    operator: Operator | None
+    store: BotStore = field(init=False)
+    memory: Memory = field(init=False)
+    outgoing: Outgoing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = BotStore(self.work.connection)
+        self.memory = Memory(self.work.connection)
+        self.outgoing = Outgoing(self.work.connection, self.work.now)
+
+    @property
+    def language(self) -> str:
+        """The person's language; the instance's for a stranger."""
+        return self.operator.language if self.operator else self.settings.muster_language
+
+    @property
+    def setting(self) -> Setting:
+        """How things are shown to this person."""
+        return Setting(self.language, self.settings.zone, self.settings.public_url)
+
+    @property
+    def actor(self) -> Actor:
+        """The person as commands name them."""
+        return Actor(id=self.known.operator_id, via=Via.SLACK)
+
+    @property
+    def known(self) -> Operator:
+        """The operator; only asked for after :meth:`refusal` found none."""
+        if self.operator is None:
+            raise RuntimeError("a stranger got past the door")
+        return self.operator
+
+    @property
+    def ask(self) -> Ask:
+        """Where to answer."""
+        return Ask(self.known.operator_id, self.sender.channel)
+
+    def say(self, key: str, **values: object) -> str:
+        """Return a sentence in the person's language."""
+        return say(self.language, key, **values)
+
+    def refusal(self, right: Right) -> Json | None:
+        """Return the polite no for who lacks a right; ``None`` for who has it."""
+        if self.operator is None or not self.operator.active:
+            return content(self.say("stranger"))
+        if not self.operator.may(right):
+            name = self.operator.name
+            return content(self.say("no_right", name=name, right=right_name(self.language, right)))
+        return None
+
+
+Act = Callable[[Visit], Awaitable[T]]
+Ack = Callable[..., Awaitable[Any]]
+
+
+class Front:
+    """Takes what people do in Slack."""
+
+    def __init__(
+        self, uow: UnitOfWork, settings: BotSettings, *, whisper: Whisper, wake: Wake
+    ) -> None:
+        self._uow = uow
+        self._settings = settings
+        self._whisper = whisper
+        self._wake = wake
+        self._abandoned: set[asyncio.Task[Any]] = set()
+
+    async def command(self, ack: Ack, sender: Sender, act: Act[Json]) -> None:
+        """Answer a slash command in its acknowledgement; only its writer sees it."""
+        try:
+            reply = await self._recorded(sender, act)
+        except NotRecorded:
+            reply = content(self._say("type_again"))
+        faults.reach("bot.before_ack")
+        await ack(**reply)
+
+    async def click(self, ack: Ack, sender: Sender, act: Act[Json]) -> None:
+        """Take a click; what there is to say goes to its author alone."""
+        try:
+            reply = await self._recorded(sender, act)
+        except NotRecorded:
+            reply = content(self._say("not_recorded"))
+        if reply:
+            self._whisper(sender.user, sender.channel, reply)
+        faults.reach("bot.before_ack")
+        await ack()
+
+    async def submission(
+        self, ack: Ack, sender: Sender, act: Act[dict[str, str]], *, first_field: str
+    ) -> None:
+        """Take a submitted modal: it closes, or shows its errors by field."""
+        try:
+            errors = await self._recorded(sender, act)
+        except NotRecorded:
+            errors = {first_field: self._say("send_again")}
+        faults.reach("bot.before_ack")
+        if errors:
+            await ack(response_action="errors", errors=errors)
+        else:
+            await ack()
+
+    async def suggestion(self, ack: Ack, sender: Sender, act: Act[list[Json]]) -> None:
+        """Offer options while somebody types; none when they cannot be read in time."""
+        try:
+            options = await self._recorded(sender, act)
+        except NotRecorded:
+            options = []
+        await ack(options=options)
+
+    def _say(self, key: str) -> str:
+        return say(self._settings.muster_language, key)
+
+    async def _recorded(self, sender: Sender, act: Act[T]) -> T:
+        """Return what ``act`` says once its transaction is committed.
+
+        The wait is on a task, not on the database's own time-outs: giving a broken connection
+        back may itself take long.
+
+        Raises:
+            NotRecorded: not committed within the bound, or it failed.
+        """
+        task = asyncio.create_task(self._transaction(sender, act))
+        done, _ = await asyncio.wait({task}, timeout=self._settings.slack_ack_seconds)
+        if not done:
+            self._abandon(task)
+            log.warning("slack.not_recorded", reason="too slow")
+            raise NotRecorded
+        problem = task.exception()
+        if problem is not None:
+            log.warning(
+                "slack.not_recorded",
+                reason=reason_of(problem),
+                exc_info=problem if isinstance(problem, Exception) else None,
+            )
+            raise NotRecorded from problem
+        self._wake()
+        return task.result()
+
+    def _abandon(self, task: asyncio.Task[Any]) -> None:
+        self._abandoned.add(task)
+        task.add_done_callback(self._forget)
+        task.cancel()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.info("slack.abandoned", reason=reason_of(task.exception() or Exception()))
+
+    async def _transaction(self, sender: Sender, act: Act[T]) -> T:
+        async with self._uow.begin() as work:
+            operator_id = await BotStore(work.connection).operator_of(sender.user)
+            operator = await find(work, operator_id) if operator_id else None
+            return await act(Visit(work, sender, self._settings, operator))

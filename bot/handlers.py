@@ -1,0 +1,150 @@
+"""The messages behind the bot's read models: states of campaigns, choices, workflows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot import lists
+from bot.cards import Setting
+from bot.memory import Memory
+from bot.outgoing import Outgoing
+from bot.settings import BotSettings
+from bot.store import Beat, BotStore
+from shared.registry import Registry
+from shared.uow import Work
+from topics.actions import ActionModelState
+from topics.budget import BudgetState
+from topics.campaign import CampaignState, CampaignStatus, RequestProof
+from topics.delivery import TemplateState
+from topics.message import Actor, Via
+from topics.stock import StockLineState
+from topics.supplier import SupplierServiceState
+from topics.targeting import TargetingState
+from topics.workflows import WorkflowHeartbeat
+
+registry = Registry()
+
+_PROVABLE: Final = frozenset({CampaignStatus.READY_TO_TEST, CampaignStatus.READY_TO_RUN})
+_ENDED: Final = frozenset({CampaignStatus.FINISHED, CampaignStatus.CANCELLED})
+
+
+def settings_of(work: Work) -> BotSettings:
+    """Return the bot's settings."""
+    if not isinstance(work.settings, BotSettings):
+        raise TypeError("the bot runs with BotSettings")
+    return work.settings
+
+
+def outgoing_of(work: Work) -> Outgoing:
+    """Return what is to be said in Slack, in this transaction."""
+    return Outgoing(work.connection, work.now, is_on=settings_of(work).slack_is_on)
+
+
+def channel_setting(work: Work) -> Setting:
+    """Return how things are shown in the channel: in the instance's language."""
+    settings = settings_of(work)
+    return Setting(settings.muster_language, settings.zone, settings.public_url)
+
+
+@registry.on(CampaignState)
+async def keep_campaign(state: CampaignState, work: Work) -> None:
+    """Keep a campaign; ask for a proof that was wished for; tell the channel what matters."""
+    before = await BotStore(work.connection).save_campaign(state)
+    if before is state:
+        return
+    await _ask_for_proof(state, work)
+    await _tell_waiting(before, state, work)
+    newly_finished = state.status is CampaignStatus.FINISHED and (
+        before is not None and before.status is not CampaignStatus.FINISHED
+    )
+    outgoing = outgoing_of(work)
+    key = f"finished:{state.campaign_id}"
+    # Sums may still settle after the end: the message that stands follows them.
+    if newly_finished or (state.status in _ENDED and await outgoing.is_shown(key)):
+        settings = settings_of(work)
+        shown = lists.finished(state, settings.muster_language)
+        await outgoing.show(key, settings.slack_channel, shown)
+
+
+async def _ask_for_proof(state: CampaignState, work: Work) -> None:
+    """Ask for the proof once the target is counted, for who ticked it in the form."""
+    if state.status not in _PROVABLE or state.snapshot_id is not None:
+        return
+    memory = Memory(work.connection)
+    if await memory.grant_wish(state.campaign_id):
+        form = await memory.form(state.campaign_id)
+        actor = Actor(id=form.operator_id if form else state.manager_id, via=Via.SLACK)
+        work.emit(RequestProof(campaign_id=state.campaign_id, actor=actor))
+
+
+async def _tell_waiting(before: CampaignState | None, state: CampaignState, work: Work) -> None:
+    """Say in the channel that a campaign waits for a stopped workflow, and when no longer."""
+    waited = before.waiting_workflow if before else None
+    if waited == state.waiting_workflow:
+        return
+    settings = settings_of(work)
+    outgoing = outgoing_of(work)
+    key = f"waiting:{state.campaign_id}"
+    if state.waiting_workflow:
+        shown = lists.waits(state, settings.muster_language)
+        await outgoing.show(key, settings.slack_channel, shown)
+    elif waited and await outgoing.is_shown(key):
+        shown = lists.waits_no_more(state, waited, settings.muster_language)
+        await outgoing.show(key, settings.slack_channel, shown)
+
+
+@registry.on(TargetingState)
+async def keep_targeting(state: TargetingState, work: Work) -> None:
+    """Keep a targeting for the form."""
+    await BotStore(work.connection).save_choice(
+        "targeting", state.targeting_id, version=state.version, label=state.label
+    )
+
+
+@registry.on(TemplateState)
+async def keep_template(state: TemplateState, work: Work) -> None:
+    """Keep a template for the form."""
+    await BotStore(work.connection).save_choice(
+        "template", state.template_id, version=state.version, label=state.label
+    )
+
+
+@registry.on(BudgetState)
+async def keep_budget(state: BudgetState, work: Work) -> None:
+    """Keep a budget for the form."""
+    await BotStore(work.connection).save_choice(
+        "budget", state.budget_id, version=state.version, label=state.label
+    )
+
+
+@registry.on(ActionModelState)
+async def keep_model(state: ActionModelState, work: Work) -> None:
+    """Keep an action model for the form."""
+    await BotStore(work.connection).save_choice(
+        "models", state.model_id, version=state.version, label=f"{state.code} {state.label}"
+    )
+
+
+@registry.on(SupplierServiceState)
+async def keep_service(state: SupplierServiceState, work: Work) -> None:
+    """Keep a supplier's service for the form."""
+    await BotStore(work.connection).save_choice(
+        "service",
+        state.service_id,
+        version=state.version,
+        label=f"{state.label} ({state.supplier})",
+    )
+
+
+@registry.on(WorkflowHeartbeat)
+async def keep_beat(beat: WorkflowHeartbeat, work: Work) -> None:
+    """Note that a service's workflow engine is alive."""
+    await BotStore(work.connection).save_beat(beat.service, Beat(beat.at, beat.interval_seconds))
+
+
+def stock_alert(state: StockLineState) -> str:
+    """Return a stock line's warning, empty when there is enough."""
+    if not state.alert:
+        return ""
+    left = state.in_stock - state.reserved
+    return f"{state.label}: {left} ≤ {state.alert_level}"

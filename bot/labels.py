@@ -1,0 +1,80 @@
+"""Names of states and controls in both languages, as the glossary has them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.words import in_language
+from shared.rights import Right
+from topics.campaign import CampaignStatus
+from topics.delivery import ApprovalOutcome
+from topics.workflows import Control, WorkflowStatus
+
+_STATUS: Final[dict[CampaignStatus, tuple[str, str]]] = {
+    CampaignStatus.NEW: ("New", "Nouveau"),
+    CampaignStatus.READY_TO_TEST: ("Ready to test", "Prêt à tester"),
+    CampaignStatus.PROOF_GENERATING: ("Proof being generated", "BAT en cours de génération"),
+    CampaignStatus.PROOF_PENDING: ("Proof awaiting approval", "BAT en attente de validation"),
+    CampaignStatus.READY_TO_RUN: ("Ready to run", "Prête à exécuter"),
+    CampaignStatus.RUNNING: ("Running", "En cours d’exécution"),
+    CampaignStatus.SUSPENDED: ("Suspended", "Suspendue"),
+    CampaignStatus.FINISHED: ("Finished", "Terminée"),
+    CampaignStatus.CANCELLED: ("Cancelled", "Annulée"),
+    CampaignStatus.ERROR: ("Error", "Erreur"),
+}
+_OUTCOME: Final[dict[ApprovalOutcome, tuple[str, str]]] = {
+    ApprovalOutcome.PENDING: ("waiting", "en attente"),
+    ApprovalOutcome.APPROVED: ("approved", "validé"),
+    ApprovalOutcome.CHANGES_REQUESTED: ("changes requested", "à corriger"),
+    ApprovalOutcome.REJECTED: ("rejected", "refusé"),
+    ApprovalOutcome.EXPIRED: ("expired", "expiré"),
+    ApprovalOutcome.WITHDRAWN: ("withdrawn", "retiré"),
+}
+_WORKFLOW: Final[dict[WorkflowStatus, tuple[str, str]]] = {
+    WorkflowStatus.STARTED: ("started", "démarré"),
+    WorkflowStatus.PAUSED: ("paused", "en pause"),
+    WorkflowStatus.STOPPED: ("stopped", "arrêté"),
+    WorkflowStatus.FAILED: ("failed", "en échec"),
+}
+_CONTROL: Final[dict[Control, tuple[str, str]]] = {
+    Control.START: ("Start", "Démarrer"),
+    Control.PAUSE: ("Pause", "Mettre en pause"),
+    Control.RESUME: ("Resume", "Reprendre"),
+    Control.STOP: ("Stop", "Arrêter"),
+    Control.RUN_NOW: ("Run now", "Exécuter maintenant"),
+}
+
+_RIGHT: Final[dict[Right, tuple[str, str]]] = {
+    Right.READ: ("read", "lire"),
+    Right.MANAGE_CAMPAIGNS: ("manage campaigns", "gérer les campagnes"),
+    Right.APPROVE: ("approve", "valider"),
+    Right.CONTROL_WORKFLOWS: (
+        "control technical workflows",
+        "piloter les workflows techniques",
+    ),
+}
+
+
+def status_name(language: str, status: CampaignStatus) -> str:
+    """Return a campaign state's name."""
+    return in_language(language, _STATUS[status])
+
+
+def outcome_name(language: str, outcome: ApprovalOutcome) -> str:
+    """Return an approval end's name."""
+    return in_language(language, _OUTCOME[outcome])
+
+
+def workflow_name(language: str, status: WorkflowStatus) -> str:
+    """Return a technical workflow state's name."""
+    return in_language(language, _WORKFLOW[status])
+
+
+def control_name(language: str, control: Control) -> str:
+    """Return what a control's button says."""
+    return in_language(language, _CONTROL[control])
+
+
+def right_name(language: str, right: Right) -> str:
+    """Return what a right lets one do; its English name where there is no other."""
+    return in_language(language, _RIGHT.get(right, (right.value, right.value)))

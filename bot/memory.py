@@ -1,0 +1,157 @@
+"""What the bot remembers of its own doing: identities taken, asks, forms, estimates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from bot.store import Ask, Estimate, Form
+from shared.database import Connection
+
+
+class Memory:
+    """The bot's own rows in the caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def take(self, key: str, now: datetime) -> bool:
+        """Note the identity of something a person sent; return whether it was new."""
+        return bool(
+            await self._connection.fetchval(
+                "INSERT INTO slack_inbox (key, taken_at) VALUES ($1, $2)"
+                " ON CONFLICT DO NOTHING RETURNING true",
+                key,
+                now,
+            )
+        )
+
+    async def give_back(self, approval_id: UUID, operator_id: str) -> None:
+        """Forget somebody's answers to an approval: they were refused, and may be given again."""
+        await self._connection.execute(
+            "DELETE FROM slack_inbox WHERE key LIKE $1 || '%' AND split_part(key, ':', 4) = $2",
+            f"decide:{approval_id}:",
+            operator_id,
+        )
+
+    async def ask(self, subject: str, ask: Ask, now: datetime) -> None:
+        """Remember where to answer somebody who asked about a subject."""
+        await self._connection.execute(
+            "INSERT INTO asks (subject, operator_id, channel, asked_at) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (subject, operator_id) DO UPDATE"
+            " SET channel = excluded.channel, asked_at = excluded.asked_at",
+            subject,
+            ask.operator_id,
+            ask.channel,
+            now,
+        )
+
+    async def channel_of(self, subject: str, operator_id: str) -> str:
+        """Return where somebody asked about a subject; empty when they did not."""
+        found = await self._connection.fetchval(
+            "SELECT channel FROM asks WHERE subject = $1 AND operator_id = $2",
+            subject,
+            operator_id,
+        )
+        return found or ""
+
+    async def askers(self, subject: str) -> list[Ask]:
+        """Return who asked about a subject."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id, channel FROM asks WHERE subject = $1 ORDER BY operator_id", subject
+        )
+        return [Ask(row["operator_id"], row["channel"]) for row in rows]
+
+    async def answered(self, subject: str) -> list[Ask]:
+        """Forget the asks about a subject and return them."""
+        rows = await self._connection.fetch(
+            "DELETE FROM asks WHERE subject = $1 RETURNING operator_id, channel", subject
+        )
+        return [Ask(row["operator_id"], row["channel"]) for row in rows]
+
+    async def open_form(self, campaign_id: UUID, ask: Ask, now: datetime) -> None:
+        """Remember a campaign form that is being opened."""
+        await self._connection.execute(
+            "INSERT INTO forms (campaign_id, operator_id, channel, opened_at)"
+            " VALUES ($1, $2, $3, $4)",
+            campaign_id,
+            ask.operator_id,
+            ask.channel,
+            now,
+        )
+
+    async def form(self, campaign_id: UUID) -> Form | None:
+        """Return a form that was opened here."""
+        row = await self._connection.fetchrow(
+            "SELECT operator_id, channel, number, stock_line_id, proof_wished"
+            " FROM forms WHERE campaign_id = $1",
+            campaign_id,
+        )
+        return Form(**dict(row)) if row else None
+
+    async def number_form(self, campaign_id: UUID, number: int) -> bool:
+        """Note a form's number; return whether it had none."""
+        return bool(
+            await self._connection.fetchval(
+                "UPDATE forms SET number = $2 WHERE campaign_id = $1 AND number IS NULL"
+                " RETURNING true",
+                campaign_id,
+                number,
+            )
+        )
+
+    async def submit_form(
+        self, campaign_id: UUID, *, stock_line_id: UUID | None, proof_wished: bool
+    ) -> None:
+        """Note what the campaign itself does not say: its stock line, and the wish for a proof."""
+        await self._connection.execute(
+            "UPDATE forms SET stock_line_id = $2, proof_wished = $3 WHERE campaign_id = $1",
+            campaign_id,
+            stock_line_id,
+            proof_wished,
+        )
+
+    async def grant_wish(self, campaign_id: UUID) -> bool:
+        """Return whether a proof was wished for with the save, once."""
+        return bool(
+            await self._connection.fetchval(
+                "UPDATE forms SET proof_wished = false WHERE campaign_id = $1 AND proof_wished"
+                " RETURNING true",
+                campaign_id,
+            )
+        )
+
+    async def campaigns_with_stock(self, line_id: UUID) -> list[UUID]:
+        """Return the campaigns made here that use a stock line."""
+        rows = await self._connection.fetch(
+            "SELECT campaign_id FROM forms WHERE stock_line_id = $1", line_id
+        )
+        return [row["campaign_id"] for row in rows]
+
+    async def save_estimate(self, campaign_id: UUID, estimate: Estimate, now: datetime) -> None:
+        """Keep what a campaign would cost."""
+        await self._connection.execute(
+            "INSERT INTO estimates (campaign_id, amount_minor, left_minor, currency, at)"
+            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (campaign_id) DO UPDATE"
+            " SET amount_minor = excluded.amount_minor, left_minor = excluded.left_minor,"
+            " currency = excluded.currency, at = excluded.at",
+            campaign_id,
+            estimate.amount_minor,
+            estimate.left_minor,
+            estimate.currency,
+            now,
+        )
+
+    async def estimate(self, campaign_id: UUID) -> Estimate | None:
+        """Return what a campaign would cost, when known."""
+        row = await self._connection.fetchrow(
+            "SELECT amount_minor, left_minor, currency FROM estimates WHERE campaign_id = $1",
+            campaign_id,
+        )
+        return Estimate(**dict(row)) if row else None
+
+    async def prune(self, *, inbox_before: datetime, calls_before: datetime) -> None:
+        """Forget identities and finished calls older than the times given."""
+        await self._connection.execute("DELETE FROM slack_inbox WHERE taken_at < $1", inbox_before)
+        await self._connection.execute("DELETE FROM asks WHERE asked_at < $1", inbox_before)
+        await self._connection.execute("DELETE FROM slack_calls WHERE done_at < $1", calls_before)

@@ -1,0 +1,240 @@
+"""What is to be said in Slack, as rows: written where it is decided, sent by the posting loop."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from bot.blocks import Json
+from shared.database import Connection
+
+LEASE: Final = timedelta(seconds=20)
+"""Longer than a call may take (ten seconds), so that nobody repeats one under way."""
+TELL_WITHIN: Final = timedelta(hours=12)
+OPEN_WITHIN: Final = timedelta(seconds=2.9)
+"""A trigger opens a view for three seconds."""
+
+_WANT: Final = """
+INSERT INTO slack_messages (key, target, thread_key, content, wanted_hash, next_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (key) DO UPDATE
+SET content = excluded.content, wanted_hash = excluded.wanted_hash, failed = false
+WHERE slack_messages.wanted_hash <> excluded.wanted_hash
+"""
+# Posts to one place keep their order; a reply waits for the message whose thread it is in.
+_CLAIM_MESSAGES: Final = """
+UPDATE slack_messages s
+SET attempts = attempts + 1, lease_until = $2,
+    unsure_since = CASE WHEN ts IS NULL THEN attempted_at END,
+    attempted_at = CASE WHEN ts IS NULL THEN coalesce(attempted_at, $1) END
+WHERE key IN (
+    SELECT key FROM slack_messages m
+    WHERE shown_hash IS DISTINCT FROM wanted_hash AND NOT failed
+      AND next_at <= $1 AND lease_until <= $1
+      AND (thread_key IS NULL OR EXISTS (
+          SELECT 1 FROM slack_messages p
+          WHERE p.key = m.thread_key AND (p.ts IS NOT NULL OR p.failed)))
+      AND (ts IS NOT NULL OR NOT EXISTS (
+          SELECT 1 FROM slack_messages e
+          WHERE e.target = m.target AND e.ts IS NULL AND NOT e.failed AND e.seq < m.seq))
+    ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING key, target, content, wanted_hash, channel, ts, attempts, unsure_since, lease_until,
+    (SELECT p.ts FROM slack_messages p WHERE p.key = s.thread_key) AS thread_ts
+"""
+_SHOWN: Final = """
+UPDATE slack_messages SET channel = $2, ts = $3, shown_hash = $4, next_at = $5, attempts = 0,
+    attempted_at = NULL, unsure_since = NULL, lease_until = '-infinity', error = ''
+WHERE key = $1
+"""
+_CLAIM_CALLS: Final = """
+UPDATE slack_calls SET attempts = attempts + 1, lease_until = $2
+WHERE seq IN (
+    SELECT seq FROM slack_calls c
+    WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1
+      AND NOT EXISTS (SELECT 1 FROM slack_calls e
+                      WHERE e.lane = c.lane AND e.done_at IS NULL AND e.seq < c.seq)
+    ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING seq, kind, arguments, attempts, expires_at, lease_until
+"""
+
+
+class CallKind(StrEnum):
+    """What a call does: opens a form, changes it, or tells one person something."""
+
+    OPEN = "open"
+    UPDATE = "update"
+    TELL = "tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A message whose turn has come; ``ts`` is set when Slack has it already."""
+
+    key: str
+    target: str
+    content: Json
+    wanted_hash: str
+    channel: str | None
+    ts: str | None
+    attempts: int
+    unsure_since: datetime | None
+    lease_until: datetime
+    thread_ts: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call whose turn has come."""
+
+    seq: int
+    kind: CallKind
+    arguments: Json
+    attempts: int
+    expires_at: datetime
+    lease_until: datetime
+
+
+def content_hash(content: Json) -> str:
+    """Return what tells two contents of a message apart."""
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+class Outgoing:
+    """The rows of the posting loop, in the caller's transaction.
+
+    Without a workspace (``is_on`` is false) nothing is written: words kept for a workspace that is
+    connected months later would be noise.
+    """
+
+    def __init__(self, connection: Connection, now: datetime, *, is_on: bool = True) -> None:
+        self._connection = connection
+        self._now = now
+        self._is_on = is_on
+
+    async def show(
+        self, key: str, target: str, content: Json, *, thread_key: str | None = None
+    ) -> None:
+        """Have a message shown as ``content`` from now on: posted once, changed where it stands."""
+        if not self._is_on:
+            return
+        await self._connection.execute(
+            _WANT, key, target, thread_key, content, content_hash(content), self._now
+        )
+
+    async def is_shown(self, key: str) -> bool:
+        """Whether a message of this key is posted or waits to be."""
+        found = await self._connection.fetchval(
+            "SELECT true FROM slack_messages WHERE key = $1", key
+        )
+        return bool(found)
+
+    async def open_view(self, external_id: str, trigger: str, view: Json, teller: Json) -> None:
+        """Have a modal opened while its trigger holds; ``teller`` says whom to tell if not."""
+        arguments = {"trigger_id": trigger, "view": view, "teller": teller}
+        await self._call(
+            f"open:{external_id}", f"view:{external_id}", CallKind.OPEN, arguments, OPEN_WITHIN
+        )
+
+    async def change_view(self, external_id: str, view: Json) -> None:
+        """Have an open modal changed; nothing happens when it was closed meanwhile."""
+        arguments = {"external_id": external_id, "view": view}
+        await self._call(
+            f"update:{external_id}", f"view:{external_id}", CallKind.UPDATE, arguments, TELL_WITHIN
+        )
+
+    async def tell(self, key: str, user: str, channel: str, content: Json) -> None:
+        """Have one person told something, in a channel (only they see it) or by direct message."""
+        arguments = {"user": user, "channel": channel, "content": content}
+        await self._call(
+            f"tell:{key}:{user}", f"user:{user}", CallKind.TELL, arguments, TELL_WITHIN
+        )
+
+    async def _call(
+        self, key: str, lane: str, kind: CallKind, arguments: Json, within: timedelta
+    ) -> None:
+        if not self._is_on:
+            return
+        await self._connection.execute(
+            "INSERT INTO slack_calls (key, lane, kind, arguments, next_at, expires_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO NOTHING",
+            key,
+            lane,
+            kind.value,
+            arguments,
+            self._now,
+            self._now + within,
+        )
+
+    async def claim_messages(self, limit: int) -> list[Posting]:
+        """Take messages whose turn has come; each attempt is noted before its call."""
+        rows = await self._connection.fetch(_CLAIM_MESSAGES, self._now, self._now + LEASE, limit)
+        return [Posting(**dict(row)) for row in rows]
+
+    async def shown(
+        self, key: str, *, channel: str, ts: str, shown_hash: str, next_at: datetime
+    ) -> None:
+        """Note what Slack shows now; the next change waits until ``next_at``."""
+        await self._connection.execute(_SHOWN, key, channel, ts, shown_hash, next_at)
+
+    async def message_later(self, key: str, next_at: datetime, error: str) -> None:
+        """Put a message off."""
+        await self._connection.execute(
+            "UPDATE slack_messages SET next_at = $2, error = $3, lease_until = '-infinity'"
+            " WHERE key = $1",
+            key,
+            next_at,
+            error,
+        )
+
+    async def surely_not_posted(self, key: str) -> None:
+        """Note that Slack refused to post: there is nothing to look up before the next try."""
+        await self._connection.execute(
+            "UPDATE slack_messages SET attempted_at = NULL WHERE key = $1", key
+        )
+
+    async def message_failed(self, key: str, error: str) -> None:
+        """Give a message up: Slack will never take it as it is."""
+        await self._connection.execute(
+            "UPDATE slack_messages SET failed = true, error = $2, attempted_at = NULL,"
+            " lease_until = '-infinity' WHERE key = $1",
+            key,
+            error,
+        )
+
+    async def claim_calls(self, limit: int) -> list[Call]:
+        """Take calls whose turn has come."""
+        rows = await self._connection.fetch(_CLAIM_CALLS, self._now, self._now + LEASE, limit)
+        return [Call(**dict(row) | {"kind": CallKind(row["kind"])}) for row in rows]
+
+    async def call_done(self, seq: int, error: str = "") -> None:
+        """Note that a call was made, or given up with an error."""
+        await self._connection.execute(
+            "UPDATE slack_calls SET done_at = $2, error = $3, arguments = '{}' WHERE seq = $1",
+            seq,
+            self._now,
+            error,
+        )
+
+    async def call_later(self, seq: int, next_at: datetime, error: str) -> None:
+        """Put a call off."""
+        await self._connection.execute(
+            "UPDATE slack_calls SET next_at = $2, error = $3, lease_until = '-infinity'"
+            " WHERE seq = $1",
+            seq,
+            next_at,
+            error,
+        )
+
+    async def waiting(self) -> dict[str, Any]:
+        """Return how many messages and calls wait, for logs and tests."""
+        row = await self._connection.fetchrow(
+            "SELECT (SELECT count(*) FROM slack_messages WHERE shown_hash IS DISTINCT FROM"
+            " wanted_hash AND NOT failed) AS messages,"
+            " (SELECT count(*) FROM slack_calls WHERE done_at IS NULL) AS calls"
+        )
+        return dict(row) if row else {}

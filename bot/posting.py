@@ -1,0 +1,71 @@
+"""The posting loop: sends what stands in rows; nothing is dropped while Slack is away."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks import Json
+from bot.calls import Calls
+from bot.memory import Memory
+from bot.messages import Messages
+from bot.pump import pump
+from bot.settings import BotSettings
+from bot.slack import Places
+from shared.consumer import wait_or_stop
+from shared.errors import INFRASTRUCTURE, reason_of
+from shared.logs import logger
+from shared.uow import UnitOfWork
+
+log = logger(__name__)
+
+PRUNE_SECONDS: Final = 600.0
+INBOX_KEPT: Final = timedelta(days=90)
+CALLS_KEPT: Final = timedelta(days=7)
+
+
+class Poster:
+    """Sends the rows of one bot; any number of them may run."""
+
+    def __init__(self, uow: UnitOfWork, client: AsyncWebClient, settings: BotSettings) -> None:
+        self._uow = uow
+        places = Places(client)
+        self._messages = Messages(uow, client, places, settings)
+        self._calls = Calls(uow, client, places)
+        # One for each pump: a bell is silenced by who hears it.
+        self._bells = (asyncio.Event(), asyncio.Event())
+
+    def wake(self) -> None:
+        """Look for rows now."""
+        for bell in self._bells:
+            bell.set()
+
+    def whisper(self, user: str, channel: str, content: Json) -> None:
+        """Tell one person something at once, without a row."""
+        self._calls.whisper(user, channel, content)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until ``stop`` is set; calls under way are finished."""
+        for_calls, for_messages = self._bells
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pump(self._calls.claim, self._calls.send, for_calls, stop))
+            group.create_task(pump(self._messages.claim, self._messages.send, for_messages, stop))
+            whispering = group.create_task(self._calls.whisper_on())
+            group.create_task(self._prune_on(stop))
+            await stop.wait()
+            self.wake()
+            whispering.cancel()
+
+    async def _prune_on(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                async with self._uow.begin() as work:
+                    await Memory(work.connection).prune(
+                        inbox_before=work.now - INBOX_KEPT, calls_before=work.now - CALLS_KEPT
+                    )
+            except INFRASTRUCTURE as problem:
+                log.warning("slack.prune_interrupted", error=reason_of(problem))
+            await wait_or_stop(stop, PRUNE_SECONDS)

@@ -1,0 +1,52 @@
+"""The bot's settings: tokens, the way Slack reaches it, where cards go."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+from shared.settings import Settings
+
+_NEEDED = {"socket": "SLACK_APP_TOKEN", "http": "SLACK_SIGNING_SECRET"}
+
+
+class BotSettings(Settings):
+    """All optional: without ``SLACK_BOT_TOKEN`` the bot keeps its read models and says so."""
+
+    slack_bot_token: SecretStr | None = Field(default=None, description="xoxb-…")
+    slack_app_token: SecretStr | None = Field(default=None, description="xapp-…, for Socket Mode")
+    slack_signing_secret: SecretStr | None = Field(default=None, description="for signed HTTP")
+    slack_api_url: str = Field(default="https://slack.com/api/", pattern=r"^https?://")
+    slack_channel: str = Field(
+        default="#campaigns", min_length=2, description="a channel's id or #name, for cards"
+    )
+    slack_http_host: str = "127.0.0.1"
+    slack_http_port: int = Field(default=3000, ge=1, le=65_535)
+    slack_ack_seconds: float = Field(
+        default=2.0, gt=0, le=2.5, description="what is not committed by then is answered as such"
+    )
+    slack_update_seconds: float = Field(
+        default=3.0, ge=0, le=60, description="least time between two changes of one message"
+    )
+    # After the tokens, so that what the mode needs can be checked against them.
+    slack_mode: Literal["socket", "http"] = Field(default="socket", validate_default=True)
+
+    @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("slack_mode")
+    @classmethod
+    def _has_what_it_needs(cls, mode: str, info: ValidationInfo) -> str:
+        needed = _NEEDED[mode]
+        if info.data.get("slack_bot_token") and not info.data.get(needed.lower()):
+            message = f"{mode} needs {needed} beside SLACK_BOT_TOKEN"
+            raise ValueError(message)
+        return mode
+
+    @property
+    def slack_is_on(self) -> bool:
+        """Whether there is a workspace to talk to."""
+        return self.slack_bot_token is not None

@@ -1,0 +1,288 @@
+"""The bot's read models: what compacted state topics say, and what asks are open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from shared.database import Connection
+from topics.campaign import CampaignState
+from topics.delivery import ApprovalState
+from topics.message import State
+from topics.workflows import WorkflowState
+
+PAGE: Final = 10
+MANAGERS: Final = ("administrator", "manager")
+REVIEWERS: Final = ("administrator", "reviewer")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An operator as cards name one."""
+
+    operator_id: str
+    name: str
+    slack_user_id: str | None
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing a form's select offers."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a campaign would cost and what its budget has left, minor units."""
+
+    amount_minor: int
+    left_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A campaign form that was opened here."""
+
+    operator_id: str
+    channel: str
+    number: int | None
+    stock_line_id: UUID | None
+    proof_wished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Somebody waits for an answer in a channel (an empty one: by direct message)."""
+
+    operator_id: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A service's last sign of life."""
+
+    at: datetime
+    interval_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of campaigns, newest first, and whether there are more either way."""
+
+    rows: Sequence[CampaignState]
+    newer: bool
+    older: bool
+
+
+def _document(state: State) -> dict[str, Any]:
+    return state.model_dump(mode="json")
+
+
+class BotStore:
+    """The read models in the caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def save_campaign(self, state: CampaignState) -> CampaignState | None:
+        """Keep a campaign's state; return the one before, or itself when it is not newer."""
+        before = await self.campaign(state.campaign_id)
+        if before is not None and before.version >= state.version:
+            return state
+        await self._connection.execute(
+            "INSERT INTO campaigns (campaign_id, version, number, state) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (campaign_id) DO UPDATE SET version = excluded.version,"
+            " number = excluded.number, state = excluded.state"
+            " WHERE campaigns.version < excluded.version",
+            state.campaign_id,
+            state.version,
+            state.number,
+            _document(state),
+        )
+        return before
+
+    async def campaign(self, campaign_id: UUID) -> CampaignState | None:
+        """Return a campaign."""
+        found = await self._connection.fetchval(
+            "SELECT state FROM campaigns WHERE campaign_id = $1", campaign_id
+        )
+        return CampaignState.model_validate(found) if found else None
+
+    async def numbered(self, number: int) -> CampaignState | None:
+        """Return a campaign by its short number."""
+        found = await self._connection.fetchval(
+            "SELECT state FROM campaigns WHERE number = $1", number
+        )
+        return CampaignState.model_validate(found) if found else None
+
+    async def page(self, *, below: int | None = None, above: int | None = None) -> Page:
+        """Return ten campaigns: the newest, or those next below or above a number."""
+        if above is not None:
+            rows = await self._connection.fetch(
+                "SELECT state FROM campaigns WHERE number > $1 ORDER BY number LIMIT $2",
+                above,
+                PAGE + 1,
+            )
+            states = [CampaignState.model_validate(row["state"]) for row in rows]
+            return Page(states[:PAGE][::-1], newer=len(states) > PAGE, older=True)
+        rows = await self._connection.fetch(
+            "SELECT state FROM campaigns WHERE $1::integer IS NULL OR number < $1"
+            " ORDER BY number DESC LIMIT $2",
+            below,
+            PAGE + 1,
+        )
+        states = [CampaignState.model_validate(row["state"]) for row in rows]
+        return Page(states[:PAGE], newer=below is not None, older=len(states) > PAGE)
+
+    async def save_approval(self, state: ApprovalState) -> bool:
+        """Keep an approval's state; return whether it was newer than what was known."""
+        return bool(
+            await self._connection.fetchval(
+                "INSERT INTO approvals (approval_id, version, campaign_id, state)"
+                " VALUES ($1, $2, $3, $4) ON CONFLICT (approval_id) DO UPDATE"
+                " SET version = excluded.version, state = excluded.state"
+                " WHERE approvals.version < excluded.version RETURNING true",
+                state.approval_id,
+                state.version,
+                state.campaign_id,
+                _document(state),
+            )
+        )
+
+    async def approval(self, approval_id: UUID) -> ApprovalState | None:
+        """Return an approval."""
+        found = await self._connection.fetchval(
+            "SELECT state FROM approvals WHERE approval_id = $1", approval_id
+        )
+        return ApprovalState.model_validate(found) if found else None
+
+    async def open_approvals(self, campaign_id: UUID | None = None) -> list[ApprovalState]:
+        """Return the approvals that wait for an answer, of one campaign or of all."""
+        rows = await self._connection.fetch(
+            "SELECT state FROM approvals WHERE ($1::uuid IS NULL OR campaign_id = $1)"
+            " AND state->>'outcome' = 'pending' ORDER BY state->>'requested_at'",
+            campaign_id,
+        )
+        return [ApprovalState.model_validate(row["state"]) for row in rows]
+
+    async def save_workflow(self, state: WorkflowState) -> WorkflowState | None:
+        """Keep a workflow's state; return the one before, or itself when it is not newer."""
+        before = await self.workflow(state.name)
+        if before is not None and before.version >= state.version:
+            return state
+        await self._connection.execute(
+            "INSERT INTO workflows (name, version, state) VALUES ($1, $2, $3)"
+            " ON CONFLICT (name) DO UPDATE SET version = excluded.version, state = excluded.state"
+            " WHERE workflows.version < excluded.version",
+            state.name,
+            state.version,
+            _document(state),
+        )
+        return before
+
+    async def workflow(self, name: str) -> WorkflowState | None:
+        """Return a technical workflow."""
+        found = await self._connection.fetchval("SELECT state FROM workflows WHERE name = $1", name)
+        return WorkflowState.model_validate(found) if found else None
+
+    async def workflows(self) -> list[WorkflowState]:
+        """Return all technical workflows by service and name."""
+        rows = await self._connection.fetch(
+            "SELECT state FROM workflows ORDER BY state->>'service', name"
+        )
+        return [WorkflowState.model_validate(row["state"]) for row in rows]
+
+    async def save_beat(self, service: str, beat: Beat) -> None:
+        """Note a service's sign of life; an older one changes nothing."""
+        await self._connection.execute(
+            "INSERT INTO heartbeats (service, at, interval_seconds) VALUES ($1, $2, $3)"
+            " ON CONFLICT (service) DO UPDATE SET at = excluded.at,"
+            " interval_seconds = excluded.interval_seconds WHERE heartbeats.at < excluded.at",
+            service,
+            beat.at,
+            beat.interval_seconds,
+        )
+
+    async def beats(self) -> dict[str, Beat]:
+        """Return each service's last sign of life."""
+        rows = await self._connection.fetch("SELECT service, at, interval_seconds FROM heartbeats")
+        return {row["service"]: Beat(row["at"], row["interval_seconds"]) for row in rows}
+
+    async def save_choice(
+        self, kind: str, choice_id: UUID, *, version: int, label: str, alert: str = ""
+    ) -> None:
+        """Keep something a form offers."""
+        await self._connection.execute(
+            "INSERT INTO choices (kind, id, version, label, alert) VALUES ($1, $2, $3, $4, $5)"
+            " ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version,"
+            " label = excluded.label, alert = excluded.alert"
+            " WHERE choices.version < excluded.version",
+            kind,
+            choice_id,
+            version,
+            label,
+            alert,
+        )
+
+    async def choices(self, kind: str, query: str, limit: int) -> list[Choice]:
+        """Return what is offered for a query, by label."""
+        rows = await self._connection.fetch(
+            "SELECT id, label FROM choices WHERE kind = $1"
+            " AND ($2 = '' OR position(lower($2) IN lower(label)) > 0 OR id::text = $2)"
+            " ORDER BY label, id LIMIT $3",
+            kind,
+            query.strip(),
+            limit,
+        )
+        return [Choice(str(row["id"]), row["label"]) for row in rows]
+
+    async def reviewers(self, query: str, limit: int) -> list[Choice]:
+        """Return operators who may approve, by name."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id, name FROM operators WHERE active AND roles && $1::text[]"
+            " AND ($2 = '' OR position(lower($2) IN lower(name)) > 0 OR operator_id = $2)"
+            " ORDER BY name, operator_id LIMIT $3",
+            list(REVIEWERS),
+            query.strip(),
+            limit,
+        )
+        return [Choice(row["operator_id"], row["name"]) for row in rows]
+
+    async def missing(self, kind: str, ids: Iterable[UUID]) -> bool:
+        """Whether one of the ids is not offered."""
+        wanted = list(set(ids))
+        found: int = await self._connection.fetchval(
+            "SELECT count(*) FROM choices WHERE kind = $1 AND id = ANY ($2::uuid[])", kind, wanted
+        )
+        return found < len(wanted)
+
+    async def stock_alert(self, line_id: UUID) -> str:
+        """Return the warning of a stock line, empty when it has none."""
+        found = await self._connection.fetchval(
+            "SELECT alert FROM choices WHERE kind = 'stock' AND id = $1", line_id
+        )
+        return found or ""
+
+    async def people(self, operator_ids: Iterable[str]) -> dict[str, Person]:
+        """Return operators by id; the unknown are left out."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id, name, slack_user_id, language FROM operators"
+            " WHERE operator_id = ANY ($1::text[])",
+            list(set(operator_ids)),
+        )
+        return {row["operator_id"]: Person(**dict(row)) for row in rows}
+
+    async def operator_of(self, slack_user_id: str) -> str | None:
+        """Return the id of the operator linked to a Slack user."""
+        found: str | None = await self._connection.fetchval(
+            "SELECT operator_id FROM operators WHERE slack_user_id = $1", slack_user_id
+        )
+        return found

@@ -1,0 +1,113 @@
+"""Submitted modals, and the options their selects offer while somebody types."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.actions import no_longer_open, record_decision
+from bot.blocks import ERROR_CHARS, OPTIONS, Json, clip
+from bot.front import Front, Sender, Visit
+from bot.modals import (
+    CAMPAIGN,
+    MANY,
+    ONE,
+    REASON,
+    Submitted,
+    offered,
+    read_campaign,
+    read_reason,
+)
+from shared.rights import Right
+from topics.campaign import CreateCampaign
+
+REVIEWERS: Final = "reviewers"
+
+
+def attach(app: AsyncApp, front: Front) -> None:
+    """Register the modals and their selects."""
+
+    async def campaign(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
+        await front.submission(
+            ack, sender_of(body), lambda visit: create(visit, view), first_field="label"
+        )
+
+    async def reason(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
+        await front.submission(
+            ack, sender_of(body), lambda visit: give_reason(visit, view), first_field="reason"
+        )
+
+    async def options(ack: AsyncAck, body: dict[str, Any]) -> None:
+        kind, query = str(body["action_id"]), str(body.get("value") or "")
+        await front.suggestion(ack, sender_of(body), lambda visit: suggest(visit, kind, query))
+
+    app.view(CAMPAIGN)(campaign)
+    app.view(REASON)(reason)
+    for name in (*ONE, *MANY):
+        app.options(name)(options)
+
+
+def sender_of(body: dict[str, Any]) -> Sender:
+    """Return who has a modal open; an option request has no trigger."""
+    return Sender(body["user"]["id"], "", body.get("trigger_id", ""))
+
+
+async def create(visit: Visit, view: Json) -> dict[str, str]:
+    """Save a campaign from its form; return what is wrong with it, by field."""
+    refusal = visit.refusal(Right.MANAGE_CAMPAIGNS)
+    if refusal:
+        return {"label": clip(str(refusal["text"]), ERROR_CHARS)}
+    campaign_id = UUID(view["private_metadata"])
+    submitted = read_campaign(view["state"]["values"], visit.setting, visit.work.now)
+    errors = submitted.errors | await _gone(visit, submitted)
+    if errors or not await visit.memory.take(f"view:{view['id']}", visit.work.now):
+        return {block: clip(text, ERROR_CHARS) for block, text in errors.items()}
+    await visit.memory.submit_form(
+        campaign_id,
+        stock_line_id=submitted.plan.stock_line_id,
+        proof_wished=submitted.proof_wished,
+    )
+    visit.work.emit(CreateCampaign(campaign_id=campaign_id, actor=visit.actor, plan=submitted.plan))
+    return {}
+
+
+async def _gone(visit: Visit, submitted: Submitted) -> dict[str, str]:
+    """Return an error for each choice that was removed while the form was open."""
+    errors = {}
+    for block, plan_field in ONE.items():
+        chosen = getattr(submitted.plan, plan_field)
+        if chosen is not None and await visit.store.missing(block, [chosen]):
+            errors[block] = visit.say("gone")
+    models = submitted.plan.action_model_ids or ()
+    if await visit.store.missing("models", models):
+        errors["models"] = visit.say("gone")
+    return errors
+
+
+async def give_reason(visit: Visit, view: Json) -> dict[str, str]:
+    """Record a request for changes or a rejection with its reason."""
+    refusal = visit.refusal(Right.APPROVE)
+    if refusal:
+        return {"reason": clip(str(refusal["text"]), ERROR_CHARS)}
+    target, decision, channel, reason = read_reason(view)
+    if reason is None:
+        return {"reason": visit.say("reason_missing")}
+    state = await visit.store.approval(target.approval_id)
+    closed = await no_longer_open(visit, state, target, by_name=True)
+    if closed:
+        return {"reason": clip(closed.replace("*", ""), ERROR_CHARS)}
+    await record_decision(visit, target, decision, reason=reason, channel=channel)
+    return {}
+
+
+async def suggest(visit: Visit, kind: str, query: str) -> list[Json]:
+    """Return what a select offers for a query; nothing to who may not make campaigns."""
+    if visit.refusal(Right.MANAGE_CAMPAIGNS):
+        return []
+    if kind == REVIEWERS:
+        found = await visit.store.reviewers(query, OPTIONS)
+    else:
+        found = await visit.store.choices(kind, query, OPTIONS)
+    return offered([(choice.id, choice.label) for choice in found])

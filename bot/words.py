@@ -1,0 +1,307 @@
+"""What the bot says, in English and French: one key, two sentences."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    # Refusals and troubles
+    "stranger": (
+        (
+            "Sorry, I do not know you: this Slack account is not linked to a Muster operator."
+            " An administrator can link it."
+        ),
+        (
+            "Désolé, je ne vous connais pas : ce compte Slack n’est lié à aucun opérateur Muster."
+            " Un administrateur peut le lier."
+        ),
+    ),
+    "no_right": (
+        "Sorry, {name}, your role does not let you do that (it takes the right to {right}).",
+        "Désolé, {name}, votre rôle ne le permet pas (il faut le droit : {right}).",
+    ),
+    "not_recorded": (
+        "This was *not recorded*: Muster is busy or its database is away. Please press again.",
+        (
+            "Ceci n’a *pas été enregistré* : Muster est occupé ou sa base est absente."
+            " Veuillez réessayer."
+        ),
+    ),
+    "type_again": (
+        "This was *not recorded*: Muster is busy or its database is away. Please type it again.",
+        (
+            "Ceci n’a *pas été enregistré* : Muster est occupé ou sa base est absente."
+            " Veuillez le saisir à nouveau."
+        ),
+    ),
+    "send_again": (
+        "Not recorded: Muster is busy or its database is away. Please send the form again.",
+        (
+            "Pas enregistré : Muster est occupé ou sa base est absente. Veuillez renvoyer le"
+            " formulaire."
+        ),
+    ),
+    "form_late": (
+        "The form could not be opened in time. Please try again.",
+        "Le formulaire n’a pas pu s’ouvrir à temps. Veuillez réessayer.",
+    ),
+    "unknown_command": ("I do not know “{words}”.", "Je ne connais pas « {words} »."),
+    "needs_number": (
+        "Which campaign? Write for example `/campaign {verb} C-1042`.",
+        "Quelle campagne ? Écrivez par exemple `/campaign {verb} C-1042`.",
+    ),
+    "no_campaign": ("There is no campaign {number} here.", "Il n’y a pas de campagne {number}."),
+    "refused": ("{what}: refused. {reason}", "{what} : refusé. {reason}"),
+    # Commands
+    "asked": (
+        "Asked: {what} of {campaign}. The answer comes here.",
+        "Demandé : {what} de {campaign}. La réponse arrive ici.",
+    ),
+    "asked_workflow": (
+        "Asked: {what} {name}. It shows once its service has done it.",
+        "Demandé : {what} {name}. L’état change quand son service l’a fait.",
+    ),
+    "created": (
+        "{campaign} is saved; its target is being counted.",
+        "{campaign} est enregistrée ; sa cible est en cours de comptage.",
+    ),
+    "moved": ("{campaign}: {before} → {after}.", "{campaign} : {before} → {after}."),
+    "moved_why": (
+        "{campaign}: {before} → {after}: {reason}",
+        "{campaign} : {before} → {after} : {reason}",
+    ),
+    "workflow_now": ("{name} is now {state}.", "{name} est maintenant {state}."),
+    "help": (
+        (
+            "*What I understand*\n"
+            "• `/campaign new` a new campaign\n"
+            "• `/campaign list` campaigns and their states\n"
+            "• `/campaign status C-1042` figures, progress, what it waits for\n"
+            "• `/campaign proof C-1042` make and send the proof\n"
+            "• `/campaign launch C-1042` make an approved campaign due now\n"
+            "• `/campaign pause C-1042` · `/campaign resume C-1042`\n"
+            "• `/campaign cancel C-1042 why`\n"
+            "• `/workflows` the technical workflows"
+        ),
+        (
+            "*Ce que je comprends*\n"
+            "• `/campaign new` une nouvelle campagne\n"
+            "• `/campaign list` les campagnes et leurs états\n"
+            "• `/campaign status C-1042` chiffres, avancement, ce qu’elle attend\n"
+            "• `/campaign proof C-1042` générer et envoyer le BAT\n"
+            "• `/campaign launch C-1042` rendre exigible une campagne validée\n"
+            "• `/campaign pause C-1042` · `/campaign resume C-1042`\n"
+            "• `/campaign cancel C-1042 motif`\n"
+            "• `/workflows` les workflows techniques"
+        ),
+    ),
+    # Lists
+    "campaigns": ("Campaigns", "Campagnes"),
+    "no_campaigns": (
+        "There is no campaign yet. Make the first with `/campaign new`.",
+        "Il n’y a pas encore de campagne. Créez la première avec `/campaign new`.",
+    ),
+    "next": ("Older", "Plus anciennes"),
+    "previous": ("Newer", "Plus récentes"),
+    "next_page": ("Next", "Suivants"),
+    "previous_page": ("Previous", "Précédents"),
+    "workflows": ("Technical workflows", "Workflows techniques"),
+    "no_workflows": (
+        "No technical workflow has reported yet: are the services running?",
+        "Aucun workflow technique ne s’est encore annoncé : les services tournent-ils ?",
+    ),
+    "late": ("late", "en retard"),
+    "silent": ("no sign of life since {at}", "aucun signe de vie depuis {at}"),
+    "last_run": ("last run {at}", "dernière exécution {at}"),
+    "never_ran": ("has not run yet", "n’a pas encore tourné"),
+    "dates": ("Dates", "Dates"),
+    "manager": ("Managed by", "Gérée par"),
+    "targeted": ("Targeted", "Éléments ciblés"),
+    "messages": ("Messages", "Messages"),
+    "messages_line": (
+        (
+            "{sent} sent + {failed} failed + {ignored} ignored + {ambiguous} ambiguous"
+            " + {pending} pending = {total}"
+        ),
+        (
+            "{sent} envoyés + {failed} en échec + {ignored} ignorés + {ambiguous} ambigus"
+            " + {pending} en attente = {total}"
+        ),
+    ),
+    "actions": ("Actions", "Actions"),
+    "actions_line": (
+        (
+            "{waiting} waiting + {suspended} suspended + {executed} executed + {finished} finished"
+            " + {cancelled} cancelled = {total}"
+        ),
+        (
+            "{waiting} en attente + {suspended} suspendues + {executed} exécutées"
+            " + {finished} terminées + {cancelled} annulées = {total}"
+        ),
+    ),
+    "others": ("Also", "Aussi"),
+    "others_line": (
+        "{deals} deals, {items} dossier items, {extracted} rows extracted",
+        "{deals} affaires, {items} pièces de dossier, {extracted} lignes extraites",
+    ),
+    "progress": ("Progress", "Avancement"),
+    "waiting_for": ("Waiting: {what}", "En attente : {what}"),
+    "start_it": ("Start {name}", "Démarrer {name}"),
+    "waits": ("{campaign} {what}.", "{campaign} : {what}."),
+    "waits_no_more": (
+        "{campaign} no longer waits for {name}.",
+        "{campaign} n’attend plus {name}.",
+    ),
+    "finished": ("{campaign} is finished.", "{campaign} est terminée."),
+    "as_of": ("as of {at}", "au {at}"),
+    # The campaign form
+    "new_campaign": ("New campaign", "Nouvelle campagne"),
+    "campaign_number": ("Campaign {number}", "Campagne {number}"),
+    "number_comes": ("Its number is on its way…", "Son numéro arrive…"),
+    "number_is": ("This will be *{number}*.", "Ce sera *{number}*."),
+    "save": ("Save", "Enregistrer"),
+    "close": ("Close", "Fermer"),
+    "label": ("Label", "Libellé"),
+    "start_date": ("Start date", "Date de début"),
+    "start_time": ("Start time ({zone})", "Heure de début ({zone})"),
+    "start_hint": ("Empty means now.", "Vide : maintenant."),
+    "end_date": ("End date", "Date de fin"),
+    "end_hint": ("Empty means 90 days after the start.", "Vide : 90 jours après le début."),
+    "targeting": ("Targeting", "Ciblage"),
+    "template": ("Message template", "Modèle de message"),
+    "budget": ("Budget", "Budget"),
+    "models": ("Action models", "Modèles d’action"),
+    "service": ("Supplier’s service", "Service du prestataire"),
+    "stock": ("Stock line", "Ligne de stock"),
+    "reviewers": ("Reviewers", "Valideurs"),
+    "description": ("Description", "Description"),
+    "remark": ("Remark", "Remarque"),
+    "choose": ("Type to search", "Tapez pour chercher"),
+    "proof_now": ("Proof", "BAT"),
+    "proof_now_choice": (
+        "Ask for the proof as soon as the target is counted",
+        "Demander le BAT dès que la cible est comptée",
+    ),
+    "label_missing": ("A campaign needs a label.", "Une campagne a besoin d’un libellé."),
+    "label_long": (
+        "At most 200 characters; this has {count}.",
+        "200 caractères au plus ; celui-ci en a {count}.",
+    ),
+    "date_missing": (
+        "Choose a date for this time, or clear the time.",
+        "Choisissez une date pour cette heure, ou effacez l’heure.",
+    ),
+    "end_before": ("The end must come after the start.", "La fin doit suivre le début."),
+    "end_past": ("The end has passed already.", "La fin est déjà passée."),
+    "gone": (
+        "This choice no longer exists; choose another.",
+        "Ce choix n’existe plus ; choisissez-en un autre.",
+    ),
+    # The proof card
+    "approve": ("Approve", "Valider"),
+    "request_changes": ("Request changes", "Demander des corrections"),
+    "reject": ("Reject", "Refuser"),
+    "card_proof": (
+        "Proof {proof} to approve: {number} {label}",
+        "BAT {proof} à valider : {number} {label}",
+    ),
+    "card_target": ("Target to approve: {number} {label}", "Cible à valider : {number} {label}"),
+    "asked_by": ("Asked by", "Demandé par"),
+    "count": ("Recipients", "Destinataires"),
+    "deadline": ("Deadline", "Échéance"),
+    "content": ("Content", "Contenu"),
+    "no_content": ("none (actions only)", "aucun (actions seules)"),
+    "snapshot": ("Snapshot", "Population figée"),
+    "cost": ("Cost", "Coût"),
+    "cost_line": ("{amount}, of {left} left", "{amount}, sur {left} disponibles"),
+    "cost_over": (
+        "{amount}: more than the {left} left",
+        "{amount} : plus que les {left} disponibles",
+    ),
+    "stock_warning": ("Stock", "Stock"),
+    "subject": ("Subject", "Objet"),
+    "see_proof": ("See the proof", "Voir le BAT"),
+    "reviewers_are": ("Reviewers: {names}", "Valideurs : {names}"),
+    "anyone": ("anyone who may approve", "toute personne habilitée à valider"),
+    "reason": ("Reason", "Motif"),
+    "reason_missing": (
+        "Please say why: the manager reads it.",
+        "Veuillez dire pourquoi : le gestionnaire le lira.",
+    ),
+    "send": ("Send", "Envoyer"),
+    "decided_line": ("*{outcome}* by {by}, {at}", "*{outcome}* par {by}, le {at}"),
+    "expired_line": (
+        "*Expired*: nobody answered before {at}.",
+        "*Expiré* : personne n’a répondu avant le {at}.",
+    ),
+    "withdrawn_line": ("*Withdrawn* by {by}, {at}", "*Retiré* par {by}, le {at}"),
+    "already": (
+        "{what} was already decided: {outcome} by {by}, {at}.",
+        "{what} : déjà décidé, {outcome} par {by}, le {at}.",
+    ),
+    "already_ended": ("{what}: {outcome}, {at}.", "{what} : {outcome}, le {at}."),
+    "stale_card": (
+        "{what} has changed since this card was shown. Please look at the newest one.",
+        "{what} a changé depuis l’affichage de cette carte. Veuillez regarder la plus récente.",
+    ),
+    "sent_already": (
+        "Your answer is recorded already; the card changes once it is decided.",
+        "Votre réponse est déjà enregistrée ; la carte change dès que c’est décidé.",
+    ),
+    "answer_refused": (
+        "{what}: your answer was not taken. {reason}",
+        "{what} : votre réponse n’est pas retenue. {reason}",
+    ),
+    "code_not_reviewer": (
+        "You are not among its reviewers.",
+        "Vous ne faites pas partie de ses valideurs.",
+    ),
+    "code_self_approval": (
+        "Who asks for an approval may not give it.",
+        "Qui demande une validation ne peut pas la donner.",
+    ),
+    "code_stale_revision": (
+        "It has changed since you saw it: please look at its newest card.",
+        "Elle a changé depuis : veuillez regarder sa carte la plus récente.",
+    ),
+    "code_unknown_approval": (
+        "This approval is not known any more.",
+        "Cette validation n’est plus connue.",
+    ),
+    "code_reason_missing": (
+        "A reason is needed: please press again and say why.",
+        "Il faut un motif : veuillez réessayer et dire pourquoi.",
+    ),
+    "reminder": (
+        "Reminder {n}: {what} still waits for an answer, {left} left (until {at}).",
+        "Rappel {n} : {what} attend toujours une réponse, il reste {left} (jusqu’au {at}).",
+    ),
+    "who_else": ("Who else can answer: {names}.", "Qui d’autre peut répondre : {names}."),
+    "days": ("{d} d {h} h", "{d} j {h} h"),
+    "hours": ("{h} h {m} min", "{h} h {m} min"),
+    "nobody": ("nobody else", "personne d’autre"),
+    "the_product": ("Muster", "Muster"),
+    # Verbs of commands
+    "verb_proof": ("proof", "BAT"),
+    "verb_launch": ("launch", "lancement"),
+    "verb_pause": ("suspension", "suspension"),
+    "verb_resume": ("resumption", "reprise"),
+    "verb_cancel": ("cancellation", "annulation"),
+}
+
+FRENCH: Final = "fr"
+
+
+def in_language(language: str, pair: tuple[str, str]) -> str:
+    """Return the English or the French of a pair."""
+    return pair[1] if language == FRENCH else pair[0]
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """Return a sentence in the language, filled in; English for languages we do not speak."""
+    return in_language(language, _WORDS[key]).format(**values)
+
+
+def all_keys() -> tuple[str, ...]:
+    """Return every key, for the test that fills each in."""
+    return tuple(_WORDS)

@@ -1,0 +1,138 @@
+"""The bot with a stub workspace, in either mode, fed with states as services publish them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from bot.app import SERVICE, run_slack
+from deploy.embedded.slack import SlackStub, Workspace
+from shared.producer import unpack_headers
+from shared.service import Runtime
+from tests.conftest import Open
+from tests.unit.bot.samples import OPERATORS
+from tests.waiting import eventually
+from topics.message import Message, message_type
+
+Mode = Literal["socket", "http"]
+M = TypeVar("M", bound=Message)
+MANAGER, REVIEWER, SUPERVISOR, STRANGER = "manager", "reviewer", "supervisor", "stranger"
+CHANNEL = "#campaigns"
+OWN_TABLES = ("slack_inbox", "slack_messages", "slack_calls", "asks", "forms", "outbox")
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def slack_settings(stub: SlackStub, mode: Mode, port: int, **more: str) -> dict[str, str]:
+    """Return the bot's variables for a stub workspace."""
+    app = stub.seed.app
+    return {
+        "SLACK_MODE": mode,
+        "SLACK_BOT_TOKEN": app.bot_token,
+        "SLACK_APP_TOKEN": app.app_token,
+        "SLACK_SIGNING_SECRET": app.signing_secret,
+        "SLACK_API_URL": stub.base_url,
+        "SLACK_CHANNEL": CHANNEL,
+        "SLACK_HTTP_PORT": str(port),
+        "SLACK_UPDATE_SECONDS": "0.2",
+        "MUSTER_ZONE": "Europe/Paris",
+        "DATABASE_POOL_SIZE": "8",
+    } | more
+
+
+@dataclass
+class BotStory:
+    """A running bot and the people around it."""
+
+    runtime: Runtime
+    people: Workspace
+    mode: Mode
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hear(self, *messages: Message) -> None:
+        """Let the bot handle messages as its consumer would."""
+        for message in messages:
+            await self.runtime.execute(message)
+
+    async def emitted(self, kind: type[M]) -> list[M]:
+        """Return the bot's commands of one kind, in order."""
+        rows = await self.runtime.pool.fetch("SELECT headers, value FROM outbox ORDER BY seq")
+        found = []
+        for row in rows:
+            made = message_type(dict(unpack_headers(row["headers"]))["ce_type"].decode())
+            assert made is not None
+            if made is kind:
+                found.append(kind.model_validate_json(row["value"]))
+        return found
+
+    async def rows(self) -> dict[str, int]:
+        """Return how many rows the bot's own tables have."""
+        return {
+            table: await self.runtime.pool.fetchval(f"SELECT count(*) FROM {table}")
+            for table in OWN_TABLES
+        }
+
+    async def message(self, key: str) -> dict[str, Any]:
+        """Return the row of a message."""
+        row = await self.runtime.pool.fetchrow("SELECT * FROM slack_messages WHERE key = $1", key)
+        return dict(row) if row else {}
+
+    async def quiet(self) -> None:
+        """Wait until nothing is left to send."""
+        pool = self.runtime.pool
+
+        async def nothing_left() -> bool:
+            calls = await pool.fetchval("SELECT count(*) FROM slack_calls WHERE done_at IS NULL")
+            messages = await pool.fetchval(
+                "SELECT count(*) FROM slack_messages"
+                " WHERE shown_hash IS DISTINCT FROM wanted_hash AND NOT failed"
+            )
+            return bool(calls + messages == 0)
+
+        await eventually(nothing_left, what="everything being sent")
+
+
+@asynccontextmanager
+async def telling(
+    open_service: Open, folder: Path, mode: Mode, **more: str
+) -> AsyncIterator[BotStory]:
+    """Yield a bot that runs against a stub of its own, its operators known."""
+    port = free_port()
+    async with SlackStub(folder) as stub, stub.workspace() as people:
+        runtime = await open_service(SERVICE, **slack_settings(stub, mode, port, **more))
+        story = BotStory(runtime, people, mode)
+        await story.hear(*OPERATORS)
+        async with talking(story, port):
+            yield story
+
+
+@asynccontextmanager
+async def talking(story: BotStory, port: int) -> AsyncIterator[None]:
+    """Run the bot's Slack side while the block lasts."""
+    story.stop = asyncio.Event()
+    task = asyncio.create_task(run_slack(story.runtime, story.stop))
+    try:
+        if story.mode == "http":
+            url = f"http://127.0.0.1:{port}/slack/events"
+            await story.people.use_http(url)
+            await eventually(lambda: _answers(story), what="the bot listening")
+        else:
+            await story.people.wait_for_connection()
+        yield
+    finally:
+        story.stop.set()
+        await asyncio.wait_for(task, 15)
+
+
+async def _answers(story: BotStory) -> bool:
+    return (await story.people.verify_url()).acknowledged

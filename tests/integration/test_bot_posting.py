@@ -1,0 +1,238 @@
+"""The posting loop against a Slack that limits, loses answers, goes away and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot import messages
+from bot.app import SERVICE, run_slack
+from bot.outgoing import Outgoing
+from deploy.embedded.slack import SlackStub, render_text
+from tests.conftest import Open
+from tests.integration.bot_story import (
+    CHANNEL,
+    MANAGER,
+    REVIEWER,
+    BotStory,
+    free_port,
+    slack_settings,
+    talking,
+    telling,
+)
+from tests.unit.bot import samples
+from tests.waiting import eventually
+from topics.delivery import ApprovalOutcome, ApprovalReminded
+
+
+@pytest.fixture
+async def story(open_service: Open, tmp_path: Path) -> AsyncIterator[BotStory]:
+    async with telling(open_service, tmp_path, "socket") as told:
+        yield told
+
+
+async def test_a_lost_answer_is_looked_up_and_the_card_posted_once(story: BotStory) -> None:
+    await story.people.lose_answers("chat.postMessage")
+    state = samples.an_approval()
+    await story.hear(state)
+    card = await story.people.wait_for_message("C-1042", CHANNEL)
+    await story.quiet()
+    assert len(await story.people.messages(CHANNEL)) == 1
+    row = await story.message(f"approval:{state.approval_id}")
+    assert (row["ts"], row["attempted_at"]) == (card.ts, None)
+
+
+async def test_a_lost_reply_and_a_lost_direct_message_are_found_too(story: BotStory) -> None:
+    state = samples.an_approval()
+    await story.hear(state)
+    card = await story.people.wait_for_message("C-1042", CHANNEL)
+    await story.people.lose_answers("chat.postMessage", times=3)
+    await story.hear(
+        ApprovalReminded(
+            campaign_id=state.campaign_id,
+            approval_id=state.approval_id,
+            revision=1,
+            number=1,
+            deadline_at=state.deadline_at,
+            reviewer_ids=state.reviewer_ids,
+        )
+    )
+    await story.quiet()
+    rows = await story.people.messages()
+    assert len([row for row in rows if row.thread_ts == card.ts]) == 1
+    assert len([row for row in rows if "Reminder 1" in row.text or "Rappel 1" in row.text]) == 3
+
+
+async def test_a_call_that_was_lost_before_slack_did_it_is_made_again(story: BotStory) -> None:
+    state = samples.an_approval()
+    async with story.runtime.uow.begin() as work:
+        outgoing = Outgoing(work.connection, work.now - timedelta(minutes=1))
+        await outgoing.show("died:1", CHANNEL, {"text": "After a death", "blocks": []})
+        # A poster that noted its attempt and died before its call.
+        await outgoing.claim_messages(1)
+    await story.hear(state)
+    await story.people.wait_for_message("After a death", CHANNEL)
+    await story.quiet()
+    texts = [row.text for row in await story.people.messages(CHANNEL)]
+    assert texts[0] == "After a death"
+    assert len(texts) == 2
+
+
+async def test_a_storm_of_429_delays_and_loses_nothing(story: BotStory) -> None:
+    await story.people.rate_limit("chat.postMessage", times=4, retry_after=1)
+    states = [samples.an_approval(campaign_number=number) for number in range(1001, 1006)]
+    await story.hear(*states)
+    await story.quiet()
+    rows = await story.people.messages(CHANNEL)
+    numbers = [render_text(row).split("C-", 1)[1][:4] for row in rows]
+    assert numbers == ["1001", "1002", "1003", "1004", "1005"]
+
+
+async def test_a_form_opens_although_slack_asks_to_wait(story: BotStory) -> None:
+    await story.people.rate_limit("views.open", retry_after=1)
+    await story.people.slash(MANAGER, "/campaign", "new")
+    await story.people.wait_for_view(MANAGER)
+
+
+async def test_who_gets_no_form_in_time_is_told(story: BotStory) -> None:
+    await story.people.fail("views.open", "expired_trigger_id")
+    await story.people.slash(MANAGER, "/campaign", "new")
+    await story.people.wait_for_ephemeral(MANAGER, "could not be opened in time")
+    await story.quiet()
+
+
+async def test_a_form_whose_opening_was_lost_is_not_called_late(story: BotStory) -> None:
+    await story.people.lose_answers("views.open")
+    await story.people.slash(MANAGER, "/campaign", "new")
+    await story.people.wait_for_view(MANAGER)
+    await story.quiet()
+    assert await story.people.ephemerals(MANAGER) == []
+
+
+async def test_changes_of_one_card_are_gathered_and_the_last_one_stands(
+    open_service: Open, tmp_path: Path
+) -> None:
+    async with telling(open_service, tmp_path, "socket", SLACK_UPDATE_SECONDS="1") as story:
+        state = samples.an_approval(count=0)
+        await story.hear(state)
+        card = await story.people.wait_for_message("C-1042", CHANNEL)
+        for count in range(1, 41):
+            await story.hear(state.model_copy(update={"count": 1000 + count, "version": count + 1}))
+        await story.people.wait_for_update(card, "1,040")
+        await story.quiet()
+        (shown,) = await story.people.messages(CHANNEL)
+        versions = shown.versions
+        pauses = [later.at - one.at for one, later in itertools.pairwise(versions)]
+        assert pauses
+        assert min(pauses) >= timedelta(seconds=1)
+
+
+async def test_what_cannot_be_said_in_a_channel_is_said_directly(story: BotStory) -> None:
+    ack = await story.people.slash(MANAGER, "/campaign", "new", channel="#general")
+    assert ack.acknowledged
+    await story.people.fail("views.open", "expired_trigger_id")
+    await story.people.slash(MANAGER, "/campaign", "new", channel="#general")
+    told = await story.people.wait_for_message("could not be opened in time")
+    assert told.channel.startswith("D")
+
+
+async def test_a_card_slack_will_never_take_does_not_hold_up_the_others(story: BotStory) -> None:
+    async with story.runtime.uow.begin() as work:
+        outgoing = Outgoing(work.connection, work.now)
+        await outgoing.show("bad:1", CHANNEL, {"text": "?", "blocks": [{"type": "nonsense"}]})
+    await story.hear(samples.an_approval())
+    await story.people.wait_for_message("C-1042", CHANNEL)
+    row = await story.message("bad:1")
+    assert (row["failed"], row["error"]) == (True, "invalid_blocks")
+
+
+async def test_slack_being_away_makes_rows_wait_and_catch_up_in_order(
+    open_service: Open, tmp_path: Path
+) -> None:
+    port = free_port()
+    stub = SlackStub(tmp_path, port=port)
+    settings = slack_settings(stub, "socket", port)
+    url = f"http://127.0.0.1:{port}/api/"
+    runtime = await open_service(SERVICE, **settings | {"SLACK_API_URL": url})
+    story = BotStory(runtime, stub.workspace(), "socket")
+    states = [samples.an_approval(campaign_number=number) for number in range(1001, 1004)]
+    await story.hear(*samples.OPERATORS, *states)
+    task = asyncio.create_task(run_slack(runtime, story.stop))
+
+    async def tried() -> bool:
+        row = await story.message(f"approval:{states[0].approval_id}")
+        return bool(row["attempts"])
+
+    await eventually(tried, what="an attempt while Slack is away")
+    async with stub, stub.workspace() as people:
+        await people.wait_for_message("C-1003", CHANNEL, timeout=20)
+        texts = [row.text for row in await people.messages(CHANNEL)]
+        assert [text.split("C-")[1][:4] for text in texts] == ["1001", "1002", "1003"]
+        await people.wait_for_connection(timeout=20)
+        story.stop.set()
+        await asyncio.wait_for(task, 15)
+
+
+async def test_without_the_look_up_a_lost_answer_would_post_twice(
+    story: BotStory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def blind(*_given: object, **_named: object) -> None:
+        return None
+
+    monkeypatch.setattr(messages, "find_posted", blind)
+    await story.people.lose_answers("chat.postMessage")
+    await story.hear(samples.an_approval())
+    await story.people.wait_for_message("C-1042", CHANNEL)
+    await story.quiet()
+    assert len(await story.people.messages(CHANNEL)) == 2
+
+
+async def test_without_a_workspace_the_bot_only_keeps_its_read_models(
+    open_service: Open, tmp_path: Path
+) -> None:
+    off = await open_service(SERVICE)
+    still_open, ended = samples.an_approval(), samples.an_approval(campaign_number=1043)
+    over = {"outcome": ApprovalOutcome.EXPIRED, "version": 2}
+    quiet = asyncio.Event()
+    task = asyncio.create_task(run_slack(off, quiet))
+    async with SlackStub(tmp_path) as stub, stub.workspace() as people:
+        story = BotStory(off, people, "socket")
+        await story.hear(*samples.OPERATORS, still_open, ended, ended.model_copy(update=over))
+        assert set((await story.rows()).values()) == {0}
+        quiet.set()
+        await asyncio.wait_for(task, 5)
+        # Once there is a workspace, what waits for an answer gets its card.
+        on = await open_service(SERVICE, **slack_settings(stub, "socket", free_port()))
+        async with talking(BotStory(on, people, "socket"), 0):
+            await people.wait_for_message("C-1042", CHANNEL)
+            assert len(await people.messages(CHANNEL)) == 1
+
+
+async def test_a_bot_that_is_started_again_goes_on_with_what_waits(story: BotStory) -> None:
+    story.stop.set()
+    await eventually(lambda: _gone(story), what="the bot leaving")
+    await story.hear(samples.an_approval())
+    async with talking(story, 0):
+        await story.people.wait_for_message("C-1042", CHANNEL)
+        ack = await story.people.slash(REVIEWER, "/campaign", "help")
+        assert ack.acknowledged
+
+
+async def _gone(story: BotStory) -> bool:
+    return bool((await story.people.about())["connected"] == 0)
+
+
+async def test_the_connection_is_renewed_when_slack_asks_or_the_network_breaks(
+    story: BotStory,
+) -> None:
+    assert await story.people.disconnect() == 1
+    await story.people.wait_for_connection()
+    assert (await story.people.slash(MANAGER, "/campaign", "help")).acknowledged
+    await story.people.drop_connections()
+    await story.people.wait_for_connection(timeout=20)
+    assert (await story.people.slash(MANAGER, "/campaign", "help")).acknowledged
