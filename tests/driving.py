@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +25,7 @@ from services.cli.catalogue import NAMES, find, port_of
 from services.cli.environment import free_block
 from services.targeting.sql_role import ensure_sql_role
 from shared import kafka, topics_admin
+from shared.errors import INFRASTRUCTURE
 from shared.ids import new_id
 from shared.migrations import migrate
 from shared.settings import Settings
@@ -42,12 +44,46 @@ OPERATORS = {
 }
 
 
+class Process(Protocol):
+    """What is needed of a process; ``subprocess.Popen`` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """Return its exit code, ``None`` while it lives."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it ends."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal."""
+
+
+Spawn = Callable[[Sequence[str], Mapping[str, str], Path], Process]
+"""Starts ``muster`` with arguments and variables, its output appended to a file."""
+
+
+def open_process(arguments: Sequence[str], variables: Mapping[str, str], log: Path) -> Process:
+    """Start the product's command line as a new process."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "services.cli", *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **variables},
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+        )
+
+
 @dataclass
 class Worker:
     """One service process."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     port: int
 
     @property
@@ -57,7 +93,7 @@ class Worker:
 
     def kill(self) -> None:
         """kill -9, now."""
-        self.process.kill()
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
     def freeze(self) -> None:
@@ -72,7 +108,7 @@ class Worker:
         """SIGTERM, and 15 s to leave."""
         if self.alive:
             self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
+            self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(15)
         except subprocess.TimeoutExpired:
@@ -89,15 +125,11 @@ class Rig:
     producer: AIOKafkaProducer
     owner: asyncpg.Pool[asyncpg.Record]
     base_port: int
-    module: str = "services.cli"
+    spawn: Spawn = field(default_factory=lambda: open_process)
     workers: dict[tuple[str, int], Worker] = field(default_factory=dict)
 
     def start(self, name: str, *, replica: int = 1, **environment: str) -> Worker:
-        """Start a service process, with extra variables (``MUSTER_FAULT``).
-
-        ``module`` of the rig is what runs: the product's command line, or one that stands before it.
-        """
-        log = (self.folder / f"{name}-{replica}.log").open("ab")
+        """Start a service process, with extra variables (``MUSTER_FAULT``)."""
         variables = self.instance.environment(
             HTTP_BASE_PORT=str(self.base_port),
             MUSTER_INSTANCE="rig",
@@ -105,15 +137,11 @@ class Rig:
             SUPPLIER_FILES=str(self.folder / "supplier-files"),
             LOG_LEVEL="info",
         )
-        process = subprocess.Popen(
-            [sys.executable, "-m", self.module, "service", name, "--replica", str(replica)],
-            cwd=REPOSITORY,
-            env={**os.environ, **variables, **environment},
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
+        process = self.spawn(
+            ("service", name, "--replica", str(replica)),
+            variables | environment,
+            self.folder / f"{name}-{replica}.log",
         )
-        log.close()
         worker = Worker(name, process, port_of(name, self.base_port))
         self.workers[name, replica] = worker
         return worker
@@ -154,11 +182,19 @@ class Rig:
 
     async def value(self, query: str, *arguments: object) -> Any:
         """Return one value, read as the owner; tables are written ``schema.table``."""
-        return await self.owner.fetchval(query, *arguments)
+        rows = await self.rows(query, *arguments)
+        return next(iter(rows[0].values())) if rows else None
 
     async def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
-        """Return rows, read as the owner."""
-        return [dict(row) for row in await self.owner.fetch(query, *arguments)]
+        """Return rows, read as the owner; a server that restarts is asked again for 20 s."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                return [dict(row) for row in await self.owner.fetch(query, *arguments)]
+            except INFRASTRUCTURE:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
 
     async def campaign_status(self, campaign_id: UUID) -> str | None:
         """Return a campaign's state."""
@@ -209,7 +245,7 @@ class Rig:
         for worker in self.workers.values():
             if worker.alive:
                 worker.process.send_signal(signal.SIGCONT)
-                worker.process.terminate()
+                worker.process.send_signal(signal.SIGTERM)
         for worker in self.workers.values():
             await asyncio.to_thread(worker.stop)
         await self.producer.stop()
@@ -223,11 +259,11 @@ async def rig(
     *,
     topics: Sequence[Topic] | None = None,
     services: Sequence[str] = NAMES,
-    module: str = "services.cli",
+    spawn: Spawn = open_process,
 ) -> AsyncIterator[Rig]:
     """Yield an instance with its services' schemas and topics, and its operators announced.
 
-    ``services`` are those it has, by default all; ``module`` is what their processes run.
+    ``services`` are those it has, by default all; ``spawn`` is how their processes are started.
     """
     settings = instance.settings()
     await migrate(settings, {name: find(name).migrations for name in services})
@@ -237,7 +273,9 @@ async def rig(
     producer = kafka.plain_producer(settings, client_id="driver")
     await producer.start()
     owner = await asyncpg.create_pool(instance.database_url, min_size=1, max_size=4)
-    made = Rig(instance, settings, folder, producer, owner, free_block(9000, 40), module)
+    # Rigs of several test runs at once look for ports in places of their own.
+    first_port = 9000 + os.getpid() % 200 * 50
+    made = Rig(instance, settings, folder, producer, owner, free_block(first_port, 40), spawn)
     async with made:
         await made.send(
             *(

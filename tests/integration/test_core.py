@@ -156,7 +156,7 @@ async def test_a_strictly_ordered_key_waits_behind_its_dead_letter_until_it_is_r
     told, runtime = story
     campaign = uuid4()
     first, second, elsewhere = count(campaign), count(campaign), count(uuid4())
-    told.failures[first.targeting_id] = [Permanent("mend me")] * 2
+    told.failures[first.targeting_id] = [Permanent("mend me")] * 10
     await send(runtime, first, second, elsewhere)
     await eventually(lambda: elsewhere.targeting_id in told.handled)
     letter = await eventually(lambda: runtime.pool.fetchval("SELECT id FROM dead_letters"))
