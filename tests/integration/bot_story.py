@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from bot.app import SERVICE, run_slack
-from deploy.embedded.slack import SlackStub, Workspace
+from deploy.embedded.slack import SlackStub, View, Workspace
 from shared.producer import unpack_headers
 from shared.service import Runtime
 from tests.conftest import Open
@@ -136,3 +136,11 @@ async def talking(story: BotStory, port: int) -> AsyncIterator[None]:
 
 async def _answers(story: BotStory) -> bool:
     return (await story.people.verify_url()).acknowledged
+
+
+async def opened_form(story: BotStory) -> View:
+    """Have the manager open the campaign form; return it."""
+    ack = await story.people.slash(MANAGER, "/campaign", "new")
+    assert ack.acknowledged
+    assert ack.seconds < 1
+    return await story.people.wait_for_view(MANAGER, callback_id="campaign_new")
