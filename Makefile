@@ -29,8 +29,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## One campaign from a Slack command to Finished, on embedded servers (ONCE=1: end by itself)
 	@$(BIN)/muster demo $(if $(ONCE),--once)
 
-test: setup ## All tests
-	@$(BIN)/pytest -q
+test: setup ## All tests: side by side where they only share servers, then the fault tests alone
+	@$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/contract tests/integration tests/e2e
+	@$(BIN)/pytest -q tests/faults
 
 check: setup ## Lint, types, import contracts, and all tests
 	@CHECK_BIN=$(BIN) bash deploy/check.sh

@@ -143,8 +143,10 @@ class Engine:
         """Make a row for each workflow that has none, and publish how each stands."""
         async with self._uow.begin() as work:
             for name in sorted(self._workflows):
+                # A row that is there is only read: a frozen worker may have it in hand.
                 await work.connection.execute(
-                    "INSERT INTO technical_workflows (name) VALUES ($1) ON CONFLICT DO NOTHING",
+                    "INSERT INTO technical_workflows (name) SELECT $1 WHERE NOT EXISTS"
+                    " (SELECT 1 FROM technical_workflows WHERE name = $1) ON CONFLICT DO NOTHING",
                     name,
                 )
                 await publish(work, self._workflows[name], self._sweep)

@@ -17,18 +17,28 @@ from shared.clock import Clock
 from shared.migrations import migrate
 from shared.service import Runtime, Service, open_runtime
 from shared.settings import Settings
-from tests.servers import Servers, running_servers
+from tests.servers import Servers, running_servers, stop_servers
 from topics.names import Topic
 
 SECRET = "a-secret-for-tests-only-0123456789"
 REPOSITORY = Path(__file__).parent.parent
+ROOT = REPOSITORY / ".muster" / "test"
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Kafka, PostgreSQL and a mail catcher, shared by the whole session."""
-    with running_servers(REPOSITORY / ".muster" / "test") as found:
+    with running_servers(ROOT) as found:
         yield found
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the servers that parallel workers shared."""
+    if (
+        not hasattr(session.config, "workerinput")
+        and session.config.getoption("dist", "no") != "no"
+    ):
+        stop_servers(ROOT)
 
 
 @pytest.fixture

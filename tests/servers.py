@@ -24,13 +24,18 @@ class Servers:
     cluster: EmbeddedCluster | None = None
 
 
+# Tests kill processes, not the machine: what a process wrote, the system keeps.
+QUICK = {"fsync": "off", "full_page_writes": "off"}
+
+
 @contextmanager
 def running_servers(root: Path) -> Iterator[Servers]:
     """Yield the servers the environment names, or embedded ones that stop afterwards.
 
-    ``MUSTER_TEST_KEEP=1`` leaves the embedded ones running for the next session.
+    ``MUSTER_TEST_KEEP=1`` leaves the embedded ones running for the next session; a worker of
+    pytest-xdist leaves them to the session that started it.
     """
-    cluster = EmbeddedCluster(root)
+    cluster = EmbeddedCluster(root, postgres_settings=QUICK)
     asyncio.run(cluster.start())
     try:
         yield Servers(
@@ -42,5 +47,11 @@ def running_servers(root: Path) -> Iterator[Servers]:
             cluster,
         )
     finally:
-        if os.environ.get("MUSTER_TEST_KEEP") != "1":
-            asyncio.run(cluster.stop())
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            stop_servers(root)
+
+
+def stop_servers(root: Path) -> None:
+    """Stop the embedded servers of a folder, unless they are to be kept."""
+    if os.environ.get("MUSTER_TEST_KEEP") != "1" and root.exists():
+        asyncio.run(EmbeddedCluster(root).stop())

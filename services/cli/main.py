@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from typing import Annotated
+from typing import Annotated, Final
 
+import asyncpg
 import typer
 from rich.console import Console
 
 from deploy.embedded.errors import EmbeddedError
 from services.cli import checking, crm, letters, people, sending, setup, supervision
+from services.cli.backup import backup, restore
 from services.cli.benching import bench
 from services.cli.catalogue import NAMES, UnknownService
 from services.cli.demo import demo
 from services.cli.environment import recall, settings_or_exit
-from services.cli.replaying import replay
+from services.cli.replaying import TopicMissing, replay
 from services.cli.serve import serve
 from services.cli.up import up
+from shared.errors import INFRASTRUCTURE, reason_of
+from shared.kafka import KafkaError
 from shared.migrations import MigrationError
 from shared.settings import SettingsError
 
@@ -36,6 +40,8 @@ app.add_typer(people.tokens, name="token")
 app.add_typer(crm.app, name="targeting")
 app.add_typer(sending.app, name="delivery")
 app.command()(bench)
+app.command()(backup)
+app.command()(restore)
 app.command()(people.erase)
 app.command()(up)
 app.command()(demo)
@@ -43,6 +49,16 @@ app.command()(setup.doctor)
 app.command()(replay)
 app.command()(checking.check)
 console = Console()
+
+UNREACHABLE: Final = (
+    *INFRASTRUCTURE,
+    KafkaError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedTableError,
+)
+"""A server does not answer, or was not set up: the doctor says which, a stack trace does not."""
 
 
 def _say_version(wanted: bool) -> None:
@@ -84,5 +100,7 @@ def main() -> None:
     """Run the command line; a known problem is a plain text, not a stack trace."""
     try:
         app()
-    except (SettingsError, MigrationError, UnknownService, EmbeddedError) as problem:
+    except (SettingsError, MigrationError, UnknownService, EmbeddedError, TopicMissing) as problem:
         raise SystemExit(str(problem)) from None
+    except UNREACHABLE as problem:
+        raise SystemExit(f"{reason_of(problem)}: see what is missing with: muster doctor") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,6 +19,10 @@ from shared.settings import Settings
 from shared.views import rebuild
 
 console = Console()
+
+
+class TopicMissing(Exception):
+    """The broker lacks a topic; the text says which and what to do."""
 
 
 def replay(
@@ -101,6 +106,26 @@ async def _rewind(
         await client.stop()
 
 
+async def rewind_to(
+    settings: Settings, service: str, topics: Sequence[str], moment: datetime
+) -> None:
+    """Set a service's group to where its topics were at a time; its inbox skips what it knows.
+
+    Raises:
+        KafkaError: the broker does not answer.
+        TopicMissing: the broker lacks one of the topics.
+    """
+    client = kafka.consumer(settings, [], group=f"muster.{service}", instance=None)
+    await client.start()
+    try:
+        for topic in topics:
+            partitions = await _partitions(client, settings.kafka_namespace + topic)
+            client.assign(partitions)
+            await client.commit(await _begin(client, partitions, moment.isoformat()))
+    finally:
+        await client.stop()
+
+
 async def _partitions(client: Any, name: str) -> list[TopicPartition]:
     found = client.partitions_for_topic(name)
     if not found:
@@ -108,7 +133,7 @@ async def _partitions(client: Any, name: str) -> list[TopicPartition]:
         cluster = client._client.cluster
         found = cluster.partitions_for_topic(name)
     if not found:
-        raise SystemExit(f"there is no topic {name} on the broker; see: muster topics check")
+        raise TopicMissing(f"there is no topic {name} on the broker; see: muster topics check")
     return [TopicPartition(name, number) for number in sorted(found)]
 
 

@@ -92,6 +92,18 @@ async def _schemas(settings: Settings) -> Finding:
     return Finding("schemas and roles", f"{count} migrations in campaign")
 
 
+async def _instance(settings: Settings) -> Finding:
+    connection = await asyncpg.connect(role_url(settings, "web"), timeout=5)
+    try:
+        row = await connection.fetchrow("SELECT epoch, restored_at FROM web.instance")
+    finally:
+        await connection.close()
+    if row is None or row["restored_at"] is None:
+        return Finding("instance", "its first life")
+    at = row["restored_at"].isoformat(timespec="seconds")
+    return Finding("instance", f"epoch {row['epoch']}, restored from a backup at {at}")
+
+
 async def _topics(settings: Settings) -> Finding:
     differences = await topics_admin.check(settings)
     if differences:
@@ -132,6 +144,7 @@ Look = Callable[[Settings], Awaitable[Finding]]
 LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
     ("PostgreSQL", "check DATABASE_URL, or start one with: muster up", _postgresql),
     ("schemas and roles", "run: muster migrate", _schemas),
+    ("instance", "run: muster migrate", _instance),
     ("Kafka", "check KAFKA_BOOTSTRAP, or start one with: muster up", _broker),
     ("topics", "run: muster topics apply", _topics),
     ("SMTP", "check SMTP_HOST and SMTP_PORT", _smtp),

@@ -106,7 +106,7 @@ async def actors(variables: dict[str, str], slack_url: str, folder: Path) -> Asy
         owner = await asyncpg.create_pool(variables["DATABASE_URL"], min_size=1, max_size=2)
         try:
             async with Workspace(slack_url) as slack:
-                await slack.wait_for_connection(1)
+                await slack.wait_for_connection(1, timeout=60)
                 yield Stage(variables, folder, slack, slack_url, owner, workers)
         finally:
             await owner.close()

@@ -66,8 +66,17 @@ unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7
        $8::timestamptz[])
     AS k (run_id, member_id, number, verdict, code, outcome, reason, next_at)
 """
+# What was called ambiguous and then tried again stays so, even if its answer comes after all: it
+# may have left twice, and that must remain written.
 _END_ATTEMPTS: Final = f"""
-UPDATE attempts a SET outcome = k.verdict, code = k.code, ended_at = $9 FROM {_RESULTS}
+UPDATE attempts a
+SET outcome = CASE
+        WHEN a.outcome = 'ambiguous' AND EXISTS (
+            SELECT 1 FROM attempts n WHERE n.run_id = a.run_id AND n.member_id = a.member_id
+              AND n.number > a.number)
+        THEN a.outcome ELSE k.verdict END,
+    code = k.code, ended_at = $9
+FROM {_RESULTS}
 WHERE a.run_id = k.run_id AND a.member_id = k.member_id AND a.number = k.number
 """
 # An attempt whose lease ran out meanwhile may have been called ambiguous: its own outcome, when
