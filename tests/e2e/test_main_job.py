@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 
+from services.cli.catalogue import NAMES
 from services.cli.checking import verdicts
 from tests.conftest import Instance
 from tests.driving import rig
@@ -13,19 +14,14 @@ from tests.e2e import main_job
 from tests.waiting import eventually
 from topics.actions import ActionMove, MoveActions
 
-SERVICES = (
-    *("campaign", "targeting", "actions", "delivery"),
-    *("supplier", "budget", "stock", "events_status", "workflows"),
-)
-
 
 async def test_a_campaign_reaches_finished_and_every_number_adds_up(
     instance: Instance, tmp_path: Path
 ) -> None:
     async with rig(instance, tmp_path) as made:
-        for name in SERVICES:
+        for name in NAMES:
             made.start(name)
-        await made.ready(*SERVICES)
+        await made.ready(*NAMES)
         await main_job.import_sample(made)
         means = await main_job.save_means(made)
         campaign_id = await main_job.create(made, means)
@@ -62,6 +58,6 @@ async def test_a_campaign_reaches_finished_and_every_number_adds_up(
         parts = ("sent", "failed", "ignored", "ambiguous", "pending")
         assert counts["targeted"] == row["snapshot_members"] == sum(counts[p] for p in parts)
         assert counts["sent"] > 0
-        await made.drained(*SERVICES)
+        await made.drained(*NAMES)
         broken = [line for v in await verdicts(made.settings) for line in v.broken]
         assert broken == []
