@@ -25,8 +25,8 @@ from topics.supplier import SaveService
 from topics.targeting import Counts, Criterion, Operator, SaveTargeting
 
 PEOPLE: Final = (
-    ("Claire Martin", "manager@muster.example", "U0MANAGER01", (Role.MANAGER,), "en"),
-    ("Paul Roy", "reviewer@muster.example", "U0REVIEWER1", (Role.REVIEWER,), "en"),
+    ("Camille Martin", "manager@muster.example", "U0MANAGER01", (Role.MANAGER,), "en"),
+    ("Robin Clarke", "reviewer@muster.example", "U0REVIEWER1", (Role.REVIEWER,), "en"),
     ("Sofia Lambert", "supervisor@muster.example", "U0SUPERVIS1", (Role.SUPERVISOR,), "en"),
 )
 KINDS: Final = (Kind.SITES, Kind.CONTACTS, Kind.EMPLOYEES, Kind.DEALS)
@@ -161,7 +161,7 @@ def _what_is_done(props: Props) -> list[Message]:
             kind=ModelKind.ACTION_ON_SITE,
             reason="Follow-up",
             subject="Autumn offer",
-            sender="Claire Martin",
+            sender="Camille Martin",
             recipient="Sales team",
             delay_days=7,
             filing=Filing.PER_CONTACT,
