@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import uvicorn
@@ -12,13 +13,15 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from shared import identity
 from shared.errors import DATA, Refused, reason_of, storable
 from shared.rights import Right, require
 from shared.service import Runtime
-from topics.message import Actor, Message
+from topics.cloudevents import describe
+from topics.message import Actor, Command, Message, message_types
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -117,8 +120,22 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def unstorable(_: Request, error: Exception) -> Response:
         return problem(422, "Not valid", f"the request holds {reason_of(error)}")
 
+    async def unfit(_: Request, error: Exception) -> Response:
+        # A command that cannot be made of a request is the request's fault, an answer is ours.
+        if not isinstance(error, ValidationError) or error.title not in _commands():
+            raise error
+        return problem(422, "Not valid", describe(error))
+
+    app.add_exception_handler(ValidationError, unfit)
     for kind in DATA:
         app.add_exception_handler(kind, unstorable)
+
+
+@cache
+def _commands() -> frozenset[str]:
+    return frozenset(
+        kind.__name__ for kind in message_types().values() if issubclass(kind, Command)
+    )
 
 
 def add_health(app: FastAPI, runtimes: Sequence[Runtime]) -> None:

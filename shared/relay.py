@@ -23,6 +23,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared import faults, kafka, metrics
 from shared.database import Pool, connect
+from shared.errors import INFRASTRUCTURE
 from shared.logs import logger
 from shared.producer import send_all, unpack_headers
 from shared.settings import Settings, role_url
@@ -57,13 +58,7 @@ FROM pg_current_snapshot() AS s
 """
 
 
-_INTERRUPTIONS: Final = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    kafka.KafkaError,
-    OSError,
-    TimeoutError,
-)
+_INTERRUPTIONS: Final = (*INFRASTRUCTURE, asyncpg.PostgresError, kafka.KafkaError)
 _FALL_ASLEEP: Final = """
 UPDATE relay_wake SET waiting = true WHERE single IN (
     SELECT single FROM relay_wake WHERE NOT waiting FOR UPDATE SKIP LOCKED)
@@ -113,9 +108,13 @@ class Relay:
         """Relay until cancelled; a lost lease or a failing server is tried again."""
         try:
             while True:
-                epoch = await self._acquire()
-                if epoch is not None:
-                    await self._lead(epoch)
+                try:
+                    epoch = await self._acquire()
+                    if epoch is not None:
+                        await self._lead(epoch)
+                except Exception as problem:
+                    # Nobody awaits this task: were it to end, the schema would fall silent.
+                    log.warning("relay.failed", error=type(problem).__name__, exc_info=problem)
                 await asyncio.sleep(POLL_SECONDS)
         finally:
             metrics.RELAY_LEADER.labels(self._service).set(0)
@@ -126,7 +125,7 @@ class Relay:
             epoch: int | None = await self._pool.fetchval(
                 _ACQUIRE, self._owner, self._settings.relay_lease_seconds
             )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as problem:
+        except _INTERRUPTIONS as problem:
             log.warning("relay.lease_unavailable", error=type(problem).__name__)
             return None
         return epoch
@@ -140,12 +139,7 @@ class Relay:
             await self._publish_until_lost(producer, epoch)
         except (LeaseLost, kafka.ProducerFenced):
             log.warning("relay.lease_lost", epoch=epoch)
-        except (
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            kafka.KafkaError,
-            OSError,
-        ) as problem:
+        except _INTERRUPTIONS as problem:
             log.warning("relay.interrupted", epoch=epoch, error=type(problem).__name__)
         finally:
             metrics.RELAY_LEADER.labels(self._service).set(0)

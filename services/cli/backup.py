@@ -199,7 +199,7 @@ def _say_what_next(done: Restored) -> None:
         )
     else:
         console.print(f"{done.rewound} consumer groups read again from that time")
-    console.print(f"Sending is stopped: {', '.join(SENDING)}. What to do now:")
+    console.print(f"Sending is stopped: {', '.join(SENDING)}. What to do now:", soft_wrap=True)
     for line in (
         "1. start the services; they catch up with the topics, and nothing leaves",
         "2. muster check, then muster dlq list",

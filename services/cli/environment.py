@@ -11,7 +11,7 @@ from typing import Final
 from deploy.embedded.cluster import EmbeddedCluster
 from deploy.embedded.ports import is_free
 from shared.database import identifier
-from shared.settings import Settings, SettingsError, load
+from shared.settings import Settings, SettingsError, database_name, load
 
 FOLDER: Final = Path(".muster")
 NEEDED: Final = ("DATABASE_URL", "KAFKA_BOOTSTRAP", "MUSTER_SECRET_KEY")
@@ -83,5 +83,11 @@ def settings_or_exit() -> Settings:
         raise SystemExit(
             f"{problem}\nSet these variables, or start the embedded servers with `muster up`."
         ) from None
-    identifier(settings.database_url.rpartition("/")[2].partition("?")[0])
+    try:
+        identifier(database_name(settings.database_url))
+    except ValueError as problem:
+        raise SystemExit(
+            f"DATABASE_URL: {problem}; roles are named after the database, so give it a name of"
+            " lower-case letters, digits and underscores"
+        ) from None
     return settings

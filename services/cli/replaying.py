@@ -48,7 +48,12 @@ def replay(
     members = asyncio.run(members_of(settings, group))
     if members:
         names = ", ".join(members)
-        raise SystemExit(f"{group} is running ({names}): stop it first, then replay")
+        # A static member keeps its place until its session ends, so that a restart is quick.
+        seconds = settings.kafka_session_timeout_ms / 1000
+        raise SystemExit(
+            f"{group} is running ({names}): stop it first, then replay"
+            f" (one that was stopped leaves within {seconds:g} s)"
+        )
     if view is not None:
         asyncio.run(_rebuild(group, view, dry_run=dry_run))
     else:
@@ -118,10 +123,11 @@ async def rewind_to(
     client = kafka.consumer(settings, [], group=f"muster.{service}", instance=None)
     await client.start()
     try:
-        for topic in topics:
-            partitions = await _partitions(client, settings.kafka_namespace + topic)
-            client.assign(partitions)
-            await client.commit(await _begin(client, partitions, moment.isoformat()))
+        # All before the first assignment: afterwards the client knows of assigned topics only.
+        found = [await _partitions(client, settings.kafka_namespace + topic) for topic in topics]
+        partitions = [partition for parts in found for partition in parts]
+        client.assign(partitions)
+        await client.commit(await _begin(client, partitions, moment.isoformat()))
     finally:
         await client.stop()
 

@@ -19,11 +19,12 @@ from shared import logs
 from shared.http import create_app, serve
 from shared.logs import logger
 from shared.service import open_runtime, run
-from shared.settings import load
+from shared.settings import SettingsError, load
 
 log = logger(__name__)
 
 STOP_SECONDS: Final = 12.0
+LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 async def run_services(names: Sequence[str], *, replica: int = 1) -> None:
@@ -127,5 +128,13 @@ async def _is_ready(client: httpx.AsyncClient, port: int) -> bool:
 
 
 def configure_logs(service: str) -> None:
-    """Set up this process's logs by ``LOG_LEVEL``."""
-    logs.configure(level=os.environ.get("LOG_LEVEL", "info"), service=service)
+    """Set up this process's logs by ``LOG_LEVEL``.
+
+    Raises:
+        SettingsError: there is no such level.
+    """
+    level = os.environ.get("LOG_LEVEL", "info").lower()
+    if level not in LEVELS:
+        allowed = ", ".join(f"'{one}'" for one in LEVELS)
+        raise SettingsError(f"LOG_LEVEL: Input should be one of {allowed}")
+    logs.configure(level=level, service=service)

@@ -27,7 +27,7 @@ from topics.targeting import Counts, Criterion, Operator, SaveTargeting
 PEOPLE: Final = (
     ("Camille Martin", "manager@muster.example", "U0MANAGER01", (Role.MANAGER,), "en"),
     ("Robin Clarke", "reviewer@muster.example", "U0REVIEWER1", (Role.REVIEWER,), "en"),
-    ("Sofia Lambert", "supervisor@muster.example", "U0SUPERVIS1", (Role.SUPERVISOR,), "en"),
+    ("Dominique Leroy", "supervisor@muster.example", "U0SUPERVIS1", (Role.SUPERVISOR,), "en"),
 )
 KINDS: Final = (Kind.SITES, Kind.CONTACTS, Kind.EMPLOYEES, Kind.DEALS)
 
