@@ -1,0 +1,123 @@
+"""``python -m tests.faults --seeds 200``, or ``--seed 7`` to play one again.
+
+Each seed kills or freezes one service at a drawn crash point while campaigns run, then checks every
+invariant. The results of ``--seeds`` are written to ``docs/results/faults.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.conftest import REPOSITORY, ROOT
+from tests.faults import draws, results
+from tests.faults.draws import PLACES, draw
+from tests.faults.replays import replay
+from tests.faults.scenario import (
+    BROKER_RESTART,
+    DATABASE_RESTART,
+    Result,
+    Stage,
+    open_stage,
+)
+from tests.faults.world import SPINE, world
+from tests.servers import Servers, running_servers
+
+REPLAY_EVERY = 20
+console = Console()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--seeds", type=int, default=20, help="play seeds 1 to this")
+    which.add_argument("--seed", type=int, help="play this one")
+    return parser.parse_args()
+
+
+async def play(servers: Servers, folder: Path, seeds: Sequence[int]) -> tuple[list[Result], bool]:
+    """Play seeds in one world; return their results, and whether all held."""
+    held = True
+    async with world(servers, folder) as made:
+        stage = await open_stage(made, SPINE)
+        try:
+            for seed in seeds:
+                drawn = draw(seed)
+                held &= _tell(f"seed {seed}, {drawn.service}", await stage.play(drawn))
+                if seed % REPLAY_EVERY == 0:
+                    held &= await _replay(stage, forget=seed % (2 * REPLAY_EVERY) == 0)
+            if len(seeds) > 1:
+                held &= await _restarts(stage, times=max(1, len(seeds) // REPLAY_EVERY))
+        finally:
+            await stage.journal.close()
+    missed = draws.not_hit(hit for result in stage.results for hit in result.hits)
+    if len(seeds) >= len(PLACES) and missed:
+        console.print(f"[red]never hit: {', '.join(missed)}[/]")
+        held = False
+    return stage.results, held
+
+
+async def _restarts(stage: Stage, *, times: int) -> bool:
+    """Restart the servers in mid-run, where they are ours."""
+    cluster = stage.world.servers.cluster
+    if cluster is None:
+        console.print("the servers are not ours to restart: no restart was tried")
+        return True
+    held = True
+    for _ in range(times):
+        for fault, restart in (
+            (BROKER_RESTART, cluster.restart_kafka),
+            (DATABASE_RESTART, cluster.restart_postgres),
+        ):
+            held &= _tell("servers", await stage.play_restart(fault, restart))
+    return held
+
+
+def _tell(who: str, result: Result) -> bool:
+    mark = "[red]✗[/]" if result.broken else "[green]✓[/]"
+    console.print(
+        f"{mark} {who}: {result.fault}, recovered in {result.recovery_seconds:.1f} s,"
+        f" {result.ambiguous} ambiguous",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for line in result.broken:
+        console.print(f"    {line}", soft_wrap=True, highlight=False)
+    return not result.broken
+
+
+async def _replay(stage: Stage, *, forget: bool) -> bool:
+    began = time.monotonic()
+    broken = await replay(stage, forget=forget)
+    how = ", inboxes emptied" if forget else ""
+    mark = "[red]✗[/]" if broken else "[green]✓[/]"
+    seconds = time.monotonic() - began
+    console.print(f"{mark} all topics replayed{how} ({seconds:.0f} s)", highlight=False)
+    for line in broken:
+        console.print(f"    {line}", soft_wrap=True, highlight=False)
+    return not broken
+
+
+def main() -> None:
+    """Play seeds; exit 1 when an invariant broke."""
+    asked = _arguments()
+    seeds = [asked.seed] if asked.seed else range(1, asked.seeds + 1)
+    folder = Path(tempfile.mkdtemp(prefix="muster-faults-"))
+    console.print(f"logs of the services: {folder}", highlight=False)
+    with running_servers(ROOT) as servers:
+        found, held = asyncio.run(play(servers, folder, seeds))
+    if not asked.seed:
+        command = f"make faults SEEDS={asked.seeds}"
+        results.write(found, seeds=asked.seeds, command=command)
+        console.print(f"written: {results.RESULTS.relative_to(REPOSITORY)}", highlight=False)
+    raise SystemExit(0 if held else 1)
+
+
+if __name__ == "__main__":
+    main()

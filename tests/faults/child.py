@@ -1,0 +1,70 @@
+"""A service process with the tests' extras: what the nursery's children run.
+
+``MUSTER_TEST_KIND`` aims ``MUSTER_FAULT`` at one kind of work, ``MUSTER_TEST_TRANSIENT`` makes the
+first handling of that many messages fail for now, ``MUSTER_TEST_HANDLED`` names a file that takes a
+line for each batch that was handled: how many records it had.
+Leases are short, so that a successor takes over within a test's patience.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from services.cli.main import main
+from shared import consumer, faults, workflows
+from shared.batch import Item
+from shared.errors import Transient
+from shared.kafka import Record
+from shared.uow import Work
+from tests.faults import kinds
+
+WORKFLOW_LEASE_SECONDS: Final = 3.0
+HANDLED_VARIABLE: Final = "MUSTER_TEST_HANDLED"
+TRANSIENT_VARIABLE: Final = "MUSTER_TEST_TRANSIENT"
+
+
+def fail_for_now(count: int) -> None:
+    """Make the first handling of the next ``count`` single messages fail, to be tried again."""
+    inner, left, failed = consumer.handle_run, [count], set[tuple[str, str]]()
+
+    async def handle_run(run: Sequence[Item], work: Work) -> None:
+        item = run[0]
+        if left[0] and item.identity not in failed and ".commands." in item.record.topic:
+            left[0] -= 1
+            failed.add(item.identity)
+            raise Transient("not yet, says the test")
+        await inner(run, work)
+
+    consumer.handle_run = handle_run
+
+
+def note_batches(path: Path) -> None:
+    """Write down how many records each batch had that this process handled."""
+    inner = consumer.Batcher.handle
+
+    async def handle(self: consumer.Batcher, records: Sequence[Record]) -> set[Record]:
+        buried = await inner(self, records)
+        with path.open("a") as file:
+            file.write(f"{len(records)}\n")
+        return buried
+
+    consumer.Batcher.handle = handle  # type: ignore[method-assign]  # in a child process only
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Do what the environment asks for, then run ``muster`` with arguments."""
+    # Read when the core was imported, long before this child was born.
+    if os.environ.get("MUSTER_FAULT"):
+        faults._plan = faults._Plan(os.environ["MUSTER_FAULT"])
+    workflows.LEASE_SECONDS = WORKFLOW_LEASE_SECONDS  # type: ignore[misc]  # in a child process only
+    kinds.install()
+    if os.environ.get(HANDLED_VARIABLE):
+        note_batches(Path(os.environ[HANDLED_VARIABLE]))
+    if os.environ.get(TRANSIENT_VARIABLE):
+        fail_for_now(int(os.environ[TRANSIENT_VARIABLE]))
+    sys.argv = ["muster", *arguments]
+    main()

@@ -1,0 +1,136 @@
+"""Whole topics read again, with the inboxes as they are or emptied: nothing may happen twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+
+from services.cli.catalogue import find
+from services.cli.replaying import members_of
+from shared import kafka
+from tests.faults import checks
+from tests.faults.scenario import Stage
+from tests.waiting import eventually
+
+LAG_SECONDS: Final = 90.0
+# What must be the same before and after: everything that happened in the world.
+EFFECTS: Final[dict[str, str]] = {
+    "attempts": "SELECT count(*) FROM delivery.attempts",
+    "ledger": "SELECT count(*) FROM delivery.ledger",
+    "sent": "SELECT count(*) FROM delivery.ledger WHERE outcome = 'sent'",
+    "runs": "SELECT count(*) FROM delivery.runs",
+    "proofs": "SELECT count(*) FROM delivery.proofs",
+    "approvals": "SELECT count(*) FROM delivery.approvals WHERE outcome = 'approved'",
+    "actions": "SELECT count(*) FROM actions.actions WHERE status = 'executed'",
+    "dossier items": "SELECT count(*) FROM actions.dossier_items",
+    "budget movements": "SELECT count(*) FROM budget.ledger_entries",
+    "spent": "SELECT sum(spent_minor) FROM budget.budgets",
+    "stock movements": "SELECT count(*) FROM stock.ledger_entries",
+    "events": "SELECT count(*) FROM events_status.event_history",
+    "finished campaigns": "SELECT count(*) FROM campaign.campaigns WHERE status = 'finished'",
+    "snapshots": "SELECT count(*) FROM targeting.snapshots",
+}
+
+
+async def effects(stage: Stage) -> dict[str, Any]:
+    """Return what happened in a world, in numbers."""
+    rig = stage.world.rig
+    found = {name: await rig.value(query) for name, query in EFFECTS.items()}
+    if "supplier" in stage.services:
+        found["router mails"] = await rig.value("SELECT count(*) FROM supplier.mail_attempts")
+    caught = await stage.world.sink.read()
+    return found | {"mails": sum(caught.values())}
+
+
+async def replay(stage: Stage, *, forget: bool) -> list[str]:
+    """Have every service read all its topics again; return what changed, in words.
+
+    With ``forget`` the inboxes are emptied first, as if the replay came after their retention.
+    """
+    before = await effects(stage)
+    rig = stage.world.rig
+    for name in stage.services:
+        rig.workers[name, 1].kill()
+    await asyncio.gather(*(_rewind(stage, name) for name in stage.services))
+    if forget:
+        for name in stage.services:
+            await rig.owner.execute(f"DELETE FROM {name}.inbox")
+    for name in stage.services:
+        stage.world.start(name)
+    await rig.ready(*stage.services)
+    await eventually(lambda: _caught_up(stage), seconds=LAG_SECONDS, what="the replay's end")
+    await rig.drained(*stage.services, seconds=LAG_SECONDS)
+    await eventually(lambda: _caught_up(stage), seconds=LAG_SECONDS, what="the answers' end")
+    await stage.journal.read()
+    if forget:
+        stage.journal.forget()
+    after = await effects(stage)
+    changed = [
+        f"I4 a replay changed {name}: {before[name]} to {after[name]}"
+        for name in before
+        if before[name] != after[name]
+    ]
+    caught = await checks.mails(stage.world)
+    return (
+        changed
+        + caught.broken
+        + stage.journal.broken
+        + await checks.invariants(stage.world, stage.services)
+    )
+
+
+async def _rewind(stage: Stage, name: str) -> None:
+    settings = stage.world.rig.settings
+    await eventually(
+        lambda: _left(stage, name), seconds=20, what=f"{name}'s group being without members"
+    )
+    client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
+    await client.start()
+    try:
+        partitions = await _partitions(stage, name)
+        client.assign(partitions)
+        beginnings = await client.beginning_offsets(partitions)
+        await client.commit(beginnings)
+    finally:
+        await client.stop()
+
+
+async def _left(stage: Stage, name: str) -> bool:
+    return not await members_of(stage.world.rig.settings, name)
+
+
+async def _partitions(stage: Stage, name: str) -> list[TopicPartition]:
+    prefix = stage.world.rig.settings.kafka_namespace
+    return [
+        TopicPartition(prefix + topic.name, number)
+        for topic in find(name).registry.topics
+        for number in range(topic.partitions)
+    ]
+
+
+async def _caught_up(stage: Stage) -> bool:
+    return not any([await _behind(stage, name) for name in stage.services])
+
+
+async def _behind(stage: Stage, name: str) -> bool:
+    """Whether a service has records still to read.
+
+    The last offsets of a partition may be transaction marks, which no reader is ever handed.
+    """
+    settings = stage.world.rig.settings
+    client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
+    await client.start()
+    try:
+        partitions = await _partitions(stage, name)
+        client.assign(partitions)
+        ends = await client.end_offsets(partitions)
+        for part in partitions:
+            client.seek(part, await client.committed(part) or 0)
+        while any([await client.position(part) < ends[part] for part in partitions]):
+            if await client.getmany(timeout_ms=200):
+                return True
+    finally:
+        await client.stop()
+    return False

@@ -1,0 +1,75 @@
+"""``docs/results/faults.json``: what the fault tests saw, a row per kind of fault."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tests.conftest import REPOSITORY
+from tests.faults.scenario import Result
+
+RESULTS: Final = REPOSITORY / "docs" / "results" / "faults.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of fault over all its runs."""
+
+    fault: str
+    runs: int
+    lost: int
+    doubled_outside_ambiguous: int
+    ambiguous: int
+    recovery_s_max: float
+
+
+def rows_of(results: Sequence[Result]) -> list[Row]:
+    """Return a row per kind of fault, in order of its name."""
+    grouped: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        grouped[result.fault].append(result)
+    return [
+        Row(
+            fault=name,
+            runs=len(found),
+            lost=sum(one.lost for one in found),
+            doubled_outside_ambiguous=sum(one.doubled for one in found),
+            ambiguous=sum(one.ambiguous for one in found),
+            recovery_s_max=round(max(one.recovery_seconds for one in found), 1),
+        )
+        for name, found in sorted(grouped.items())
+    ]
+
+
+def write(results: Sequence[Result], *, seeds: int, command: str, path: Path = RESULTS) -> None:
+    """Write the file that the table in docs is made from."""
+    content = {
+        "commit": commit(),
+        "command": command,
+        "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seeds": seeds,
+        "rows": [asdict(row) for row in rows_of(results)],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def commit() -> str:
+    """Return the checkout's commit; empty where there is none."""
+    found = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or "unknown"

@@ -1,0 +1,224 @@
+"""What happens in a scenario: campaigns from creation to Finished, and outside events."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from services.cli.letters import opened
+from services.delivery import ambiguous
+from services.supplier.deciding import decide
+from services.supplier.domain import Decision as JobDecision
+from shared.errors import INFRASTRUCTURE
+from shared.service import Runtime
+from tests.driving import REVIEWER
+from tests.faults.telling import Teller, new_event_id
+from tests.faults.world import BROCHURES_PER_LETTER, World, manager, reviewer
+from tests.waiting import eventually
+from topics.actions import ActionMove, MoveActions
+from topics.campaign import CampaignPlan, CreateCampaign, RequestProof
+from topics.delivery import DecideApproval, Decision
+from topics.message import system_actor
+
+PATIENCE_SECONDS = 90.0
+UNKNOWN_TYPE = "parcel.lost"
+
+
+class Stuck(AssertionError):
+    """A campaign went wrong for good; the text says how."""
+
+
+@dataclass
+class Story:
+    """The campaigns and events of one scenario.
+
+    Attributes:
+        events: outside events, with the status each must end in.
+        resent: ambiguous messages (run, member) that a person had sent again.
+    """
+
+    world: World
+    teller: Teller
+    services: tuple[str, ...]
+    campaigns: list[UUID] = field(default_factory=list)
+    events: dict[str, str] = field(default_factory=dict)
+    resent: set[tuple[UUID, UUID]] = field(default_factory=set)
+
+    async def tell(self, *, campaigns: int, events: int) -> None:
+        """Run campaigns and events side by side until all of them are final."""
+        over = asyncio.Event()
+        decider = asyncio.create_task(self._decide_ambiguous(over))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(campaigns):
+                    group.create_task(self._campaign(number))
+                group.create_task(self._events(events))
+            await self.teller.tell_the_rest()
+        finally:
+            over.set()
+            await decider
+
+    async def has_runs(self) -> bool:
+        """Whether a campaign's messages have begun to leave."""
+        return bool(
+            await self.world.rig.value(
+                "SELECT count(*) FROM delivery.runs WHERE campaign_id = ANY ($1::uuid[])"
+                " AND kind = 'campaign'",
+                self.campaigns,
+            )
+        )
+
+    # -- campaigns
+
+    async def _campaign(self, number: int) -> None:
+        props, campaign_id = self.world.props, uuid4()
+        self.campaigns.append(campaign_id)
+        with_letters = "supplier" in self.services
+        plan = CampaignPlan(
+            label=f"Campaign {number}",
+            targeting_id=props.targeting_id,
+            template_id=props.template_id,
+            action_model_ids=(props.model_id,),
+            budget_id=props.budget_id,
+            reviewer_ids=(REVIEWER,),
+            supplier_service_id=props.service_id if with_letters else None,
+            stock_line_id=props.stock_line_id if with_letters else None,
+            stock_quantity_per_letter=BROCHURES_PER_LETTER if with_letters else None,
+        )
+        await self.teller.tell(CreateCampaign(campaign_id=campaign_id, actor=manager, plan=plan))
+        await self._reach(campaign_id, "ready_to_test")
+        await self.teller.tell(RequestProof(campaign_id=campaign_id, actor=manager))
+        await self._reach(campaign_id, "proof_pending")
+        await self._approve(campaign_id)
+        await self._reach(campaign_id, "running", "finished")
+        await self._all_actions_made(campaign_id)
+        await self.teller.tell(
+            MoveActions(
+                campaign_id=campaign_id, move=ActionMove.EXECUTE, report="done", actor=manager
+            )
+        )
+        await self._reach(campaign_id, "finished")
+        await self._accounts_closed(campaign_id)
+
+    async def _approve(self, campaign_id: UUID) -> None:
+        async def asked() -> dict[str, object] | None:
+            rows = await self.world.rig.rows(
+                "SELECT approval_id, revision FROM delivery.approvals"
+                " WHERE campaign_id = $1 AND outcome = 'pending'",
+                campaign_id,
+            )
+            return rows[0] if rows else None
+
+        approval = await eventually(asked, seconds=PATIENCE_SECONDS, what="the approval")
+        await self.teller.tell(
+            DecideApproval(
+                approval_id=approval["approval_id"],
+                campaign_id=campaign_id,
+                revision=approval["revision"],
+                decision=Decision.APPROVE,
+                actor=reviewer,
+            )
+        )
+
+    async def _reach(self, campaign_id: UUID, *statuses: str) -> None:
+        async def there() -> bool:
+            status = await self.world.rig.campaign_status(campaign_id)
+            if status in {"error", "cancelled"}:
+                problem = await self.world.rig.value(
+                    "SELECT problem FROM campaign.campaigns WHERE campaign_id = $1", campaign_id
+                )
+                raise Stuck(f"campaign {campaign_id} is {status}: {problem}")
+            return status in statuses
+
+        what = f"campaign {campaign_id} being {' or '.join(statuses)}"
+        await eventually(there, seconds=PATIENCE_SECONDS, what=what)
+
+    async def _all_actions_made(self, campaign_id: UUID) -> None:
+        await eventually(
+            lambda: self.world.rig.value(
+                "SELECT actions_completed FROM campaign.campaigns WHERE campaign_id = $1",
+                campaign_id,
+            ),
+            seconds=PATIENCE_SECONDS,
+            what=f"the actions of {campaign_id}",
+        )
+
+    async def _accounts_closed(self, campaign_id: UUID) -> None:
+        await eventually(
+            lambda: self.world.rig.value(
+                "SELECT funds IN ('none', 'closed') AND goods IN ('none', 'closed')"
+                " FROM campaign.campaigns WHERE campaign_id = $1",
+                campaign_id,
+            ),
+            seconds=PATIENCE_SECONDS,
+            what=f"the accounts of {campaign_id}",
+        )
+
+    # -- outside events
+
+    async def _events(self, count: int) -> None:
+        for number in range(count):
+            event_id = new_event_id()
+            known = number % 3 != 2
+            self.events[event_id] = "sent" if known else "not_covered"
+            await self.teller.tell_event(
+                "order.confirmed" if known else UNKNOWN_TYPE,
+                {
+                    "email": f"e{number}@{self.world.domain}",
+                    "external_id": event_id,
+                    "ctx": {"order": str(number)},
+                },
+                event_id,
+            )
+        await eventually(self._events_final, seconds=PATIENCE_SECONDS, what="the events' ends")
+
+    async def _events_final(self) -> bool:
+        count = await self.world.rig.value(
+            "SELECT count(*) FROM events_status.events"
+            " WHERE ce_id = ANY ($1::text[]) AND status IN ('sent', 'not_covered')",
+            list(self.events),
+        )
+        return bool(count == len(self.events))
+
+    # -- ambiguous messages
+
+    async def _decide_ambiguous(self, over: asyncio.Event) -> None:
+        """Do what a person would: look at what may have left twice, and send it again."""
+        async with opened("delivery", self.world.rig.settings) as delivery:
+            while not over.is_set():
+                with suppress(*INFRASTRUCTURE):
+                    await self._send_again(delivery)
+                    if "supplier" in self.services:
+                        await self._router_again()
+                try:
+                    await asyncio.wait_for(over.wait(), 0.3)
+                except TimeoutError:
+                    continue
+
+    async def _send_again(self, delivery: Runtime) -> None:
+        for row in await self._ambiguous():
+            key = row["run_id"], row["member_id"]
+            async with delivery.uow.begin() as work:
+                await ambiguous.resend(work, run_id=key[0], member_id=key[1])
+            self.resent.add(key)
+
+    async def _router_again(self) -> None:
+        """Have the supplier's ambiguous mails sent again; only the supplier service knows them."""
+        waiting = await self.world.rig.rows(
+            "SELECT file_id FROM supplier.jobs WHERE state IN ('ambiguous', 'failed')"
+        )
+        if not waiting:
+            return
+        async with opened("supplier", self.world.rig.settings) as supplier:
+            for row in waiting:
+                async with supplier.uow.begin() as work:
+                    await decide(
+                        work, row["file_id"], JobDecision.SEND_AGAIN, system_actor("supplier")
+                    )
+
+    async def _ambiguous(self) -> list[dict[str, UUID]]:
+        return await self.world.rig.rows(
+            "SELECT run_id, member_id FROM delivery.ledger WHERE outcome = 'ambiguous'"
+        )
