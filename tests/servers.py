@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,25 +30,52 @@ QUICK = {"fsync": "off", "full_page_writes": "off"}
 
 @contextmanager
 def running_servers(root: Path) -> Iterator[Servers]:
-    """Yield the servers the environment names, or embedded ones that stop afterwards.
+    """Yield the servers the environment names, else Docker's, else embedded ones.
 
+    ``KAFKA_BOOTSTRAP`` and ``DATABASE_URL`` come first; ``MUSTER_TEST_DOCKER=1`` takes containers
+    for what they leave; the mail catcher is always the embedded one, whose pages tests read.
     ``MUSTER_TEST_KEEP=1`` leaves the embedded ones running for the next session; a worker of
     pytest-xdist leaves them to the session that started it.
     """
-    cluster = EmbeddedCluster(root, postgres_settings=QUICK)
-    asyncio.run(cluster.start())
-    try:
-        yield Servers(
-            os.environ.get("KAFKA_BOOTSTRAP", cluster.kafka_bootstrap),
-            os.environ.get("DATABASE_URL", cluster.database_url),
-            cluster.smtp_host,
-            cluster.smtp_port,
-            cluster.mail_url,
-            cluster,
+    with ExitStack() as stack:
+        kafka, database = os.environ.get("KAFKA_BOOTSTRAP"), os.environ.get("DATABASE_URL")
+        if os.environ.get("MUSTER_TEST_DOCKER") == "1":
+            kafka, database = stack.enter_context(containers(kafka, database))
+        cluster = EmbeddedCluster(
+            root, kafka=not kafka, postgres=not database, postgres_settings=QUICK
         )
-    finally:
-        if "PYTEST_XDIST_WORKER" not in os.environ:
-            stop_servers(root)
+        asyncio.run(cluster.start())
+        try:
+            yield Servers(
+                kafka or cluster.kafka_bootstrap,
+                database or cluster.database_url,
+                cluster.smtp_host,
+                cluster.smtp_port,
+                cluster.mail_url,
+                cluster,
+            )
+        finally:
+            if "PYTEST_XDIST_WORKER" not in os.environ:
+                stop_servers(root)
+
+
+@contextmanager
+def containers(kafka: str | None, database: str | None) -> Iterator[tuple[str, str]]:
+    """Yield addresses of Kafka and PostgreSQL in containers, where none was named."""
+    # Imported here: without a Docker engine nothing of this is needed.
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
+    from testcontainers.kafka import KafkaContainer  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        if kafka is None:
+            broker = KafkaContainer("apache/kafka:4.3.0").with_kraft()
+            kafka = str(stack.enter_context(broker).get_bootstrap_server())
+        if database is None:
+            server = PostgresContainer(
+                "postgres:18", username="muster", password="muster", dbname="muster", driver=None
+            )
+            database = str(stack.enter_context(server).get_connection_url())
+        yield kafka, database
 
 
 def stop_servers(root: Path) -> None:

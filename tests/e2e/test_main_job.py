@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import orjson
 
+from deploy.sample import CRM_DIR
 from services.cli.catalogue import NAMES
 from services.cli.checking import verdicts
 from tests.conftest import Instance
@@ -61,3 +63,13 @@ async def test_a_campaign_reaches_finished_and_every_number_adds_up(
         await made.drained(*NAMES)
         broken = [line for v in await verdicts(made.settings) for line in v.broken]
         assert broken == []
+        assert addresses_in(tmp_path) == []
+
+
+def addresses_in(logs: Path) -> list[str]:
+    """Return the sample addresses that stand in any log; there must be none."""
+    with (CRM_DIR / "contacts.csv").open(newline="") as file:
+        addresses = {row["email"] for row in csv.DictReader(file)} - {""}
+    written = "".join(path.read_text() for path in logs.glob("*.log"))
+    assert "service.ready" in written  # the logs are really there
+    return sorted(address for address in addresses if address in written)
