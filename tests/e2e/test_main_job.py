@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import orjson
+import pytest
 
 from deploy.sample import CRM_DIR
 from services.cli.catalogue import NAMES
@@ -17,6 +18,7 @@ from tests.waiting import eventually
 from topics.actions import ActionMove, MoveActions
 
 
+@pytest.mark.timeout(300)
 async def test_a_campaign_reaches_finished_and_every_number_adds_up(
     instance: Instance, tmp_path: Path
 ) -> None:

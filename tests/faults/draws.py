@@ -22,22 +22,23 @@ class Place:
 
 
 CONDUCTED: Final = ("campaign", "targeting", "delivery", "budget", "actions")
+DRIVEN: Final = ("campaign", "delivery", "budget", "stock", "supplier")
 # The first ones are those that are also frozen within the first twenty seeds.
 PLACES: Final = (
     Place("uow.before_commit", Kind.SINGLE, CONDUCTED, 2),
     Place("relay.between_send_and_mark", Kind.RELAY, (*CONDUCTED, "events_status"), 2),
     Place("sender.after_call", Kind.SENDER, ("delivery",), 12),
     Place("uow.before_commit", Kind.BATCH, ("delivery", "actions", "events_status")),
-    Place("workflow.before_commit", Kind.WORKFLOW, ("campaign", "delivery", "events_status")),
+    Place("workflow.before_commit", Kind.WORKFLOW, (*DRIVEN, "events_status")),
     Place("consumer.after_commit", Kind.SINGLE, CONDUCTED, 2),
     Place("consumer.after_commit", Kind.BATCH, ("delivery", "actions", "events_status")),
     Place("uow.before_commit", Kind.INTAKE, ("events_status",)),
     Place("consumer.after_commit", Kind.INTAKE, ("events_status",)),
     Place("relay.before_send", Kind.RELAY, (*CONDUCTED, "events_status"), 2),
-    Place("retry.before_commit", Kind.RETRY, ("campaign", "targeting", "delivery", "budget")),
+    Place("retry.before_commit", Kind.RETRY, ("targeting", *DRIVEN)),
     Place("sender.before_call", Kind.SENDER, ("delivery",), 12),
     Place("uow.before_commit", Kind.SENDER, ("delivery",), 2),
-    Place("uow.before_commit", Kind.WORKFLOW, ("campaign", "delivery", "budget")),
+    Place("uow.before_commit", Kind.WORKFLOW, DRIVEN),
 )
 
 

@@ -1,4 +1,4 @@
-"""The command line as people use it: processes, their output and their exit codes."""
+"""The command line as people use it: what it says, and its exit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.cli.letters import opened
 from shared import dead_letters, kafka
 from shared.kafka import Record
 from tests.conftest import REPOSITORY, SECRET
-from tests.integration.cli_shell import Shell, shell
+from tests.integration.cli_shell import Said, Shell, shell
 from tests.records import record_of
 from tests.servers import Servers
 from topics.names import STOCK_COMMANDS, all_topics
@@ -29,7 +29,7 @@ ADDRESS = "zoe.martin@example.org"
 def cli(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """An instance with schemas and topics, made by the commands themselves."""
     with shell(servers, tmp_path_factory.mktemp("cli")) as made:
-        assert "stock: stock/0001_stock.pre.sql" in made.does("migrate")
+        assert "stock: stock/0001_stock.pre.sql" in made.process("migrate").output
         assert f"{len(all_topics())} topics made" in made.does("topics", "apply")
         yield made
 
@@ -75,7 +75,7 @@ def test_operators_are_added_imported_and_given_tokens(cli: Shell, tmp_path: Pat
     assert imported.code == 1
     assert "1 added, 0 updated, 0 unchanged, 1 rejected" in imported.output
     assert "line 3: " in imported.output
-    token = cli.muster("token", "create", "bo@example.org", "--scope", "read", "--days", "3")
+    token = cli.process("token", "create", "bo@example.org", "--scope", "read", "--days", "3")
     assert (token.code, token.error) == (0, "")
     assert len(token.output.split()) == 1
     kept = cli.sql("SELECT to_jsonb(t)::text AS row FROM web.tokens t")
@@ -230,7 +230,8 @@ def test_check_is_clean_until_a_row_is_wrong(servers: Servers, tmp_path: Path) -
     with shell(servers, tmp_path) as clean:
         clean.does("migrate")
         clean.does("topics", "apply")
-        assert "✗" not in clean.does("check")
+        said = clean.process("check")
+        assert (said.code, "✗" in said.output) == (0, False), said
         clean.sql(
             "INSERT INTO stock.stock_lines (line_id, version, stock, label, initial, alert_level)"
             " VALUES ($1, 1, 's', 'l', 7, 0)",
@@ -240,7 +241,7 @@ def test_check_is_clean_until_a_row_is_wrong(servers: Servers, tmp_path: Path) -
             "INSERT INTO budget.outbox (topic, headers, value, created_at)"
             " VALUES ('x', '[]', '{}', now() - interval '2 minutes')"
         )
-        said = clean.muster("check")
+        said = clean.process("check")
     assert said.code == 1
     assert "I7 a stock line's levels are the sums of its ledger" in said.output
     assert "I4 budget has 1 messages in its outbox" in said.output
@@ -248,9 +249,11 @@ def test_check_is_clean_until_a_row_is_wrong(servers: Servers, tmp_path: Path) -
 
 
 def test_it_says_its_version_and_which_services_there_are(cli: Shell) -> None:
-    assert cli.does("--version").strip() == f"muster {importlib.metadata.version('muster')}"
-    said = cli.refuses("service", "nothing")
-    assert "there is no service 'nothing'; there are web, campaign" in said
+    version = f"muster {importlib.metadata.version('muster')}"
+    assert cli.process("--version") == Said(0, f"{version}\n", "")
+    said = cli.process("service", "nothing")
+    assert said.code == 1
+    assert said.error.startswith("there is no service 'nothing'; there are web, campaign")
 
 
 @pytest.mark.parametrize(
@@ -264,10 +267,11 @@ def test_it_says_its_version_and_which_services_there_are(cli: Shell) -> None:
 def test_a_wrong_setting_is_named_by_the_service_that_needs_it(
     cli: Shell, name: str, value: str, allowed: str
 ) -> None:
-    said = cli.refuses("service", "delivery", **{name: value})
-    assert f"{name}: " in said
-    assert allowed in said
-    assert SECRET not in said
+    said = cli.process("service", "delivery", **{name: value})
+    assert said.code == 1
+    assert said.error.startswith(f"{name}: "), "a sentence, not a stack trace"
+    assert allowed in said.error
+    assert SECRET not in said.error
 
 
 def test_a_server_that_does_not_answer_is_a_sentence_not_a_stack_trace(cli: Shell) -> None:

@@ -72,7 +72,7 @@ def test_a_backup_restored_elsewhere_is_whole_and_sends_nothing(
     assert "exists already" in cli.refuses("backup", str(file))
     asyncio.run(publish(cli, 3))
     with shell(servers, tmp_path, namespace=cli.instance.namespace) as other:
-        said = other.does("restore", str(file))
+        said = other.process("restore", str(file)).output
         assert "restored: epoch 2" in said
         assert "consumer groups read again from that time" in said
         assert f"Sending is stopped: {', '.join(SENDING)}" in said
