@@ -29,11 +29,12 @@ QUICK = {"fsync": "off", "full_page_writes": "off"}
 
 
 @contextmanager
-def running_servers(root: Path) -> Iterator[Servers]:
+def running_servers(root: Path, *, durable: bool = False) -> Iterator[Servers]:
     """Yield the servers the environment names, else Docker's, else embedded ones.
 
     ``KAFKA_BOOTSTRAP`` and ``DATABASE_URL`` come first; ``MUSTER_TEST_DOCKER=1`` takes containers
     for what they leave; the mail catcher is always the embedded one, whose pages tests read.
+    ``durable``: PostgreSQL waits for the disk, as a benchmark's must.
     ``MUSTER_TEST_KEEP=1`` leaves the embedded ones running for the next session; a worker of
     pytest-xdist leaves them to the session that started it.
     """
@@ -41,8 +42,9 @@ def running_servers(root: Path) -> Iterator[Servers]:
         kafka, database = os.environ.get("KAFKA_BOOTSTRAP"), os.environ.get("DATABASE_URL")
         if os.environ.get("MUSTER_TEST_DOCKER") == "1":
             kafka, database = stack.enter_context(containers(kafka, database))
+        settings = None if durable else QUICK
         cluster = EmbeddedCluster(
-            root, kafka=not kafka, postgres=not database, postgres_settings=QUICK
+            root, kafka=not kafka, postgres=not database, postgres_settings=settings
         )
         asyncio.run(cluster.start())
         try:

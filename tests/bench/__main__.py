@@ -20,12 +20,12 @@ console = Console()
 
 def show(figures: list[Figure]) -> None:
     """Print figures as a table."""
-    table = Table("figure", "unit", "min", "median", "max", "floor", "bounded by")
+    table = Table("figure", "unit", "min", "median", "max", "floor")
     for figure in figures:
         spread = figure.as_json()
         numbers = [f"{spread[name]:,.0f}" for name in ("min", "median", "max")]
         floor = f"{figure.floor:,.0f}" if figure.floor else ""
-        table.add_row(figure.name, figure.unit, *numbers, floor, figure.bound)
+        table.add_row(figure.name, figure.unit, *numbers, floor)
     console.print(table)
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=core.RUNS)
     arguments = parser.parse_args()
     logs.configure(level="warning", service="bench")
-    with running_servers(ROOT) as servers:
+    with running_servers(ROOT, durable=True) as servers:
         figures = uvloop.run(_measure(servers, arguments))
     show(figures)
     path = write(arguments.what, f"muster bench {arguments.what}", figures)

@@ -32,14 +32,14 @@ FLOOR: Final = 50_000.0
 _FILL: Final = """
 WITH chunk AS (
     INSERT INTO actions.member_chunks (snapshot_id, index, campaign_id, members, received_at)
-    SELECT $1, n, $2, $4, now() FROM generate_series(0, $3 / $4 - 1) n
+    SELECT $1, n, $2, $4::int, now() FROM generate_series(0, $3::int / $4::int - 1) n
 )
 INSERT INTO actions.members (snapshot_id, ordinal, member_id, kind, site_id, contact_id, site_name,
                              postal_code, town, phone, contact_name, direct_line, mobile, email)
-SELECT $1, (n / $4)::bigint * 1000 + n % $4, uuidv7(), 'contacts', uuidv7(), uuidv7(),
+SELECT $1, (n / $4::int)::bigint * 1000 + n % $4::int, uuidv7(), 'contacts', uuidv7(), uuidv7(),
        'Atelier ' || n, '59000', 'Lille', '+33 3 20 00 00 00', 'Anne Person ' || n, '', '',
        'person' || n || '@sample.example'
-FROM generate_series(0, $3 - 1) n
+FROM generate_series(0, $3::int - 1) n
 """
 
 

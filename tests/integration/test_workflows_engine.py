@@ -17,7 +17,7 @@ from shared.registry import Registry
 from shared.schedules import Cron, Every, Schedule
 from shared.service import Runtime, Service
 from shared.timers import set_timer
-from shared.uow import Work
+from shared.uow import UnitOfWork, Work
 from shared.workflows import FAILURES_ALLOWED, Engine, Step, TechnicalWorkflow, is_started, wake
 from tests.conftest import Open
 from tests.waiting import eventually
@@ -46,12 +46,15 @@ class Duty:
         self.calls = 0
         self.at_once = 0
         self.most_at_once = 0
+        self.callers: list[str] = []
+        self.workers: list[str] = []
         self.problem: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def step(self, work: Work) -> Step:
         self.calls += 1
+        self.callers.append(work.settings.muster_instance)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -65,6 +68,7 @@ class Duty:
             return Step()
         self.waiting -= 1
         self.done += 1
+        self.workers.append(work.settings.muster_instance)
         return Step(rows_in=1, rows_out=1, more=self.waiting > 0)
 
     def workflow(
@@ -236,15 +240,18 @@ async def test_a_wake_that_comes_during_a_run_makes_another(open_service: Open) 
         await eventually(ran_twice, what="a run for each wake")
 
 
-async def test_two_engines_share_a_lease_and_one_runs_at_a_time(open_service: Open) -> None:
+async def test_two_engines_share_a_lease_and_a_run_is_one_engines(open_service: Open) -> None:
     duty = Duty()
     runtime = await opened(open_service, duty.workflow(Every(0.2)))
-    other = Engine(runtime.uow, runtime.service.workflows, runtime.settings)
+    elsewhere = runtime.settings.model_copy(update={"muster_instance": "elsewhere"})
+    uow = UnitOfWork(runtime.pool, service="targeting", settings=elsewhere, clock=runtime.clock)
+    other = Engine(uow, runtime.service.workflows, elsewhere)
     duty.waiting = 60
     async with running(runtime.engine, other):
         await eventually(lambda: duty.done == 60)
-        await eventually(lambda: duty.calls > 65)
+        await eventually(lambda: len(set(duty.callers)) == 2, what="a turn of each engine")
     assert duty.most_at_once == 1
+    assert len(set(duty.workers)) == 1, "nobody stepped in between two steps of a run"
 
 
 async def test_a_crashed_engines_lease_runs_out_and_another_goes_on(open_service: Open) -> None:
