@@ -29,14 +29,13 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## One campaign from a Slack command to Finished, on embedded servers (ONCE=1: end by itself)
 	@$(BIN)/muster demo $(if $(ONCE),--once)
 
-test: setup ## All tests: side by side where they only share servers, then the fault tests alone
+test: setup ## All tests but the fault tests, side by side on shared servers
 	@$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/contract tests/integration tests/e2e
-	@$(BIN)/pytest -q tests/faults
 
 check: setup ## Lint, types, import contracts, and all tests
 	@CHECK_BIN=$(BIN) bash deploy/check.sh
 
-faults: setup ## Fault tests with SEEDS=200, or one with SEED=n
+faults: setup ## Fault tests (kill -9, freezes, restarts) with SEEDS=200, or one with SEED=n
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 bench: setup ## Benchmarks, WHAT=core
