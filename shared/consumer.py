@@ -19,11 +19,12 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from shared import dead_letters, faults, inbox, kafka, metrics, retries
 from shared.batch import Broken, Item, in_runs, read
-from shared.errors import INFRASTRUCTURE, is_permanent, reason_of
+from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, is_permanent, reason_of
 from shared.kafka import Record
 from shared.logs import logger
 from shared.registry import Registry, answer
 from shared.settings import Settings
+from shared.undecodable import Gap, fetch
 from shared.uow import UnitOfWork, Work
 
 log = logger(__name__)
@@ -128,6 +129,13 @@ class Batcher:
         metrics.PARKED.labels(work.service).inc()
         log.warning("consumer.parked", type=item.envelope.type, reason=reason, exc_info=problem)
         return False
+
+    async def bury_unread(self, record: Record, reason: str) -> None:
+        """Put a record that could not even be read into the dead letters."""
+        async with self._uow.begin() as work:
+            await dead_letters.bury(work, self.name, record, reason=reason)
+        metrics.DEAD_LETTERS.labels(self._uow.service, record.topic).inc()
+        log.warning("consumer.undecodable", topic=record.topic, reason=reason)
 
     def _count(self, ready: Sequence[Item], broken: Sequence[Broken]) -> None:
         for item in ready:
@@ -245,20 +253,27 @@ class Consumer:
 
     async def _loop(self, client: AIOKafkaConsumer, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            fetched = await client.getmany(
-                timeout_ms=POLL_MS, max_records=self._settings.consumer_max_records
+            raws, gap = await fetch(
+                client, timeout_ms=POLL_MS, limit=self._settings.consumer_max_records
             )
-            records = [
-                kafka.as_record(self._settings, raw) for raws in fetched.values() for raw in raws
-            ]
-            if not records:
-                continue
-            buried = await self._handle_surely(records, stop)
-            if buried is None:
-                return
-            faults.reach("consumer.after_commit")
-            await self._commit(client, records)
-            self._watch_partitions(client, records, buried)
+            records = [kafka.as_record(self._settings, raw) for raw in raws]
+            if records:
+                buried = await self._handle_surely(records, stop)
+                if buried is None:
+                    return
+                faults.reach("consumer.after_commit")
+                await self._commit(client, records)
+                self._watch_partitions(client, records, buried)
+            if gap is not None:
+                await self._leave_behind(client, gap)
+
+    async def _leave_behind(self, client: AIOKafkaConsumer, gap: Gap) -> None:
+        """Note what nobody can read in the dead letters, and go on after it."""
+        await self._batcher.bury_unread(gap.as_record(self._settings), gap.reason)
+        try:
+            await client.commit({gap.partition: gap.after})
+        except (CommitFailedError, IllegalStateError):
+            log.info("consumer.offsets_not_ours")
 
     async def _handle_surely(
         self, records: Sequence[Record], stop: asyncio.Event
@@ -310,7 +325,7 @@ class Consumer:
         while not stop.is_set():
             try:
                 found = await self._batcher.retry_one()
-            except INFRASTRUCTURE as problem:
+            except INTERRUPTIONS as problem:
                 log.warning("retries.interrupted", error=type(problem).__name__)
                 found = False
             if not found:

@@ -15,7 +15,7 @@ from shared import inbox, metrics
 from shared.clock import Clock, SystemClock
 from shared.consumer import Batcher, Consumer, wait_or_stop
 from shared.database import Pool, open_pool
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.registry import Registry, answer
 from shared.relay import Relay
@@ -178,7 +178,7 @@ async def _housekeeping(runtime: Runtime, stop: asyncio.Event) -> None:
                 elapsed = 0.0
                 async with runtime.uow.begin() as work:
                     await inbox.prune(work.connection, keep=keep)
-        except INFRASTRUCTURE as problem:
+        except INTERRUPTIONS as problem:
             log.warning("housekeeping.interrupted", error=reason_of(problem))
         await wait_or_stop(stop, 15)
         elapsed += 15

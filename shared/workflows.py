@@ -16,7 +16,7 @@ from uuid import UUID
 
 from shared import faults, metrics
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, Refused, reason_of
+from shared.errors import INTERRUPTIONS, Refused, reason_of
 from shared.ids import new_id
 from shared.logs import logger
 from shared.registry import Registry
@@ -177,7 +177,7 @@ class Engine:
         while not stop.is_set():
             try:
                 ran = await self._run_if_due(workflow)
-            except INFRASTRUCTURE as problem:
+            except INTERRUPTIONS as problem:
                 log.warning("workflow.interrupted", name=workflow.name, error=reason_of(problem))
                 ran = False
             if not ran:
@@ -268,7 +268,7 @@ class Engine:
                             at=work.now,
                         )
                     )
-            except INFRASTRUCTURE as problem:
+            except INTERRUPTIONS as problem:
                 log.warning("workflow.no_heartbeat", error=reason_of(problem))
             await wait_or_stop(stop, seconds)
 

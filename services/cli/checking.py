@@ -21,6 +21,7 @@ from shared import kafka
 from shared.database import Connection
 from shared.service import Runtime
 from shared.settings import Settings
+from shared.undecodable import fetch
 from topics.cloudevents import Malformed, decode_envelope
 from topics.message import message_type
 
@@ -81,9 +82,9 @@ async def published(settings: Settings, names: Sequence[str] = NAMES) -> Seen:
     try:
         ends = await client.end_offsets(client.assignment())
         while any([await client.position(part) < end for part, end in ends.items()]):
-            for records in (await client.getmany(timeout_ms=500, max_records=5000)).values():
-                for raw in records:
-                    _note(seen, kafka.as_record(settings, raw))
+            raws, _ = await fetch(client, timeout_ms=500, limit=5000)
+            for raw in raws:
+                _note(seen, kafka.as_record(settings, raw))
     finally:
         await client.stop()
     return seen
