@@ -49,7 +49,12 @@ async def play(servers: Servers, folder: Path, seeds: Sequence[int]) -> tuple[li
         try:
             for seed in seeds:
                 drawn = draw(seed)
-                held &= _tell(f"seed {seed}, {drawn.service}", await stage.play(drawn))
+                who = f"seed {seed}, {drawn.service}"
+                try:
+                    held &= _tell(who, await stage.play(drawn))
+                except* AssertionError as problems:
+                    console.print(f"[red]✗[/] {who}: {drawn.name}: {problems.exceptions}")
+                    held = False
                 if seed % REPLAY_EVERY == 0:
                     held &= await _replay(stage, forget=seed % (2 * REPLAY_EVERY) == 0)
             if len(seeds) > 1:

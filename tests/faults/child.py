@@ -21,6 +21,7 @@ from shared.errors import Transient
 from shared.kafka import Record
 from shared.uow import Work
 from tests.faults import kinds
+from tests.faults.kinds import Kind
 
 WORKFLOW_LEASE_SECONDS: Final = 3.0
 HANDLED_VARIABLE: Final = "MUSTER_TEST_HANDLED"
@@ -28,15 +29,16 @@ TRANSIENT_VARIABLE: Final = "MUSTER_TEST_TRANSIENT"
 
 
 def fail_for_now(count: int) -> None:
-    """Make the first handling of the next ``count`` single messages fail, to be tried again."""
-    inner, left, failed = consumer.handle_run, [count], set[tuple[str, str]]()
+    """Make the next ``count`` commands fail until they are retried, alone, from their rows."""
+    inner, failing = consumer.handle_run, set[tuple[str, str]]()
 
     async def handle_run(run: Sequence[Item], work: Work) -> None:
         item = run[0]
-        if left[0] and item.identity not in failed and ".commands." in item.record.topic:
-            left[0] -= 1
-            failed.add(item.identity)
-            raise Transient("not yet, says the test")
+        if ".commands." in item.record.topic and not kinds.is_in(Kind.RETRY):
+            if len(failing) < count:
+                failing.add(item.identity)
+            if item.identity in failing:
+                raise Transient("not yet, says the test")
         await inner(run, work)
 
     consumer.handle_run = handle_run

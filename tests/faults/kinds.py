@@ -46,6 +46,11 @@ _now_in: ContextVar[frozenset[Kind]] = ContextVar("_now_in", default=frozenset()
 _UNSEEN: Final = {HEARTBEATS.name, WORKFLOWS_STATE.name}
 
 
+def is_in(kind: Kind) -> bool:
+    """Whether the task that asks does this kind of work."""
+    return kind in _now_in.get()
+
+
 @dataclass
 class Aim:
     """Lets a fault through only in the wanted kind of work, and writes down what it hit."""
