@@ -127,8 +127,3 @@ def as_record(settings: Settings, raw: Any) -> Record:
 def _text(key: bytes) -> str:
     """Return a record's key as text a row can hold."""
     return key.decode("utf-8", "replace").replace("\x00", "\ufffd")
-
-
-def is_tombstone(record: Record) -> bool:
-    """Whether a compacted topic's key was removed."""
-    return not record.value

@@ -23,7 +23,8 @@ from services.budget.domain import (
 )
 from services.budget.holds import HoldStore
 from services.budget.money import in_words
-from services.budget.store import AnswerStore, Budget, BudgetStore
+from services.budget.store import Budget, BudgetStore
+from shared.answers import AnswerStore
 from shared.errors import Permanent, Refused
 from shared.ids import new_id
 from shared.registry import Registry

@@ -8,7 +8,8 @@ from typing import Final
 from services.budget.domain import Decision, PricedLine, commit, cost_lines, total
 from services.budget.handlers import WORKFLOW
 from services.budget.holds import CommitRequest, HoldStore
-from services.budget.store import AnswerStore, Budget, BudgetStore
+from services.budget.store import Budget, BudgetStore
+from shared.answers import AnswerStore
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
 from topics.budget import CommitFunds, FundsCommitted

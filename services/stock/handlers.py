@@ -17,7 +17,8 @@ from services.stock.domain import (
     reserve,
 )
 from services.stock.reservations import Consumption, ReservationRow, ReservationStore
-from services.stock.store import AnswerStore, Line, LineStore
+from services.stock.store import Line, LineStore
+from shared.answers import AnswerStore
 from shared.errors import Refused
 from shared.registry import Registry
 from shared.rights import Right, require
