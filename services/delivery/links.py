@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -44,9 +44,13 @@ def read_token(secret: bytes, token: str) -> Link | None:
     return Link(body[:16].hex(), UUID(bytes=body[16:]))
 
 
+@lru_cache(maxsize=4)
+def _key(secret: bytes) -> bytes:
+    return bytes.fromhex(derived(secret, "unsubscribe"))
+
+
 def _mac(secret: bytes, body: bytes) -> bytes:
-    key = bytes.fromhex(derived(secret, "unsubscribe"))
-    return hmac.new(key, body, hashlib.sha256).digest()[:_MAC_BYTES]
+    return hmac.digest(_key(secret), body, "sha256")[:_MAC_BYTES]
 
 
 @dataclass(frozen=True, slots=True)

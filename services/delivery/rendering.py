@@ -10,23 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Final
 
 import css_inline
 import mjml
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError, UndefinedError, meta
+from markupsafe import escape
 
+from services.delivery.content.sources import (
+    PLAIN,
+    VARIABLES,
+    Field,
+    before_end,
+    html_link,
+    sources_of,
+    text_link,
+)
 from services.delivery.domain.content import Content, Source
 from services.delivery.plain_text import text_of
 
-VARIABLES: Final = frozenset({"contact", "site", "campaign", "ctx", "unsubscribe_url"})
 MAX_RENDERED: Final = 2_000_000
 
-_html = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
-# A subject and a text part are no HTML: escaping would show there.
-_plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 _inliner = css_inline.CSSInliner(
     load_remote_stylesheets=False, keep_style_tags=True, keep_at_rules=True
 )
@@ -79,7 +83,7 @@ def prepare(source: Source) -> Content:
 
 def _check(field: str, text: str) -> None:
     try:
-        parsed = _plain.parse(text)
+        parsed = PLAIN.parse(text)
     except TemplateSyntaxError as problem:
         raise BadTemplate(field, f"line {problem.lineno}: {problem.message}") from None
     unknown = meta.find_undeclared_variables(parsed) - VARIABLES
@@ -100,45 +104,43 @@ def _from_mjml(body: str) -> str:
     return html
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    subject: Template
-    html: Template
-    text: Template | None
-
-
-@lru_cache(maxsize=256)
-def _compiled(content: Content) -> _Compiled:
-    return _Compiled(
-        _plain.from_string(content.subject),
-        _html.from_string(content.html),
-        _plain.from_string(content.text) if content.text.strip() else None,
-    )
-
-
 def render(content: Content, variables: Mapping[str, Any]) -> Rendered:
     """Return the message of one recipient; its text part is made from the HTML when none is given.
 
     Raises:
         BadTemplate: a value is missing or does not fit; the field is named.
     """
-    compiled = _compiled(content)
-    # A line break in a value must not become a header of its own.
-    subject = " ".join(_one("subject", compiled.subject, content, variables).split())
-    html = _one("body", compiled.html, content, variables)
-    html = _with_link(html, content.language, variables.get("unsubscribe_url"), _HTML_LINK)
+    url = variables.get("unsubscribe_url")
+    sources = sources_of(content, linked=bool(url))
+    subject = header_value("subject", _one(sources.subject, content, variables))
+    html = _one(sources.html, content, variables)
+    if url and escape(url) not in html:
+        html = before_end(html, html_link(escape(url), content.language))
     if content.inline_css:
         html = _inliner.inline(html)
-    if compiled.text is None:
+    if sources.text is None:
         return Rendered(subject, html, text_of(html))
-    text = _one("text", compiled.text, content, variables)
-    text = _with_link(text, content.language, variables.get("unsubscribe_url"), _TEXT_LINK)
+    text = _one(sources.text, content, variables)
+    if url and url not in text:
+        text += text_link(url, content.language)
     return Rendered(subject, html, text)
 
 
-def _one(field: str, template: Template, content: Content, variables: Mapping[str, Any]) -> str:
+def header_value(field: str, text: str) -> str:
+    """Return text for a header, its spaces put together.
+
+    Raises:
+        BadTemplate: it holds a line end, which could begin a header of its own.
+    """
+    if "\r" in text or "\n" in text:
+        raise BadTemplate(field, "a value in it holds a line end, which no header may")
+    return " ".join(text.split())
+
+
+def _one(source: Field, content: Content, variables: Mapping[str, Any]) -> str:
+    field = source.name
     try:
-        text = template.render(variables)
+        text = source.template.render(variables)
     except UndefinedError as problem:
         raise BadTemplate(field, _missing(str(problem), content)) from None
     except Exception as problem:  # noqa: BLE001 - see below
@@ -156,23 +158,6 @@ def _missing(message: str, content: Content) -> str:
     if name and any(name in text for text in (content.subject, content.html, content.text)):
         return f"has no value for {name}"
     return "has no value for something it uses"
-
-
-_LINK_WORDS: Final = {"en": "Unsubscribe", "fr": "Se désabonner"}
-_HTML_LINK: Final = (
-    '<p style="font-size:12px;text-align:center;color:#666666">'
-    '<a href="{url}" style="color:#666666">{words}</a></p>'
-)
-_TEXT_LINK: Final = "\n\n{words}: {url}\n"
-
-
-def _with_link(text: str, language: str, url: str | None, form: str) -> str:
-    """Add the unsubscribe link to a message whose author left it out."""
-    if not url or url in text:
-        return text
-    link = form.format(url=url, words=_LINK_WORDS.get(language, _LINK_WORDS["en"]))
-    end = text.lower().rfind("</body>")
-    return text + link if end < 0 else text[:end] + link + text[end:]
 
 
 def with_subject(rendered: Rendered, prefix: str) -> Rendered:

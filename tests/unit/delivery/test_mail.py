@@ -17,24 +17,23 @@ from services.delivery.links import (
     read_token,
     token_of,
 )
-from services.delivery.mail import Outgoing, build, is_address, message_id
+from services.delivery.mail import Envelope, Writer, is_address, message_id, parts_of
 from services.delivery.rendering import Rendered
 
 SECRET = b"a-secret-for-tests"
 LINK = Link("ab" * 16, UUID(int=5))
-OUTGOING = Outgoing(
-    from_name="Société, Été",
-    from_address="news@example.org",
+ENVELOPE = Envelope(
     to="ada@x.example",
     message_id=message_id(UUID(int=1), UUID(int=2), "news@example.org"),
-    rendered=Rendered("Été " * 40, "<p>Été</p>\n.\n" + "x" * 2000, "Été\n.\nfin"),
     unsubscribe=ListUnsubscribe("<https://m.example/u/x>", one_click=True),
     at=datetime(2026, 3, 2, 12, tzinfo=UTC),
 )
+WRITER = Writer("Société, Été", "news@example.org")
+PARTS = parts_of(Rendered("Été " * 40, "<p>Été</p>\n.\n" + "x" * 2000, "Été\n.\nfin"))
 
 
 def test_a_mail_survives_the_way_through_seven_bit_lines() -> None:
-    raw = build(OUTGOING)
+    raw = WRITER.write(PARTS, ENVELOPE)
     assert raw.isascii()
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
     assert b"\n" not in raw.replace(b"\r\n", b"")
@@ -50,7 +49,7 @@ def test_a_mail_survives_the_way_through_seven_bit_lines() -> None:
 
 
 def test_without_a_link_there_is_no_header() -> None:
-    raw = build(replace(OUTGOING, unsubscribe=ListUnsubscribe(None, one_click=False)))
+    raw = WRITER.write(PARTS, replace(ENVELOPE, unsubscribe=ListUnsubscribe(None, one_click=False)))
     assert b"List-Unsubscribe" not in raw
 
 

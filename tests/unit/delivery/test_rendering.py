@@ -44,9 +44,15 @@ def test_values_are_escaped_in_html_and_stand_as_they_are_in_text_and_subject() 
     )
 
 
-def test_a_line_break_in_a_value_does_not_become_a_header() -> None:
-    merge = {"contact": {"first_name": "Ada\r\nBcc: all@x.example"}, "site": {"name": ""}}
-    assert rendered(merge=merge).subject == "Hi Ada Bcc: all@x.example"
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_a_line_end_in_a_value_of_the_subject_is_refused_naming_the_field(end: str) -> None:
+    merge = {"contact": {"first_name": f"Ada{end}Bcc: all@x.example"}, "site": {"name": ""}}
+    field, reason = problem(merge=merge)
+    assert (field, reason) == ("subject", "a value in it holds a line end, which no header may")
+
+
+def test_an_authors_own_line_end_in_a_subject_is_a_space() -> None:
+    assert rendered(subject="Hi\n{{ contact.first_name }}").subject == "Hi Ada"
 
 
 def test_the_link_stands_where_the_author_put_it_and_at_the_end_otherwise() -> None:
@@ -55,7 +61,7 @@ def test_the_link_stands_where_the_author_put_it_and_at_the_end_otherwise() -> N
     assert own.html.count(url) == 1
     added = rendered(url, body="<html><body><p>x</p></BODY></html>", text="x", language="fr")
     assert added.html.index("Se désabonner") < added.html.index("</BODY>")
-    assert added.text == f"x\n\nSe désabonner: {url}\n"
+    assert added.text == f"x\n\nSe désabonner: {url}"
     assert "Unsubscribe" in rendered(url, body="<p>x</p>").html
     assert "Unsubscribe" not in rendered("").html
 
