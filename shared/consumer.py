@@ -245,9 +245,9 @@ class Consumer:
             try:
                 await client.start()
                 await self._loop(client, stop)
-            except (kafka.KafkaError, OSError) as problem:
+            except (kafka.KafkaError, *INTERRUPTIONS) as problem:
                 log.warning("consumer.interrupted", error=type(problem).__name__)
-                await asyncio.sleep(1)
+                await wait_or_stop(stop, 1)
             finally:
                 await client.stop()
 
@@ -283,9 +283,9 @@ class Consumer:
         while not stop.is_set():
             try:
                 return await self._batcher.handle(records)
-            except INFRASTRUCTURE as problem:
+            except INTERRUPTIONS as problem:
                 log.warning("consumer.batch_again", error=type(problem).__name__, attempt=attempt)
-                await asyncio.sleep(min(0.2 * 2**attempt, 5.0))
+                await wait_or_stop(stop, min(0.2 * 2**attempt, 5.0))
                 attempt += 1
         return None
 

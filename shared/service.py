@@ -15,7 +15,7 @@ from shared import inbox, metrics
 from shared.clock import Clock, SystemClock
 from shared.consumer import Batcher, Consumer, wait_or_stop
 from shared.database import Pool, open_pool
-from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.registry import Registry, answer
 from shared.relay import Relay
@@ -161,7 +161,7 @@ async def _drain_outbox(runtime: Runtime) -> None:
             # Rows have no event to wait for.
             while await runtime.pool.fetchval("SELECT EXISTS (SELECT 1 FROM outbox)"):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-    except INFRASTRUCTURE:
+    except INTERRUPTIONS:
         log.info("service.outbox_left", service=runtime.service.name)
 
 

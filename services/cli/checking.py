@@ -18,7 +18,7 @@ from services.cli.catalogue import MODULES, NAMES, find
 from services.cli.environment import settings_or_exit
 from services.cli.letters import opened
 from shared import kafka
-from shared.database import Connection
+from shared.database import Connection, without_time_limit
 from shared.service import Runtime
 from shared.settings import Settings
 from shared.undecodable import fetch
@@ -60,6 +60,8 @@ async def verdicts(settings: Settings, names: Sequence[str] = NAMES) -> list[Ver
             check = _invariants_of(name)
             if check is not None:
                 async with runtime.uow.begin() as work:
+                    # It reads every row there is, and locks none.
+                    await without_time_limit(work.connection)
                     broken += await check(work.connection)
         found.append(Verdict(name, tuple(broken)))
     return found

@@ -23,7 +23,7 @@ from services.web.pages import Pages
 from services.web.settings import web_settings
 from services.web.upstreams import Resolve, Upstreams, open_upstreams
 from shared import identity
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.http import add_health, add_problem_handlers, create_app, problem
 from shared.logs import logger
 from shared.service import Runtime
@@ -150,7 +150,7 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.state.upstreams = upstreams
     app.state.tls = settings.tls
     add_problem_handlers(app)
-    for kind in INFRASTRUCTURE:
+    for kind in INTERRUPTIONS:
         # Typed as BaseException for `except`; each is an Exception.
         app.add_exception_handler(cast("type[Exception]", kind), _database_away)
     # Before the open one of add_health: on the public port, metrics take a token.
