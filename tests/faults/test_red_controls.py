@@ -160,7 +160,7 @@ async def test_offsets_committed_before_the_work_lose_what_a_dying_process_had_i
         dying.setattr(faults, "reach", dies_at("uow.before_commit"))
         stop = asyncio.Event()
         with pytest.raises(Died):
-            await asyncio.wait_for(runtime.consumer.run(stop), 30)
+            await asyncio.wait_for(runtime.consumers[0].run(stop), 30)
     async with running(runtime):
         await send(runtime, later)
         await saved(runtime, later.campaign_id)

@@ -90,7 +90,7 @@ async def test_a_batch_too_long_for_one_transaction_is_halved_until_it_fits(
         command = CountTarget(campaign_id=uuid4(), targeting_id=uuid4())
         key, headers, value = record_of(command)
         batch.append(Record(TARGETING_COMMANDS.name, 0, offset, key.decode(), headers, value))
-    assert await runtime.batcher.handle(batch) == set()
+    assert await runtime.consumers[0].batcher.handle(batch) == set()
     assert await runtime.pool.fetchval("SELECT count(*) FROM timers") == 4
 
 
