@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.delivery.domain.relays import Relay, parsed
 from shared.settings import Settings
 
 
@@ -14,10 +15,19 @@ class DeliverySettings(Settings):
 
     smtp_host: str = Field(default="127.0.0.1", description="the relay that takes the mails")
     smtp_port: int = Field(default=25, ge=1, le=65_535)
+    smtp_relays: str = Field(
+        default="",
+        description="host:port,host:port in order of preference; empty for SMTP_HOST:SMTP_PORT",
+    )
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_tls: Literal["none", "starttls", "tls"] = "none"
-    smtp_timeout_seconds: float = Field(default=20.0, gt=0, le=300)
+    smtp_ca_file: str | None = Field(
+        default=None, description="certificates (PEM) to trust in place of the system's"
+    )
+    smtp_timeout_seconds: float = Field(
+        default=20.0, gt=0, le=300, description="how long a relay may take for one reply"
+    )
 
     approval_deadline_hours: float = Field(default=72.0, gt=0, le=24 * 90)
     approval_reminder_hours: str = Field(
@@ -48,28 +58,6 @@ class DeliverySettings(Settings):
     unsubscribe_mailto: str | None = Field(
         default=None, description="address for List-Unsubscribe while PUBLIC_URL is not https"
     )
-    utm_source: str = Field(
-        default="muster", max_length=100, description="utm_source of links whose template adds UTM"
-    )
-    utm_medium: str = Field(default="email", max_length=100)
-    tracking_wait_seconds: float = Field(
-        default=1.0,
-        gt=0,
-        le=10,
-        description="how long somebody who follows a link waits for the database at most",
-    )
-    tracking_queue: int = Field(
-        default=20_000, ge=100, le=1_000_000, description="events kept while the database is away"
-    )
-    tracking_log_days: float = Field(
-        default=396.0,
-        gt=0,
-        le=3660,
-        description="how long opens and clicks of persons are kept; links are good for a year",
-    )
-    tracking_windows_days: float = Field(
-        default=760.0, gt=0, le=3660, description="how long their five-minute totals are kept"
-    )
     extraction_rows: int = Field(default=500, ge=1, le=1000)
     fill_chunks: int = Field(
         default=40, ge=1, le=40, description="snapshot chunks (500 rows) put into a ledger a step"
@@ -84,12 +72,23 @@ class DeliverySettings(Settings):
                 raise ValueError(message)
         return text
 
+    @field_validator("smtp_relays")
+    @classmethod
+    def _relays(cls, text: str) -> str:
+        parsed(text)
+        return text
+
     @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> DeliverySettings:
         if self.smtp_tls == "none" and self.smtp_password is not None:
             message = "SMTP_PASSWORD needs SMTP_TLS=starttls or tls: it would travel in the clear"
             raise ValueError(message)
         return self
+
+    @property
+    def relays(self) -> tuple[Relay, ...]:
+        """Where mails go, in order of preference; at least one."""
+        return parsed(self.smtp_relays) or (Relay(self.smtp_host, self.smtp_port),)
 
     @property
     def reminder_hours(self) -> tuple[float, ...]:

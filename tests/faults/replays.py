@@ -10,7 +10,6 @@ from aiokafka import TopicPartition
 from services.cli.catalogue import find
 from services.cli.replaying import members_of
 from shared import kafka
-from shared.registry import Registry
 from tests.faults import checks
 from tests.faults.scenario import Stage
 from tests.waiting import eventually
@@ -54,7 +53,7 @@ async def replay(stage: Stage, *, forget: bool) -> list[str]:
     rig = stage.world.rig
     for name in stage.services:
         rig.workers[name, 1].kill()
-    await asyncio.gather(*(_rewind(stage, *reader) for reader in _readers(stage)))
+    await asyncio.gather(*(_rewind(stage, name) for name in stage.services))
     if forget:
         for name in stage.services:
             await rig.owner.execute(f"DELETE FROM {name}.inbox")
@@ -82,12 +81,7 @@ async def replay(stage: Stage, *, forget: bool) -> list[str]:
     )
 
 
-def _readers(stage: Stage) -> list[tuple[str, Registry]]:
-    """Return the consumers of a stage's services, by name."""
-    return [reader for name in stage.services for reader in find(name).registries.items()]
-
-
-async def _rewind(stage: Stage, name: str, registry: Registry) -> None:
+async def _rewind(stage: Stage, name: str) -> None:
     settings = stage.world.rig.settings
     await eventually(
         lambda: _left(stage, name), seconds=20, what=f"{name}'s group being without members"
@@ -95,7 +89,7 @@ async def _rewind(stage: Stage, name: str, registry: Registry) -> None:
     client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
     await client.start()
     try:
-        partitions = _partitions(stage, registry)
+        partitions = await _partitions(stage, name)
         client.assign(partitions)
         beginnings = await client.beginning_offsets(partitions)
         await client.commit(beginnings)
@@ -107,21 +101,21 @@ async def _left(stage: Stage, name: str) -> bool:
     return not await members_of(stage.world.rig.settings, name)
 
 
-def _partitions(stage: Stage, registry: Registry) -> list[TopicPartition]:
+async def _partitions(stage: Stage, name: str) -> list[TopicPartition]:
     prefix = stage.world.rig.settings.kafka_namespace
     return [
         TopicPartition(prefix + topic.name, number)
-        for topic in registry.topics
+        for topic in find(name).registry.topics
         for number in range(topic.partitions)
     ]
 
 
 async def _caught_up(stage: Stage) -> bool:
-    return not any([await _behind(stage, *reader) for reader in _readers(stage)])
+    return not any([await _behind(stage, name) for name in stage.services])
 
 
-async def _behind(stage: Stage, name: str, registry: Registry) -> bool:
-    """Whether a consumer has records still to read.
+async def _behind(stage: Stage, name: str) -> bool:
+    """Whether a service has records still to read.
 
     The last offsets of a partition may be transaction marks, which no reader is ever handed.
     """
@@ -129,7 +123,7 @@ async def _behind(stage: Stage, name: str, registry: Registry) -> bool:
     client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
     await client.start()
     try:
-        partitions = _partitions(stage, registry)
+        partitions = await _partitions(stage, name)
         client.assign(partitions)
         ends = await client.end_offsets(partitions)
         for part in partitions:

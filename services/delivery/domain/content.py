@@ -7,8 +7,6 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.delivery.domain.tracking import NO_SWITCHES, Switches, TrackedLink
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -25,7 +23,6 @@ class Source:
     text: str
     from_name: str
     from_address: str
-    switches: Switches = NO_SWITCHES
 
     @property
     def template_hash(self) -> str:
@@ -38,8 +35,6 @@ class Source:
             self.text,
             self.from_name,
             self.from_address,
-            # A source without switches keeps the hash it had before there were any.
-            *sorted(self.switches),
         )
 
 
@@ -49,7 +44,6 @@ class Content:
 
     Attributes:
         inline_css: whether style sheets are to be moved into the elements after rendering.
-        links: what can be opened or followed; their targets stand as ``links`` in the parts.
     """
 
     language: str
@@ -59,8 +53,6 @@ class Content:
     text: str
     from_name: str
     from_address: str
-    switches: Switches = NO_SWITCHES
-    links: tuple[TrackedLink, ...] = ()
 
 
 def content_hash(template_hash: str, supplier_service_id: UUID | None) -> str:

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     BAD_ADDRESS = "bad_address"
     PERSONALISATION = "personalisation"
     REFUSED_BY_SERVER = "refused_by_server"
+    UNSENDABLE = "unsendable"
     DEFERRED_TOO_LONG = "deferred_too_long"
     UNKNOWN_TEMPLATE = "unknown_template"
     SUPPLIER_REFUSED = "supplier_refused"

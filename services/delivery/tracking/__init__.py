@@ -1,1 +1,0 @@
-"""Following what becomes of a message: links, opens, mirror pages, what they add up to."""
