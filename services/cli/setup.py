@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import smtplib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -16,6 +15,7 @@ from rich.table import Table
 from services.cli.catalogue import migration_folders
 from services.cli.environment import settings_or_exit
 from services.delivery.settings import DeliverySettings
+from services.delivery.smtp import CANNOT_CONNECT, describe, knock
 from services.targeting.sql_role import ensure_sql_role
 from shared import kafka, topics_admin
 from shared.migrations import migrate
@@ -23,6 +23,7 @@ from shared.settings import Settings, load, role_url
 
 topics = typer.Typer(help="The topics on the broker.", no_args_is_help=True)
 console = Console()
+SMTP_ADVICE: Final = "check SMTP_HOST and SMTP_PORT, or SMTP_RELAYS"
 
 
 async def migrate_all(settings: Settings) -> list[str]:
@@ -123,14 +124,18 @@ async def _broker(settings: Settings) -> Finding:
 
 
 async def _smtp(_: Settings) -> Finding:
+    """Connect to each relay as a sender does: TLS, certificate and login included."""
     settings = load(DeliverySettings)
-    await asyncio.to_thread(_say_hello, settings.smtp_host, settings.smtp_port)
-    return Finding("SMTP", f"{settings.smtp_host}:{settings.smtp_port} answers")
-
-
-def _say_hello(host: str, port: int) -> None:
-    with smtplib.SMTP(host, port, timeout=5) as client:
-        client.ehlo()
+    found, advice = [], ""
+    for relay in settings.relays:
+        try:
+            await knock(relay, settings)
+        except CANNOT_CONNECT as problem:
+            advice = SMTP_ADVICE
+            found.append(f"{relay}: {describe(problem)}")
+        else:
+            found.append(f"{relay} takes mails")
+    return Finding("SMTP", ", ".join(found), advice)
 
 
 async def _public_url(settings: Settings) -> Finding:
@@ -147,7 +152,7 @@ LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
     ("instance", "run: muster migrate", _instance),
     ("Kafka", "check KAFKA_BOOTSTRAP, or start one with: muster up", _broker),
     ("topics", "run: muster topics apply", _topics),
-    ("SMTP", "check SMTP_HOST and SMTP_PORT", _smtp),
+    ("SMTP", SMTP_ADVICE, _smtp),
     ("PUBLIC_URL", "", _public_url),
 )
 
@@ -159,7 +164,7 @@ async def examine(settings: Settings) -> list[Finding]:
         try:
             async with asyncio.timeout(15):
                 findings.append(await look(settings))
-        except (OSError, asyncpg.PostgresError, kafka.KafkaError, smtplib.SMTPException) as problem:
+        except (OSError, asyncpg.PostgresError, kafka.KafkaError) as problem:
             findings.append(Finding(what, type(problem).__name__, advice))
     return findings
 
