@@ -31,6 +31,8 @@ from shared.settings import Settings, role_url
 log = logger(__name__)
 
 POLL_SECONDS: Final = 1.0
+# Seen after a broker had halted on a full disk: aiokafka never settled the batches it had sent.
+PUBLISH_SECONDS: Final = 20.0
 
 _ACQUIRE: Final = """
 UPDATE relay_lease SET owner = $1, expires_at = now() + $2 * interval '1 second', epoch = epoch + 1
@@ -149,7 +151,7 @@ class Relay:
         try:
             async with asyncio.timeout(5):
                 await producer.stop()
-        except (TimeoutError, kafka.KafkaError, OSError) as problem:
+        except Exception as problem:  # noqa: BLE001 - a client that is left may raise anything
             log.warning("relay.producer_not_closed", error=type(problem).__name__)
 
     async def _publish_until_lost(self, producer: AIOKafkaProducer, epoch: int) -> None:
@@ -175,26 +177,35 @@ class Relay:
     async def _publish(
         self, producer: AIOKafkaProducer, epoch: int, rows: Sequence[asyncpg.Record]
     ) -> None:
-        prefix = self._settings.kafka_namespace
-        async with producer.transaction():
-            faults.reach("relay.before_send")
-            await send_all(
-                producer,
-                (
-                    (
-                        prefix + row["topic"],
-                        row["key"].encode() if row["key"] is not None else None,
-                        unpack_headers(row["headers"]),
-                        row["value"],
-                    )
-                    for row in rows
-                ),
-            )
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            await self._send(producer, rows)
         faults.reach("relay.between_send_and_mark")
         held = await self._pool.fetchval(_MARK, epoch, [row["seq"] for row in rows])
         if not held:
             raise LeaseLost
         metrics.RELAYED.labels(self._service).inc(len(rows))
+
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
+        """Send rows in one transaction; a failed one is aborted by the next producer's start.
+
+        Aborting it here would wait for the very broker that does not answer.
+        """
+        prefix = self._settings.kafka_namespace
+        await producer.begin_transaction()
+        faults.reach("relay.before_send")
+        await send_all(
+            producer,
+            (
+                (
+                    prefix + row["topic"],
+                    row["key"].encode() if row["key"] is not None else None,
+                    unpack_headers(row["headers"]),
+                    row["value"],
+                )
+                for row in rows
+            ),
+        )
+        await producer.commit_transaction()
 
     def _measure(self, rows: Sequence[asyncpg.Record]) -> None:
         metrics.RELAY_LAG.labels(self._service).set(rows[0]["age"] if rows else 0)

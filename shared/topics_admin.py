@@ -14,6 +14,7 @@ from shared import kafka
 from shared.settings import Settings
 from topics.names import Topic, all_topics
 
+REPLICAS: Final = 3
 MIN_INSYNC: Final = 2
 
 
@@ -34,11 +35,12 @@ def configuration(topic: Topic) -> dict[str, str]:
 
 
 async def apply(
-    settings: Settings, *, topics: Sequence[Topic] | None = None, replicas: int = 1
+    settings: Settings, *, topics: Sequence[Topic] | None = None, replicas: int | None = None
 ) -> list[str]:
     """Create the topics that are missing, all or those given; return their names.
 
-    With three or more replicas a write needs two of them (``min.insync.replicas``).
+    Three replicas of each where there are three brokers, else one, when not told. With three or
+    more a write needs two of them (``min.insync.replicas``).
     """
     client = kafka.admin(settings)
     await client.start()
@@ -48,10 +50,15 @@ async def apply(
         prefix = settings.kafka_namespace
         missing = [topic for topic in wanted if prefix + topic.name not in existing]
         if missing:
-            await _create(client, missing, replicas, prefix)
+            await _create(client, missing, replicas or await _replicas(client), prefix)
         return [topic.name for topic in missing]
     finally:
         await client.close()
+
+
+async def _replicas(client: Any) -> int:
+    brokers = (await client.describe_cluster())["brokers"]
+    return REPLICAS if len(brokers) >= REPLICAS else 1
 
 
 async def _create(client: Any, missing: list[Topic], replicas: int, prefix: str) -> None:

@@ -29,12 +29,12 @@ QUICK = {"fsync": "off", "full_page_writes": "off"}
 
 
 @contextmanager
-def running_servers(root: Path, *, durable: bool = False) -> Iterator[Servers]:
+def running_servers(root: Path, *, durable: bool = False, brokers: int = 1) -> Iterator[Servers]:
     """Yield the servers the environment names, else Docker's, else embedded ones.
 
     ``KAFKA_BOOTSTRAP`` and ``DATABASE_URL`` come first; ``MUSTER_TEST_DOCKER=1`` takes containers
     for what they leave; the mail catcher is always the embedded one, whose pages tests read.
-    ``durable``: PostgreSQL waits for the disk, as a benchmark's must.
+    ``durable``: PostgreSQL waits for the disk, as a benchmark's must. ``brokers``: embedded ones.
     ``MUSTER_TEST_KEEP=1`` leaves the embedded ones running for the next session; a worker of
     pytest-xdist leaves them to the session that started it.
     """
@@ -44,7 +44,11 @@ def running_servers(root: Path, *, durable: bool = False) -> Iterator[Servers]:
             kafka, database = stack.enter_context(containers(kafka, database))
         settings = None if durable else QUICK
         cluster = EmbeddedCluster(
-            root, kafka=not kafka, postgres=not database, postgres_settings=settings
+            root,
+            kafka=not kafka,
+            brokers=brokers,
+            postgres=not database,
+            postgres_settings=settings,
         )
         asyncio.run(cluster.start())
         try:

@@ -44,10 +44,15 @@ def _state(one: ServerStatus) -> Text:
 
 
 @app.command()
-def start(root: _Root = Path(".muster")) -> None:
+def start(
+    root: _Root = Path(".muster"),
+    brokers: Annotated[
+        int | None, typer.Option(help="Kafka brokers, 1 or 3; settled at the first start.")
+    ] = None,
+) -> None:
     """Start Kafka, PostgreSQL and the mail catcher; they go on running."""
     with _explained():
-        cluster = EmbeddedCluster(root)
+        cluster = EmbeddedCluster(root, brokers=brokers)
         asyncio.run(cluster.start())
         _print_environment(cluster)
 

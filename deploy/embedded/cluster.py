@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deploy.embedded.catcher import EmbeddedMail
+from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.guard import Guard
 from deploy.embedded.kafka import EmbeddedKafka
 from deploy.embedded.locks import folder_lock
@@ -14,6 +16,7 @@ from deploy.embedded.paths import default_root, make_folder
 from deploy.embedded.ports import HOST
 from deploy.embedded.postgres import DEFAULT_VERSION, EmbeddedPostgres
 from deploy.embedded.process import ProcessId
+from deploy.embedded.quorum import Quorum
 from deploy.embedded.server import EmbeddedServer
 
 
@@ -37,6 +40,7 @@ class EmbeddedCluster:
     Args:
         root: the instance's folder, ``.muster`` of the working folder when not given.
         kafka: whether Kafka is wanted.
+        brokers: one Kafka broker or three; what the folder has when not given, else one.
         postgres: whether PostgreSQL is wanted.
         mail: whether the mail catcher is wanted.
         detach: True: the servers outlive this process until somebody stops them. False: those that
@@ -53,6 +57,7 @@ class EmbeddedCluster:
         root: Path | None = None,
         *,
         kafka: bool = True,
+        brokers: int | None = None,
         postgres: bool = True,
         mail: bool = True,
         detach: bool = True,
@@ -65,8 +70,16 @@ class EmbeddedCluster:
         self.detach = detach
         self._guard: Guard | None = None
         asked = dict(ports or {})
-        self.kafka = EmbeddedKafka(
-            self.root / "kafka", settings=kafka_settings, ports=_only(asked, port="kafka")
+        self._quorum = Quorum(self.root, brokers)
+        self.brokers = tuple(
+            EmbeddedKafka(
+                self._quorum.folder(node),
+                node=node,
+                quorum=self._quorum,
+                settings=kafka_settings,
+                ports=_only(asked, port="kafka" if node == 1 else f"kafka-{node}"),
+            )
+            for node in self._quorum.nodes
         )
         self.postgres = EmbeddedPostgres(
             self.root / "postgres",
@@ -75,15 +88,18 @@ class EmbeddedCluster:
             ports=_only(asked, port="postgres"),
         )
         self.mail = EmbeddedMail(self.root / "mail", _only(asked, smtp="smtp", http="http"))
-        wishes = ((kafka, self.kafka), (postgres, self.postgres), (mail, self.mail))
-        self.servers: tuple[EmbeddedServer, ...] = tuple(server for wish, server in wishes if wish)
+        self.servers: tuple[EmbeddedServer, ...] = (
+            *(self.brokers if kafka else ()),
+            *((self.postgres,) if postgres else ()),
+            *((self.mail,) if mail else ()),
+        )
 
     # -- addresses
 
     @property
     def kafka_bootstrap(self) -> str:
-        """The address of Kafka, ``host:port``."""
-        return self.kafka.bootstrap
+        """The addresses of Kafka's brokers, ``host:port[,host:port…]``."""
+        return ",".join(broker.bootstrap for broker in self.brokers)
 
     @property
     def database_url(self) -> str:
@@ -108,7 +124,7 @@ class EmbeddedCluster:
     def environment(self) -> dict[str, str]:
         """Return the settings that point a service at the wanted servers."""
         found: dict[str, str] = {}
-        if self.kafka in self.servers:
+        if self.brokers[0] in self.servers:
             found["KAFKA_BOOTSTRAP"] = self.kafka_bootstrap
         if self.postgres in self.servers:
             found["DATABASE_URL"] = self.database_url
@@ -130,6 +146,7 @@ class EmbeddedCluster:
         """
         async with self._lock():
             before = {server for server in self.servers if server.running()}
+            self._quorum.settle(running=any(broker in before for broker in self.brokers))
             try:
                 await _each(self.servers, self._start)
             except BaseException:
@@ -151,8 +168,12 @@ class EmbeddedCluster:
     # -- one by one, for fault tests
 
     async def restart_kafka(self) -> None:
-        """Stop Kafka cleanly and start it on the same port."""
-        await self._restart(self.kafka)
+        """Stop every broker cleanly, then start them on the same ports."""
+        await self._restart(*self.brokers)
+
+    async def restart_broker(self, node: int) -> None:
+        """Stop one broker if it runs, and start it on the same port."""
+        await self._restart(self._broker(node))
 
     async def restart_postgres(self) -> None:
         """Stop PostgreSQL cleanly and start it on the same port."""
@@ -163,8 +184,12 @@ class EmbeddedCluster:
         await self._restart(self.mail)
 
     async def kill_kafka(self) -> None:
-        """End Kafka with SIGKILL; ``start`` brings it back."""
-        await self._kill(self.kafka)
+        """End every broker with SIGKILL; ``start`` brings them back."""
+        await self._kill(*self.brokers)
+
+    async def kill_broker(self, node: int) -> None:
+        """End one broker with SIGKILL; ``restart_broker`` brings it back."""
+        await self._kill(self._broker(node))
 
     async def kill_postgres(self) -> None:
         """End PostgreSQL with SIGKILL; ``start`` brings it back."""
@@ -174,17 +199,26 @@ class EmbeddedCluster:
         """End the mail catcher with SIGKILL; ``start`` brings it back."""
         await self._kill(self.mail)
 
-    async def _restart(self, server: EmbeddedServer) -> None:
-        async with self._lock():
-            await server.stop()
-            await server.start(on_spawn=self._watch(server), keep_ports=True)
+    def _broker(self, node: int) -> EmbeddedKafka:
+        for broker in self.brokers:
+            if broker.node == node:
+                return broker
+        raise EmbeddedError(
+            f"There is no Kafka broker {node} in {self.root}.",
+            f"Name one of {', '.join(str(broker.node) for broker in self.brokers)}.",
+        )
 
-    async def _kill(self, server: EmbeddedServer) -> None:
+    async def _restart(self, *servers: EmbeddedServer) -> None:
         async with self._lock():
-            await server.kill()
+            await _each(servers, _stop)
+            await _each(servers, partial(self._start, keep_ports=True))
 
-    async def _start(self, server: EmbeddedServer) -> None:
-        await server.start(on_spawn=self._watch(server))
+    async def _kill(self, *servers: EmbeddedServer) -> None:
+        async with self._lock():
+            await _each(servers, lambda server: server.kill())
+
+    async def _start(self, server: EmbeddedServer, *, keep_ports: bool = False) -> None:
+        await server.start(on_spawn=self._watch(server), keep_ports=keep_ports)
 
     def _watch(self, server: EmbeddedServer) -> Callable[[ProcessId], None]:
         if self.detach:

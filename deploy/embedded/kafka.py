@@ -1,11 +1,9 @@
-"""Apache Kafka 4.3 in KRaft mode: one node, broker and controller, on the loopback address."""
+"""Apache Kafka 4.3 in KRaft mode: a node, broker and controller, on the loopback address."""
 
 import asyncio
 import contextlib
 import fcntl
 import os
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,11 +16,11 @@ from deploy.embedded.jars import bad_jars, ensure_jars, locked_jars
 from deploy.embedded.locks import folder_lock
 from deploy.embedded.paths import cache_folder, make_folder, require_space
 from deploy.embedded.ports import HOST, accepts
+from deploy.embedded.quorum import ALONE, Quorum, new_cluster_id
 from deploy.embedded.server import EmbeddedServer, Launch
 
 _SETTINGS = {
     "process.roles": "broker,controller",
-    "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -51,6 +49,16 @@ _SETTINGS = {
     # A broker killed and started again may register once its old session is over; stock is 9 s.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
+}
+# Three brokers: a write is on two disks before it is acknowledged, so one may die for good.
+_REPLICATED = {
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "share.coordinator.state.topic.replication.factor": "3",
+    "share.coordinator.state.topic.min.isr": "2",
 }
 _LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="WARN" shutdownHook="disable">
@@ -88,10 +96,12 @@ def java_home() -> Path:
 
 
 class EmbeddedKafka(EmbeddedServer):
-    """A Kafka broker for one instance.
+    """A Kafka broker of one instance.
 
     Args:
         folder: its folder; ``data`` inside holds the logs of the topics.
+        node: its id.
+        quorum: the brokers it belongs to, itself among them; None when it is alone.
         settings: broker settings that are added to ours, or replace them.
         ports: ports to insist on (``port``, ``controller``).
     """
@@ -105,11 +115,17 @@ class EmbeddedKafka(EmbeddedServer):
         self,
         folder: Path,
         *,
+        node: int = 1,
+        quorum: Quorum | None = None,
         settings: Mapping[str, str] | None = None,
         ports: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(folder, ports)
+        self.node = node
+        self._quorum = quorum if quorum and quorum.count > ALONE else None
         self._settings = dict(settings or {})
+        if self._quorum:
+            self.name = f"Kafka broker {node}"
 
     @property
     def bootstrap(self) -> str:
@@ -119,6 +135,12 @@ class EmbeddedKafka(EmbeddedServer):
     @property
     def _data(self) -> Path:
         return self.folder / "data"
+
+    def choose_ports(self, *, keep: bool) -> dict[str, int]:
+        """Return the ports; the controller's is the quorum's where there is one."""
+        if self._quorum:
+            self._asked["controller"] = self._quorum.controllers[self.node]
+        return super().choose_ports(keep=keep)
 
     async def prepare(self, ports: Mapping[str, int]) -> Launch:
         """Verify the jars, write the configuration, format the storage the first time."""
@@ -158,9 +180,11 @@ class EmbeddedKafka(EmbeddedServer):
         broker, controller = f"{HOST}:{ports['port']}", f"{HOST}:{ports['controller']}"
         settings = {
             **_SETTINGS,
+            **(_REPLICATED if self._quorum else {}),
             "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
             "advertised.listeners": f"PLAINTEXT://{broker}",
-            "controller.quorum.voters": f"1@{controller}",
+            "node.id": str(self.node),
+            "controller.quorum.voters": self._voters(ports["controller"]),
             "log.dirs": str(self._data),
             **self._settings,
         }
@@ -170,6 +194,10 @@ class EmbeddedKafka(EmbeddedServer):
         logs = make_folder(self.folder / "logs")
         (self.folder / "log4j2.xml").write_text(_LOG4J.format(folder=logs), encoding="utf-8")
         return properties
+
+    def _voters(self, own_port: int) -> str:
+        voters = self._quorum.controllers if self._quorum else {self.node: own_port}
+        return ",".join(f"{node}@{HOST}:{port}" for node, port in voters.items())
 
     def _java(self, jars: tuple[Path, ...]) -> tuple[str, ...]:
         options = (
@@ -197,11 +225,11 @@ class EmbeddedKafka(EmbeddedServer):
         return {name: os.environ[name] for name in kept if name in os.environ}
 
     async def _format(self, java: tuple[str, ...], properties: Path) -> None:
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+        cluster_id = self._quorum.cluster_id if self._quorum else new_cluster_id()
         tool = await asyncio.create_subprocess_exec(
             *java,
             *("kafka.tools.StorageTool", "format"),
-            *("--cluster-id", f"M{cluster_id[1:]}", "--config", str(properties)),
+            *("--cluster-id", cluster_id, "--config", str(properties)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -220,14 +248,15 @@ class EmbeddedKafka(EmbeddedServer):
             )
 
     async def answers(self) -> bool:
-        """Return whether the broker answers a client's request for metadata."""
+        """Return whether the broker answers a client's request, and is one of its cluster."""
         if not accepts(self.port()):
             return False
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5_000)
         try:
             async with asyncio.timeout(10):
                 await admin.start()
-                return bool((await admin.describe_cluster())["brokers"])
+                brokers = (await admin.describe_cluster())["brokers"]
+                return any(broker["node_id"] == self.node for broker in brokers)
         except (KafkaError, OSError, TimeoutError):
             return False
         finally:

@@ -179,7 +179,7 @@ class EmbeddedServer(ABC):
     async def _start_new(self, on_spawn: Callable[[ProcessId], None], *, keep_ports: bool) -> None:
         deadline = time.monotonic() + self.start_seconds
         while True:
-            ports = self._choose_ports(keep=keep_ports)
+            ports = self.choose_ports(keep=keep_ports)
             process = self._launch(await self.prepare(ports), ports)
             on_spawn(process)
             if await self._wait_answer(process, self.start_seconds):
@@ -207,7 +207,8 @@ class EmbeddedServer(ABC):
             await asyncio.sleep(_POLL_SECONDS)
         return False
 
-    def _choose_ports(self, *, keep: bool) -> dict[str, int]:
+    def choose_ports(self, *, keep: bool) -> dict[str, int]:
+        """Return a port for each name: the asked one, else the remembered, else a free one."""
         state = self.state()
         before = dict(state.ports) if state else {}
         chosen: dict[str, int] = {}

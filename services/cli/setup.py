@@ -35,7 +35,9 @@ async def migrate_all(settings: Settings) -> list[str]:
 
 @topics.command("apply")
 def topics_apply(
-    replicas: Annotated[int, typer.Option(min=1, help="3 on a real cluster")] = 1,
+    replicas: Annotated[
+        int | None, typer.Option(min=1, help="of each topic; 3 where there are 3 brokers, else 1")
+    ] = None,
 ) -> None:
     """Create the topics that are missing."""
     made = asyncio.run(topics_admin.apply(settings_or_exit(), replicas=replicas))

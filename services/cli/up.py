@@ -23,17 +23,18 @@ console = Console()
 
 
 @asynccontextmanager
-async def servers(folder: Path) -> AsyncIterator[dict[str, str]]:
+async def servers(folder: Path, *, brokers: int | None = None) -> AsyncIterator[dict[str, str]]:
     """Yield the variables of an instance: the environment's servers, else embedded ones.
 
     Schemas and topics are brought up to date. Embedded servers stop when the block ends.
+    ``brokers``: how many embedded Kafka brokers; what the folder has when not told.
     """
     if all(name in os.environ for name in environment.NEEDED):
         variables = {name: os.environ[name] for name in environment.NEEDED}
         await prepare(variables)
         yield variables
         return
-    cluster = EmbeddedCluster(folder, detach=False)
+    cluster = EmbeddedCluster(folder, brokers=brokers, detach=False)
     await cluster.start()
     try:
         variables = environment.of_cluster(cluster, folder)
@@ -61,14 +62,18 @@ def up(
         bool, typer.Option("--processes", help="one process per service")
     ] = False,
     folder: Annotated[Path, typer.Option(help="where data and logs are kept")] = environment.FOLDER,
+    brokers: Annotated[
+        int | None,
+        typer.Option(help="embedded Kafka brokers: 1, or 3 of which one may die; settled once"),
+    ] = None,
 ) -> None:
     """Run everything here until interrupted; embedded servers unless the environment names some."""
     configure_logs("muster")
-    asyncio.run(_up(folder, each=processes_each))
+    asyncio.run(_up(folder, each=processes_each, brokers=brokers))
 
 
-async def _up(folder: Path, *, each: bool) -> None:
-    async with servers(folder) as variables:
+async def _up(folder: Path, *, each: bool, brokers: int | None) -> None:
+    async with servers(folder, brokers=brokers) as variables:
         base = int(variables.get("HTTP_BASE_PORT", "8080"))
         console.print(f"[bold]Muster[/] on http://127.0.0.1:{base}/")
         if "MAIL_URL" in variables:
