@@ -16,7 +16,7 @@ from bot.pump import pump
 from bot.settings import BotSettings
 from bot.slack import Places
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.uow import UnitOfWork
 
@@ -66,6 +66,6 @@ class Poster:
                     await Memory(work.connection).prune(
                         inbox_before=work.now - INBOX_KEPT, calls_before=work.now - CALLS_KEPT
                     )
-            except INFRASTRUCTURE as problem:
+            except INTERRUPTIONS as problem:
                 log.warning("slack.prune_interrupted", error=reason_of(problem))
             await wait_or_stop(stop, PRUNE_SECONDS)

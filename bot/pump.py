@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from bot.slack import CALL_SECONDS
 from shared.clock import Clock
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 
 log = logger(__name__)
@@ -69,7 +69,7 @@ async def pump(
         if len(busy) < WIDTH:
             try:
                 found = await claim(WIDTH - len(busy))
-            except INFRASTRUCTURE as problem:
+            except INTERRUPTIONS as problem:
                 log.warning("slack.rows_unreadable", error=reason_of(problem))
                 await wait_or_stop(stop, 1.0)
         for one in found:

@@ -23,7 +23,6 @@ from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, is_permanent, reason_of
 from shared.kafka import Record
 from shared.logs import logger
 from shared.registry import Registry, answer
-from shared.settings import Settings
 from shared.undecodable import Gap, fetch
 from shared.uow import UnitOfWork, Work
 
@@ -215,15 +214,23 @@ async def handle_run(run: Sequence[Item], work: Work) -> None:
 
 
 class Consumer:
-    """Feeds one consumer group's records to a :class:`Batcher`, and retries what waits."""
+    """Feeds one consumer group's records to a :class:`Batcher`, and retries what waits.
 
-    def __init__(self, batcher: Batcher, settings: Settings, registry: Registry) -> None:
-        self._batcher = batcher
-        self._settings = settings
+    Attributes:
+        name: what its group, its inbox, its retries and its dead letters go by.
+        registry: the handlers, and so the topics.
+        batcher: handles the records.
+    """
+
+    def __init__(self, uow: UnitOfWork, registry: Registry, *, name: str) -> None:
+        self.name = name
+        self.registry = registry
+        self.batcher = Batcher(uow, registry, name=name)
+        self._settings = uow.settings
         self._topics = [topic.name for topic in registry.topics]
         self._buried_in_a_row: dict[TopicPartition, int] = defaultdict(int)
         self._halted: set[TopicPartition] = set()
-        self.group = f"muster.{batcher.name}"
+        self.group = f"muster.{name}"
 
     @property
     def halted(self) -> tuple[str, ...]:
@@ -245,11 +252,18 @@ class Consumer:
             try:
                 await client.start()
                 await self._loop(client, stop)
-            except (kafka.KafkaError, OSError) as problem:
+            except (kafka.KafkaError, *INTERRUPTIONS) as problem:
                 log.warning("consumer.interrupted", error=type(problem).__name__)
-                await asyncio.sleep(1)
+                await wait_or_stop(stop, 1)
             finally:
-                await client.stop()
+                await self._close(client, stop)
+
+    async def _close(self, client: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        """Leave the group when told to stop; keep the place in it when the work goes on."""
+        try:
+            await (kafka.leave(client) if stop.is_set() else client.stop())
+        except (kafka.KafkaError, OSError) as problem:
+            log.warning("consumer.not_closed", error=type(problem).__name__)
 
     async def _loop(self, client: AIOKafkaConsumer, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -269,7 +283,7 @@ class Consumer:
 
     async def _leave_behind(self, client: AIOKafkaConsumer, gap: Gap) -> None:
         """Note what nobody can read in the dead letters, and go on after it."""
-        await self._batcher.bury_unread(gap.as_record(self._settings), gap.reason)
+        await self.batcher.bury_unread(gap.as_record(self._settings), gap.reason)
         try:
             await client.commit({gap.partition: gap.after})
         except (CommitFailedError, IllegalStateError):
@@ -282,10 +296,10 @@ class Consumer:
         attempt = 0
         while not stop.is_set():
             try:
-                return await self._batcher.handle(records)
-            except INFRASTRUCTURE as problem:
+                return await self.batcher.handle(records)
+            except INTERRUPTIONS as problem:
                 log.warning("consumer.batch_again", error=type(problem).__name__, attempt=attempt)
-                await asyncio.sleep(min(0.2 * 2**attempt, 5.0))
+                await wait_or_stop(stop, min(0.2 * 2**attempt, 5.0))
                 attempt += 1
         return None
 
@@ -315,16 +329,14 @@ class Consumer:
     def _halt(self, client: AIOKafkaConsumer, partition: TopicPartition) -> None:
         self._halted.add(partition)
         client.pause(partition)
-        metrics.PARTITION_HALTED.labels(
-            self._batcher.name, partition.topic, str(partition.partition)
-        ).set(1)
+        metrics.PARTITION_HALTED.labels(self.name, partition.topic, str(partition.partition)).set(1)
         log.error("consumer.partition_halted", topic=partition.topic, partition=partition.partition)
 
     async def run_retries(self, stop: asyncio.Event) -> None:
         """Try what waits, as its turn comes, until ``stop`` is set."""
         while not stop.is_set():
             try:
-                found = await self._batcher.retry_one()
+                found = await self.batcher.retry_one()
             except INTERRUPTIONS as problem:
                 log.warning("retries.interrupted", error=type(problem).__name__)
                 found = False

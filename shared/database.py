@@ -15,6 +15,16 @@ Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
 
+TRANSACTION_TIMEOUT: Final = "20s"
+"""How long a service's transaction may take, whatever it waits for; a default of each role.
+
+The other limits do not count while the server waits for the rest of an extended query: a worker
+frozen between Parse and Bind would keep its locks for good.
+"""
+TRANSACTION_TIMEOUT_SINCE: Final = 17
+"""The PostgreSQL version that has ``transaction_timeout``; an older one keeps such locks until the
+frozen worker wakes or its connection breaks."""
+
 _IDENTIFIER: Final = re.compile(r"^[a-z][a-z0-9_]{0,40}\Z")
 
 
@@ -51,6 +61,12 @@ def _session(schema: str) -> dict[str, str]:
         "lock_timeout": "4s",
         "statement_timeout": "30s",
     }
+
+
+async def without_time_limit(connection: Connection) -> None:
+    """Let the transaction under way take as long as it needs; for few, and said why at each."""
+    if connection.get_server_version().major >= TRANSACTION_TIMEOUT_SINCE:
+        await connection.execute("SET LOCAL transaction_timeout = 0")
 
 
 async def connect(url: str, schema: str) -> asyncpg.Connection[asyncpg.Record]:

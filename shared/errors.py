@@ -51,14 +51,17 @@ INFRASTRUCTURE: tuple[type[BaseException], ...] = (
     asyncpg.CannotConnectNowError,
     asyncpg.InsufficientResourcesError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.TransactionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
 """What says nothing about the message: the whole batch is tried again."""
 
-INTERRUPTIONS: tuple[type[BaseException], ...] = (*INFRASTRUCTURE, asyncpg.QueryCanceledError)
-"""What a loop survives. A statement that ran out of time may be the message's fault, so a handler's
-is no ``INFRASTRUCTURE``; outside handlers it is the end of this turn, never of the process."""
+INTERRUPTIONS: tuple[type[BaseException], ...] = (
+    *INFRASTRUCTURE,
+    asyncpg.QueryCanceledError,
+    asyncpg.TransactionTimeoutError,
+)
+"""What a loop survives. What ran out of time may be the message's fault, or its batch's, so in a
+handler it is no ``INFRASTRUCTURE``; outside handlers it ends this turn, never the process."""
 
 
 DATA: tuple[type[Exception], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from aiokafka.errors import KafkaError, ProducerFenced
 
 from shared.settings import Settings
 
-__all__ = ["KafkaError", "ProducerFenced", "Record", "admin", "consumer", "producer"]
+__all__ = ["KafkaError", "ProducerFenced", "Record", "admin", "consumer", "leave", "producer"]
 
 MAX_RECORD_BYTES: Final = 1_000_000
+LEAVE_SECONDS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +77,8 @@ def consumer(
 ) -> AIOKafkaConsumer:
     """Return a consumer of committed records; offsets are committed by the caller.
 
-    ``instance`` makes the membership static: a restarted worker takes its partitions back
-    without a rebalance.
+    ``instance`` makes the membership static: a worker that died and is started again takes its
+    partitions back without a rebalance; see :func:`leave` for one that is told to stop.
     """
     return AIOKafkaConsumer(
         *(settings.kafka_namespace + topic for topic in topics),
@@ -94,6 +96,23 @@ def consumer(
         max_partition_fetch_bytes=4 * MAX_RECORD_BYTES,
         metadata_max_age_ms=60_000,
     )
+
+
+async def leave(client: AIOKafkaConsumer) -> None:
+    """Stop a consumer and leave its group, so that others take its partitions at once.
+
+    aiokafka keeps a static member in the group when it stops, for the whole session timeout; as a
+    dynamic one it leaves. Its member id goes with the request, so a successor of the same instance,
+    who has another, stays.
+
+    Raises:
+        TimeoutError: the broker did not answer within ``LEAVE_SECONDS``.
+    """
+    coordinator = client._coordinator
+    if coordinator is not None:
+        coordinator._group_instance_id = None
+    async with asyncio.timeout(LEAVE_SECONDS):
+        await client.stop()
 
 
 def reader(settings: Settings, topics: Sequence[str]) -> AIOKafkaConsumer:

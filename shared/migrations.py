@@ -14,7 +14,7 @@ from typing import Literal
 
 import asyncpg
 
-from shared.database import identifier
+from shared.database import TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT_SINCE, identifier
 from shared.settings import Settings, database_name, derived, role_name
 
 Phase = Literal["pre", "post"]
@@ -92,6 +92,10 @@ async def _ensure_role(
     rights = "" if exists else "NOSUPERUSER NOCREATEDB NOCREATEROLE"
     verb = "ALTER" if exists else "CREATE"
     await connection.execute(f"{verb} ROLE {role} LOGIN {rights} PASSWORD '{password}'")
+    if connection.get_server_version().major >= TRANSACTION_TIMEOUT_SINCE:
+        await connection.execute(
+            f"ALTER ROLE {role} SET transaction_timeout = '{TRANSACTION_TIMEOUT}'"
+        )
     name = database_name(settings.database_url).replace('"', '""')
     await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{name}" TO {role}')
 

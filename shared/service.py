@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +13,9 @@ from fastapi import APIRouter, FastAPI
 
 from shared import inbox, metrics
 from shared.clock import Clock, SystemClock
-from shared.consumer import Batcher, Consumer, wait_or_stop
+from shared.consumer import Consumer, wait_or_stop
 from shared.database import Pool, open_pool
-from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.registry import Registry, answer
 from shared.relay import Relay
@@ -48,6 +48,8 @@ class Service:
         settings: its settings class.
         workflows: the technical workflows it executes.
         router: its HTTP routes, mounted under ``/api/v1/<name>``.
+        consumers: registries that are read apart, by a consumer of their own each, so that a flood
+            there holds up nothing else; by the name of its group and its inbox.
         tasks: what else runs while it runs (a sender); each gets the runtime and a stop event.
         views: read models that can be dropped and refilled from their topics.
         make_app: makes its ASGI app, where the plain one of :mod:`shared.http` is not enough.
@@ -59,9 +61,15 @@ class Service:
     settings: type[Settings] = Settings
     workflows: Sequence[TechnicalWorkflow] = ()
     router: APIRouter | None = None
+    consumers: Mapping[str, Registry] = field(default_factory=dict)
     tasks: Sequence[Task] = field(default=())
     views: Sequence[View] = field(default=())
     make_app: Callable[[Runtime], FastAPI] | None = None
+
+    @property
+    def registries(self) -> dict[str, Registry]:
+        """What each of its consumers reads, by the consumer's name; its own first."""
+        return {self.name: self.registry, **self.consumers}
 
 
 class Runtime:
@@ -81,8 +89,10 @@ class Runtime:
         self.registry.include(operators)
         if service.workflows:
             self.registry.include(self.engine.registry())
-        self.batcher = Batcher(self.uow, self.registry, name=service.name)
-        self.consumer = Consumer(self.batcher, settings, self.registry)
+        self.consumers = tuple(
+            Consumer(self.uow, registry, name=name)
+            for name, registry in {**service.registries, service.name: self.registry}.items()
+        )
         self.ready = False
 
     async def execute(self, message: Message) -> list[Message]:
@@ -112,7 +122,8 @@ class Runtime:
     def problems(self) -> list[str]:
         """Why the service is not ready, in words; empty when it is."""
         found = [] if self.ready else ["starting or stopping"]
-        return found + [f"partition {name} is halted" for name in self.consumer.halted]
+        halted = [name for consumer in self.consumers for name in consumer.halted]
+        return found + [f"partition {name} is halted" for name in halted]
 
 
 async def open_runtime(
@@ -132,8 +143,9 @@ async def run(runtime: Runtime, stop: asyncio.Event) -> None:
     relay = asyncio.create_task(Relay(runtime.pool, settings, service.name).run())
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(runtime.consumer.run(stop))
-            group.create_task(runtime.consumer.run_retries(stop))
+            for consumer in runtime.consumers:
+                group.create_task(consumer.run(stop))
+                group.create_task(consumer.run_retries(stop))
             group.create_task(runtime.engine.run(stop))
             group.create_task(_housekeeping(runtime, stop))
             for task in service.tasks:
@@ -161,14 +173,13 @@ async def _drain_outbox(runtime: Runtime) -> None:
             # Rows have no event to wait for.
             while await runtime.pool.fetchval("SELECT EXISTS (SELECT 1 FROM outbox)"):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-    except INFRASTRUCTURE:
+    except INTERRUPTIONS:
         log.info("service.outbox_left", service=runtime.service.name)
 
 
 async def _housekeeping(runtime: Runtime, stop: asyncio.Event) -> None:
-    keep = max(
-        (topic.inbox_retention for topic in runtime.registry.topics), default=timedelta(days=31)
-    )
+    topics = [topic for one in runtime.consumers for topic in one.registry.topics]
+    keep = max((topic.inbox_retention for topic in topics), default=timedelta(days=31))
     elapsed = PRUNE_SECONDS
     while not stop.is_set():
         try:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+import asyncpg
+
 from shared import faults, outbox
 from shared.clock import Clock
 from shared.database import Connection, Pool
@@ -93,11 +95,28 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Work]:
-        """Yield a :class:`Work`; commit when the block ends, roll back when it raises."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            work = Work(
-                connection, service=self.service, settings=self.settings, now=self.clock.now()
-            )
-            yield work
-            await work.flush()
-            faults.reach("uow.before_commit")
+        """Yield a :class:`Work`; commit when the block ends, roll back when it raises.
+
+        Raises:
+            TransactionTimeoutError: it took longer than the role's transactions may.
+        """
+        try:
+            async with self.pool.acquire() as connection, connection.transaction():
+                work = Work(
+                    connection, service=self.service, settings=self.settings, now=self.clock.now()
+                )
+                yield work
+                await work.flush()
+                faults.reach("uow.before_commit")
+        except (asyncpg.InterfaceError, asyncpg.ConnectionDoesNotExistError) as lost:
+            if not _ran_out_of_time(lost):
+                raise
+            raise asyncpg.TransactionTimeoutError("the transaction took too long") from lost
+
+
+def _ran_out_of_time(lost: BaseException) -> bool:
+    """Whether the server closed a connection for its transaction's limit, said behind the loss."""
+    reason: BaseException | None = lost
+    while reason is not None and not isinstance(reason, asyncpg.TransactionTimeoutError):
+        reason = reason.__cause__ or reason.__context__
+    return reason is not None

@@ -12,6 +12,7 @@ from pydantic import Field
 from topics.message import Actor, Command, Event, State, Value
 from topics.names import (
     APPROVALS_STATE,
+    DELIVERY_ACTIVITY,
     DELIVERY_COMMANDS,
     DELIVERY_EVENTS,
     DELIVERY_MESSAGES,
@@ -67,6 +68,8 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
 
     ``body`` is MJML when ``mjml`` is set, else HTML; subject, body and text are Jinja2 over
     ``contact``, ``site``, ``campaign`` and ``ctx``. A direct-mail template has no body to send.
+    ``track_clicks``, ``track_opens``, ``mirror`` (a page to read it on) and ``utm`` (parameters on
+    links) are off unless chosen; they are part of what is approved.
     """
 
     template_id: UUID
@@ -80,6 +83,10 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     from_name: str = Field(default="", max_length=100)
     from_address: str = Field(min_length=3, max_length=254)
     proof_recipients: tuple[str, ...] = Field(default=(), max_length=20)
+    track_clicks: bool = False
+    track_opens: bool = False
+    mirror: bool = False
+    utm: bool = False
 
 
 class PrepareDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
@@ -214,6 +221,30 @@ class DeliveryCounts(Value):
     ambiguous: int = 0
     emails_sent: int = 0
     letters_sent: int = 0
+
+
+class ActivityCounts(Value):
+    """How much happened to a run's messages in one transaction."""
+
+    sent: int = 0
+    failed: int = 0
+    deferred: int = 0
+    opens: int = 0
+    clicks: int = 0
+
+
+class DeliveryActivity(Event, topic=DELIVERY_ACTIVITY, key="run_id"):
+    """What one transaction did for a run, for the live view alone; nothing is decided on it.
+
+    ``sequence`` rises with every message of a ``source``, which is one task of one process: a
+    reader that keeps a source's last number takes each summary once, however often it comes.
+    """
+
+    run_id: UUID
+    source: str = Field(min_length=1, max_length=100)
+    sequence: int = Field(ge=1)
+    counts: ActivityCounts
+    at: datetime
 
 
 class DeliveryPrepared(Event, topic=DELIVERY_EVENTS, key="campaign_id"):

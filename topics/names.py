@@ -80,6 +80,12 @@ DELIVERY_COMMANDS: Final = Topic("delivery.commands.v1", "campaign, template or 
 # One message each for an outside event: they carry an address and must not wait behind campaigns.
 DELIVERY_MESSAGES: Final = Topic("delivery.messages.v1", "message id", personal=True)
 DELIVERY_EVENTS: Final = Topic("delivery.events.v1", "campaign, message id or recipient key", MONTH)
+# Summaries, one per run and transaction, that the live view adds up.
+DELIVERY_ACTIVITY: Final = Topic("delivery.activity.v1", "run id", timedelta(days=1), 3)
+# Faust keeps the live view's table here; its name follows from the view's application id.
+DELIVERY_ACTIVITY_CHANGELOG: Final = Topic(
+    "muster-delivery-views-activity-changelog", "run id", None, 3
+)
 TEMPLATES_STATE: Final = Topic("templates.state.v1", "template id", None, 3)
 APPROVALS_STATE: Final = Topic("approvals.state.v1", "approval id", None, 3)
 
@@ -112,6 +118,8 @@ HEARTBEATS_CHANGELOG: Final = Topic(
 
 OPERATORS_STATE: Final = Topic("operators.state.v1", "operator id", None, 3)
 
+CHANGELOGS: Final = (DELIVERY_ACTIVITY_CHANGELOG, HEARTBEATS_CHANGELOG)
+
 TOPICS: Final[tuple[Topic, ...]] = tuple(
     value for value in list(globals().values()) if isinstance(value, Topic)
 )
@@ -119,6 +127,4 @@ TOPICS: Final[tuple[Topic, ...]] = tuple(
 
 def all_topics() -> tuple[Topic, ...]:
     """Return the catalogue with the dead-letter topic of each."""
-    return TOPICS + tuple(
-        topic.dead_letters for topic in TOPICS if topic is not HEARTBEATS_CHANGELOG
-    )
+    return TOPICS + tuple(topic.dead_letters for topic in TOPICS if topic not in CHANGELOGS)

@@ -19,7 +19,7 @@ from services.actions.store.generations import GenerationStore, Job
 from services.actions.store.members import MemberStore
 from services.actions.store.totals import TotalsStore
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
@@ -128,7 +128,7 @@ async def _keep_going(
     while not stop.is_set():
         try:
             worked = await step()
-        except INFRASTRUCTURE as problem:
+        except INTERRUPTIONS as problem:
             log.warning("actions.interrupted", error=reason_of(problem))
             worked = False
         if not worked:

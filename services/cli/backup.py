@@ -24,7 +24,7 @@ from rich.console import Console
 from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.postgres import installation
 from services.cli import setup
-from services.cli.catalogue import NAMES
+from services.cli.catalogue import NAMES, find
 from services.cli.environment import settings_or_exit
 from services.cli.letters import opened
 from services.cli.replaying import TopicMissing, members_of, rewind_to
@@ -142,7 +142,12 @@ async def _require_empty(settings: Settings) -> None:
 
 async def _require_no_members(settings: Settings) -> None:
     try:
-        running = [name for name in NAMES if await members_of(settings, name)]
+        running = [
+            name
+            for name in NAMES
+            for reader in find(name).registries
+            if await members_of(settings, reader)
+        ]
     except (kafka.KafkaError, OSError):
         return
     if running:
@@ -178,13 +183,16 @@ async def _begin_epoch(connection: Connection) -> asyncpg.Record:
 async def _rewind(settings: Settings, moment: datetime) -> int | None:
     """Set every group to the backup's time; return how many, ``None`` without a broker."""
     try:
+        rewound = 0
         for name in NAMES:
             async with opened(name, settings) as runtime:
-                topics = [topic.name for topic in runtime.registry.topics]
-            await rewind_to(settings, name, topics, moment)
+                for one in runtime.consumers:
+                    topics = [topic.name for topic in one.registry.topics]
+                    await rewind_to(settings, one.name, topics, moment)
+                    rewound += 1
     except (kafka.KafkaError, OSError, TopicMissing):
         return None
-    return len(NAMES)
+    return rewound
 
 
 def _say_what_next(done: Restored) -> None:

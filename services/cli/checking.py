@@ -18,7 +18,9 @@ from services.cli.catalogue import MODULES, NAMES, find
 from services.cli.environment import settings_or_exit
 from services.cli.letters import opened
 from shared import kafka
-from shared.database import Connection
+from shared.consumer import Consumer
+from shared.database import Connection, without_time_limit
+from shared.registry import Registry
 from shared.service import Runtime
 from shared.settings import Settings
 from shared.undecodable import fetch
@@ -56,10 +58,15 @@ async def verdicts(settings: Settings, names: Sequence[str] = NAMES) -> list[Ver
     found = []
     for name in names:
         async with opened(name, settings) as runtime:
-            broken = await _unhandled(runtime, seen)
+            broken = [
+                line for one in runtime.consumers for line in await _unhandled(one, runtime, seen)
+            ]
+            broken += await _unsent(runtime)
             check = _invariants_of(name)
             if check is not None:
                 async with runtime.uow.begin() as work:
+                    # It reads every row there is, and locks none.
+                    await without_time_limit(work.connection)
                     broken += await check(work.connection)
         found.append(Verdict(name, tuple(broken)))
     return found
@@ -75,7 +82,8 @@ def _invariants_of(name: str) -> Broken | None:
 
 async def published(settings: Settings, names: Sequence[str] = NAMES) -> Seen:
     """Return the identities (source, id) of every record, by topic and CloudEvents type."""
-    topics = sorted({topic.name for name in names for topic in find(name).registry.topics})
+    registries = [one for name in names for one in find(name).registries.values()]
+    topics = sorted({topic.name for registry in registries for topic in registry.topics})
     seen: Seen = defaultdict(lambda: defaultdict(set))
     client = kafka.reader(settings, topics)
     await client.start()
@@ -98,13 +106,13 @@ def _note(seen: Seen, record: kafka.Record) -> None:
     seen[record.topic][envelope.type].add((envelope.source, envelope.id))
 
 
-async def _unhandled(runtime: Runtime, seen: Seen) -> list[str]:
-    """I4: everything published for a service is in its inbox, its dead letters, or waits."""
-    name = runtime.service.name
+async def _unhandled(consumer: Consumer, runtime: Runtime, seen: Seen) -> list[str]:
+    """I4: everything published for a consumer is in its inbox, its dead letters, or waits."""
+    name, registry = consumer.name, consumer.registry
     wanted: set[tuple[str, str]] = set()
-    for topic in runtime.registry.topics:
+    for topic in registry.topics:
         for ce_type, identities in seen.get(topic.name, {}).items():
-            if runtime.registry.raw(topic.name) or _handles(runtime, ce_type):
+            if registry.raw(topic.name) or _handles(registry, ce_type):
                 wanted |= identities
     rows = await runtime.pool.fetch(
         "SELECT source, id FROM inbox WHERE consumer = $1"
@@ -112,18 +120,22 @@ async def _unhandled(runtime: Runtime, seen: Seen) -> list[str]:
         name,
     )
     missing = wanted - {(row["source"], row["id"]) for row in rows}
-    broken = [f"I4 {name} never handled {id_} of {source}" for source, id_ in sorted(missing)[:20]]
+    return [f"I4 {name} never handled {id_} of {source}" for source, id_ in sorted(missing)[:20]]
+
+
+async def _unsent(runtime: Runtime) -> list[str]:
+    """I4: what was emitted is published, or will be within a minute."""
     left = await runtime.pool.fetchval(
         "SELECT count(*) FROM outbox WHERE created_at < now() - interval '1 minute'"
     )
-    if left:
-        broken.append(f"I4 {name} has {left} messages in its outbox for over a minute")
-    return broken
+    if not left:
+        return []
+    return [f"I4 {runtime.service.name} has {left} messages in its outbox for over a minute"]
 
 
-def _handles(runtime: Runtime, ce_type: str) -> bool:
+def _handles(registry: Registry, ce_type: str) -> bool:
     kind = message_type(ce_type)
-    return kind is not None and runtime.registry.entry(kind) is not None
+    return kind is not None and registry.entry(kind) is not None
 
 
 def check() -> None:

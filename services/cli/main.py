@@ -20,7 +20,7 @@ from services.cli.environment import recall, settings_or_exit
 from services.cli.replaying import TopicMissing, replay
 from services.cli.serve import serve
 from services.cli.up import up
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.kafka import KafkaError
 from shared.migrations import MigrationError
 from shared.settings import SettingsError
@@ -51,7 +51,7 @@ app.command()(checking.check)
 console = Console()
 
 UNREACHABLE: Final = (
-    *INFRASTRUCTURE,
+    *INTERRUPTIONS,
     KafkaError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,

@@ -20,6 +20,7 @@ from services.web.operators import add_operator, find_operator
 from services.web.roster import Report, import_operators
 from services.web.tokens import create_token
 from shared import erasing
+from shared.database import without_time_limit
 from shared.errors import Refused
 from shared.ids import recipient_key
 from topics.operators import Role
@@ -115,6 +116,8 @@ async def _erase(address: str) -> int:
     for name in NAMES:
         module = MODULES[name].removesuffix(".app") + ".erase"
         async with opened(name) as runtime, runtime.uow.begin() as work:
+            # Forgotten whole or not at all, however many rows have to be looked through.
+            await without_time_limit(work.connection)
             if importlib.util.find_spec(module) is not None:
                 cleared += await importlib.import_module(module).erase(work, key, address)
             cleared += await erasing.erase(work, address)

@@ -45,24 +45,33 @@ def replay(
     settings = settings_or_exit()
     if group not in NAMES:
         raise SystemExit(f"there is no service {group!r}; there are {', '.join(NAMES)}")
-    members = asyncio.run(members_of(settings, group))
+    reader = reader_of(group, topic)
+    members = asyncio.run(members_of(settings, reader))
     if members:
         names = ", ".join(members)
-        # A static member keeps its place until its session ends, so that a restart is quick.
+        # One that died keeps its place until its session ends, so that a restart is quick.
         seconds = settings.kafka_session_timeout_ms / 1000
         raise SystemExit(
             f"{group} is running ({names}): stop it first, then replay"
-            f" (one that was stopped leaves within {seconds:g} s)"
+            f" (one that was killed leaves within {seconds:g} s)"
         )
     if view is not None:
         asyncio.run(_rebuild(group, view, dry_run=dry_run))
     else:
-        asyncio.run(_rewind(settings, topic, group, start, dry_run=dry_run))
+        asyncio.run(_rewind(settings, topic, reader, start, dry_run=dry_run))
 
 
-async def members_of(settings: Settings, service: str) -> list[str]:
-    """Return the members of a service's consumer group, by client id and host."""
-    name = f"{settings.kafka_namespace}muster.{service}"
+def reader_of(service: str, topic: str) -> str:
+    """Return the name of the consumer of a service that reads a topic; by default its own."""
+    for name, registry in find(service).registries.items():
+        if topic in {one.name for one in registry.topics}:
+            return name
+    return service
+
+
+async def members_of(settings: Settings, reader: str) -> list[str]:
+    """Return the members of a consumer's group, by client id and host."""
+    name = f"{settings.kafka_namespace}muster.{reader}"
     client = kafka.admin(settings)
     await client.start()
     try:
@@ -92,17 +101,17 @@ async def _rebuild(service: str, name: str, *, dry_run: bool) -> None:
 
 
 async def _rewind(
-    settings: Settings, topic: str, service: str, start: str, *, dry_run: bool
+    settings: Settings, topic: str, reader: str, start: str, *, dry_run: bool
 ) -> None:
     name = settings.kafka_namespace + topic
-    client = kafka.consumer(settings, [], group=f"muster.{service}", instance=None)
+    client = kafka.consumer(settings, [], group=f"muster.{reader}", instance=None)
     await client.start()
     try:
         partitions = await _partitions(client, name)
         begin = await _begin(client, partitions, start)
         ends = await client.end_offsets(partitions)
         again = sum(ends[part] - offset for part, offset in begin.items())
-        console.print(f"{again} records of {topic} would be read again by {service}")
+        console.print(f"{again} records of {topic} would be read again by {reader}")
         if not dry_run:
             client.assign(partitions)
             await client.commit(begin)
@@ -112,15 +121,15 @@ async def _rewind(
 
 
 async def rewind_to(
-    settings: Settings, service: str, topics: Sequence[str], moment: datetime
+    settings: Settings, reader: str, topics: Sequence[str], moment: datetime
 ) -> None:
-    """Set a service's group to where its topics were at a time; its inbox skips what it knows.
+    """Set a consumer's group to where its topics were at a time; its inbox skips what it knows.
 
     Raises:
         KafkaError: the broker does not answer.
         TopicMissing: the broker lacks one of the topics.
     """
-    client = kafka.consumer(settings, [], group=f"muster.{service}", instance=None)
+    client = kafka.consumer(settings, [], group=f"muster.{reader}", instance=None)
     await client.start()
     try:
         # All before the first assignment: afterwards the client knows of assigned topics only.

@@ -13,15 +13,18 @@ from services.delivery.progress import run_progress
 from services.delivery.public import public_router
 from services.delivery.sender import run_sender
 from services.delivery.settings import DeliverySettings
+from services.delivery.tracking.routes import tracking_router
+from services.delivery.tracking.writer import run_tracking_writer
 from services.delivery.workflows import WORKFLOWS
 from shared.http import create_app
 from shared.service import Runtime, Service
 
 
 def make_app(runtime: Runtime) -> FastAPI:
-    """Return delivery's app: the unsubscribe page needs no identity, its token is enough."""
+    """Return delivery's app: the pages of messages need no identity, their tokens are enough."""
     app = create_app(runtime)
     app.include_router(public_router)
+    app.include_router(tracking_router)
     return app
 
 
@@ -32,6 +35,6 @@ SERVICE: Final = Service(
     settings=DeliverySettings,
     workflows=WORKFLOWS,
     router=router,
-    tasks=(run_sender, run_progress),
+    tasks=(run_sender, run_progress, run_tracking_writer),
     make_app=make_app,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from services.delivery.content.placing import NotOrdinary
 from services.delivery.content.plan import Plan, plan_of
@@ -16,6 +16,7 @@ from services.delivery.personal import variables
 from services.delivery.rendering import render
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.sending import Claimed
+from services.delivery.tracking.personal_links import followed_links, proof_links
 
 NO_LINK: Final = ListUnsubscribe(None, one_click=False)
 
@@ -57,6 +58,7 @@ class Composer:
         values = variables(
             row.merge, number=row.campaign_number, label=row.campaign_label, unsubscribe_url=url
         )
+        values |= _links(row, self._content, self._settings, values)
         plan = self._plan(linked=bool(url))
         if plan is not None:
             try:
@@ -80,6 +82,24 @@ def _composer(content: Content, settings: DeliverySettings) -> Composer:
 def compose(row: Claimed, content: Content, settings: DeliverySettings, *, at: datetime) -> bytes:
     """Return the mail of a row; see :class:`Composer`, which is faster to keep."""
     return _composer(content, settings).compose(row, at=at)
+
+
+def _links(
+    row: Claimed, content: Content, settings: DeliverySettings, values: dict[str, Any]
+) -> dict[str, Any]:
+    if not content.switches:
+        return {}
+    if row.kind is RunKind.PROOF:
+        return proof_links(content, values, settings)
+    links = followed_links(
+        content,
+        values,
+        settings,
+        run_id=row.run_id,
+        member_id=row.member_id,
+        label=row.campaign_label,
+    )
+    return {"links": links.named, "mirror_url": links.mirror_url}
 
 
 def _url(row: Claimed, settings: DeliverySettings) -> str:

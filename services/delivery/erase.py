@@ -1,4 +1,7 @@
-"""Forgetting a person: addresses and names go from ledgers, snapshots and proofs; counts stay."""
+"""Forgetting a person: addresses and names go from ledgers, copies, snapshots and proofs.
+
+Counts stay.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Final
 
 from services.delivery.domain.runs import Reason
 from services.delivery.store.runs import RunStore
+from services.delivery.store.tracking import TrackingStore
 from shared.ids import normalise_email
 from shared.uow import Work
 from topics.delivery import MessageOutcome, Outcome
@@ -27,7 +31,7 @@ SET recipient_key = 'erased:' || l.member_id, address = '', merge = '{}',
     outcome_at = coalesce(l.outcome_at, $3)
 FROM rows, runs r
 WHERE l.run_id = rows.run_id AND l.member_id = rows.member_id AND r.run_id = l.run_id
-RETURNING l.run_id, l.outcome, l.reason, r.kind
+RETURNING l.run_id, l.member_id, l.outcome, l.reason, r.kind
 """
 # Whoever is still to be written to from this snapshot is counted, and gets nothing.
 _SNAPSHOTS: Final = """
@@ -72,7 +76,9 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:
     others = {row["run_id"] for row in rows if row["kind"] != "transactional"}
     if others:
         await RunStore(work.connection).mark(*others)
-    number = len(rows)
+    number = len(rows) + await TrackingStore(work.connection).erase(
+        [(row["run_id"], row["member_id"]) for row in rows]
+    )
     for query in (_SNAPSHOTS, _PROOFS):
         status = await work.connection.execute(query, recipient_key)
         number += int(status.rpartition(" ")[2])

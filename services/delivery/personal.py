@@ -16,9 +16,10 @@ def merge_of(member: dict[str, Any]) -> dict[str, Any]:
 def variables(
     merge: dict[str, Any], *, number: int | None, label: str, unsubscribe_url: str
 ) -> dict[str, Any]:
-    """Return what a template may use: ``contact``, ``site``, ``campaign``, ``ctx`` and the link.
+    """Return what a template may use: ``contact``, ``site``, ``campaign``, ``ctx`` and the links.
 
     A single message has neither site nor campaign; using them there is an error that names them.
+    ``links`` and ``mirror_url`` are for the caller to fill where the content follows anything.
     """
     campaign = {"number": f"C-{number}", "label": label} if number is not None else {}
     return {
@@ -27,4 +28,6 @@ def variables(
         "ctx": merge.get("ctx", {}),
         "campaign": campaign,
         "unsubscribe_url": unsubscribe_url,
+        "mirror_url": "",
+        "links": {},
     }

@@ -18,6 +18,7 @@ from services.delivery.store.proofs import Proof, ProofStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.snapshots import SnapshotStore
 from services.delivery.store.templates import Template, TemplateStore
+from services.delivery.tracking.personal_links import proof_links
 from shared.ids import new_id, recipient_key
 from shared.uow import Work
 from topics.delivery import ApprovalKind, DeliveryCounts, ProofFailed, ProofSent
@@ -48,15 +49,13 @@ async def prepare_proof(work: Work, proof: Proof) -> None:
 
 async def _render(work: Work, proof: Proof, delivery: Delivery, member: dict[str, Any]) -> None:
     content = await TemplateStore(work.connection).content(delivery.template_hash)
-    rendered = render(
-        content,
-        variables(
-            merge_of(member),
-            number=proof.campaign_number,
-            label=proof.campaign_label,
-            unsubscribe_url=f"{work.settings.public_url}/u/{PROOF_LINK}",
-        ),
+    values = variables(
+        merge_of(member),
+        number=proof.campaign_number,
+        label=proof.campaign_label,
+        unsubscribe_url=f"{work.settings.public_url}/u/{PROOF_LINK}",
     )
+    rendered = render(content, values | proof_links(content, values, settings_of(work)))
     rendered = with_subject(rendered, proof_prefix(content.language, proof.number))
     await ProofStore(work.connection).rendered(
         proof.proof_id, rendered, member.get("recipient_key")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
 
 from services.delivery.approving import SERVICE
+from services.delivery.domain.tracking import OPT_OUT_NUMBER
 from services.delivery.links import PROOF_LINK, read_token
+from services.delivery.pages import page
 from services.delivery.store.consents import ConsentStore
+from services.delivery.store.tracking import TrackingStore
 from shared.http import Here
+from shared.ids import new_id
 from topics.targeting import RecordConsent
 
 public_router = APIRouter()
@@ -34,44 +36,11 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "proof": "Ce lien est celui d'un BAT. Dans le message lui-même, il désabonne son lecteur.",
     },
 }
-_PAGE: Final = """<!doctype html>
-<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex"></head>
-<body style="font-family:sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem">
-<h1>{title}</h1><p>{text}</p>{form}</body></html>
-"""
-_FORM: Final = (
-    '<form method="post"><button type="submit" style="font-size:1rem;padding:.6rem 1.2rem">'
-    "{button}</button></form>"
-)
-_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-
-
-def _language(request: Request) -> str:
-    wanted = request.headers.get("accept-language", "").strip().lower()
-    if wanted:
-        return "fr" if wanted.startswith("fr") else "en"
-    language: str = request.app.state.runtime.settings.muster_language
-    return language
 
 
 def _page(request: Request, text: str, *, form: bool = False, status: int = 200) -> Response:
-    language = _language(request)
-    words = WORDS[language]
-    page = _PAGE.format(
-        language=language,
-        title=escape(words["title"]),
-        text=escape(words[text]),
-        form=_FORM.format(button=escape(words["button"])) if form else "",
-    )
-    return HTMLResponse(page, status_code=status, headers=_HEADERS)
+    button = "button" if form else None
+    return page(request, WORDS, title="title", text=text, button=button, status=status)
 
 
 @public_router.get("/u/{token}", include_in_schema=False)
@@ -95,6 +64,9 @@ async def unsubscribe(token: str, request: Request, runtime: Here) -> Response:
     async with runtime.uow.begin() as work:
         await ConsentStore(work.connection).record(
             link.recipient_key, "email", opted_out=True, at=work.now, recorded_at=work.now
+        )
+        await TrackingStore(work.connection).opted_out(
+            new_id(), link.run_id, link.recipient_key, number=OPT_OUT_NUMBER, at=work.now
         )
         work.emit(
             RecordConsent(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import css_inline
@@ -18,6 +19,7 @@ from jinja2 import TemplateSyntaxError, UndefinedError, meta
 from markupsafe import escape
 
 from services.delivery.content.sources import (
+    HTML,
     PLAIN,
     VARIABLES,
     Field,
@@ -27,7 +29,9 @@ from services.delivery.content.sources import (
     text_link,
 )
 from services.delivery.domain.content import Content, Source
+from services.delivery.domain.tracking import MAX_LINKS, Part, Switch, TrackedLink
 from services.delivery.plain_text import text_of
+from services.delivery.tracking.rewriting import TooManyLinks, make_followable
 
 MAX_RENDERED: Final = 2_000_000
 
@@ -64,33 +68,46 @@ def prepare(source: Source) -> Content:
     Raises:
         BadTemplate: a field is no Jinja2, uses a name that no message has, or is no MJML.
     """
-    _check("subject", source.subject)
-    _check("text", source.text)
-    _check("body", source.body)
+    known = VARIABLES | {"mirror_url"} if Switch.MIRROR in source.switches else VARIABLES
+    _check("subject", source.subject, known)
+    _check("text", source.text, known)
+    _check("body", source.body, known)
     html = _from_mjml(source.body) if source.mjml else source.body
-    _check("body", html)
+    _check("body", html, known)
+    try:
+        parts = make_followable(
+            PLAIN,
+            html=html,
+            text=source.text,
+            language=source.language,
+            switches=source.switches,
+        )
+    except TooManyLinks:
+        raise BadTemplate("body", f"has more than {MAX_LINKS} links to follow") from None
     return Content(
         language=source.language,
         subject=source.subject,
-        html=html,
+        html=parts.html,
         # MJML writes its styles into the elements itself and keeps only media queries.
         inline_css=not source.mjml and "<style" in html.lower(),
-        text=source.text,
+        text=parts.text,
         from_name=source.from_name,
         from_address=source.from_address,
+        switches=source.switches,
+        links=parts.links,
     )
 
 
-def _check(field: str, text: str) -> None:
+def _check(field: str, text: str, names: frozenset[str]) -> None:
     try:
         parsed = PLAIN.parse(text)
     except TemplateSyntaxError as problem:
         raise BadTemplate(field, f"line {problem.lineno}: {problem.message}") from None
-    unknown = meta.find_undeclared_variables(parsed) - VARIABLES
+    unknown = meta.find_undeclared_variables(parsed) - names
     if unknown:
-        names = ", ".join(sorted(unknown))
-        known = ", ".join(sorted(VARIABLES))
-        raise BadTemplate(field, f"{names} is not known; use {known}")
+        wrong, known = ", ".join(sorted(unknown)), ", ".join(sorted(names))
+        hint = "; switch the mirror page on" if "mirror_url" in unknown else ""
+        raise BadTemplate(field, f"{wrong} is not known; use {known}{hint}")
 
 
 def _from_mjml(body: str) -> str:
@@ -112,15 +129,16 @@ def render(content: Content, variables: Mapping[str, Any]) -> Rendered:
     """
     url = variables.get("unsubscribe_url")
     sources = sources_of(content, linked=bool(url))
-    subject = header_value("subject", _one(sources.subject, content, variables))
-    html = _one(sources.html, content, variables)
+    written = (content.subject, content.html, content.text)
+    subject = header_value("subject", _one(sources.subject, written, variables))
+    html = _one(sources.html, written, variables)
     if url and escape(url) not in html:
         html = before_end(html, html_link(escape(url), content.language))
     if content.inline_css:
         html = _inliner.inline(html)
     if sources.text is None:
         return Rendered(subject, html, text_of(html))
-    text = _one(sources.text, content, variables)
+    text = _one(sources.text, written, variables)
     if url and url not in text:
         text += text_link(url, content.language)
     return Rendered(subject, html, text)
@@ -137,12 +155,28 @@ def header_value(field: str, text: str) -> str:
     return " ".join(text.split())
 
 
-def _one(source: Field, content: Content, variables: Mapping[str, Any]) -> str:
+@lru_cache(maxsize=2_000)
+def _target(link: TrackedLink) -> Field:
+    html = link.part is Part.HTML
+    template = (HTML if html else PLAIN).from_string(link.url)
+    return Field("body" if html else "text", template, None)
+
+
+def render_target(link: TrackedLink, variables: Mapping[str, Any]) -> str:
+    """Return a personal link's target, written as it would stand in the message.
+
+    Raises:
+        BadTemplate: a value is missing or does not fit; the field is named.
+    """
+    return _one(_target(link), (link.url,), variables)
+
+
+def _one(source: Field, written: tuple[str, ...], variables: Mapping[str, Any]) -> str:
     field = source.name
     try:
         text = source.template.render(variables)
     except UndefinedError as problem:
-        raise BadTemplate(field, _missing(str(problem), content)) from None
+        raise BadTemplate(field, _missing(str(problem), written)) from None
     except Exception as problem:  # noqa: BLE001 - see below
         # A template can raise anything; its text may hold a recipient's data.
         raise BadTemplate(field, f"cannot be rendered ({type(problem).__name__})") from None
@@ -151,11 +185,11 @@ def _one(source: Field, content: Content, variables: Mapping[str, Any]) -> str:
     return text
 
 
-def _missing(message: str, content: Content) -> str:
+def _missing(message: str, written: tuple[str, ...]) -> str:
     found = _MISSING.search(message)
     name = next(filter(None, found.groups()), "") if found else ""
     # Only a name that stands in the template itself is certain to be no recipient's data.
-    if name and any(name in text for text in (content.subject, content.html, content.text)):
+    if name and any(name in text for text in written):
         return f"has no value for {name}"
     return "has no value for something it uses"
 

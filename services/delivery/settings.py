@@ -58,6 +58,28 @@ class DeliverySettings(Settings):
     unsubscribe_mailto: str | None = Field(
         default=None, description="address for List-Unsubscribe while PUBLIC_URL is not https"
     )
+    utm_source: str = Field(
+        default="muster", max_length=100, description="utm_source of links whose template adds UTM"
+    )
+    utm_medium: str = Field(default="email", max_length=100)
+    tracking_wait_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=10,
+        description="how long somebody who follows a link waits for the database at most",
+    )
+    tracking_queue: int = Field(
+        default=20_000, ge=100, le=1_000_000, description="events kept while the database is away"
+    )
+    tracking_log_days: float = Field(
+        default=396.0,
+        gt=0,
+        le=3660,
+        description="how long opens and clicks of persons are kept; links are good for a year",
+    )
+    tracking_windows_days: float = Field(
+        default=760.0, gt=0, le=3660, description="how long their five-minute totals are kept"
+    )
     extraction_rows: int = Field(default=500, ge=1, le=1000)
     fill_chunks: int = Field(
         default=40, ge=1, le=40, description="snapshot chunks (500 rows) put into a ledger a step"

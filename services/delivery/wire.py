@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.delivery.domain.approvals import Approval
+from services.delivery.domain.tracking import Switch
 from services.delivery.store.deliveries import Delivery
 from services.delivery.store.templates import Template
 from topics.delivery import (
@@ -59,6 +60,10 @@ class TemplateView(TemplateLine):
     from_name: str
     from_address: str
     proof_recipients: list[str]
+    track_clicks: bool
+    track_opens: bool
+    mirror: bool
+    utm: bool
     version: int
 
     @classmethod
@@ -73,6 +78,10 @@ class TemplateView(TemplateLine):
             from_address=template.from_address,
             proof_recipients=template.proof_recipients,
             version=template.version,
+            track_clicks=Switch.CLICKS in template.tracking,
+            track_opens=Switch.OPENS in template.tracking,
+            mirror=Switch.MIRROR in template.tracking,
+            utm=Switch.UTM in template.tracking,
             **line,
         )
 
@@ -92,6 +101,10 @@ class NewTemplate(BaseModel):
     from_name: str = Field(default="", max_length=100)
     from_address: str = Field(min_length=3, max_length=254)
     proof_recipients: tuple[str, ...] = Field(default=(), max_length=20)
+    track_clicks: bool = False
+    track_opens: bool = False
+    mirror: bool = False
+    utm: bool = False
 
 
 class TemplateSaved(View):

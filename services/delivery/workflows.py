@@ -16,6 +16,7 @@ from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.ledger import LedgerStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.snapshots import SnapshotStore
+from services.delivery.tracking.copies import keep_copies
 from shared.timers import take_due
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
@@ -133,6 +134,7 @@ async def _fill(work: Work) -> int:
     until = min(run.next_chunk + settings_of(work).fill_chunks, run.chunks)
     ledger = LedgerStore(work.connection)
     rows = await ledger.fill(run, until_chunk=until, at=work.now)
+    await keep_copies(work, run, range(run.next_chunk, until))
     await runs.change(run.run_id, next_chunk=until, filled=until == run.chunks)
     if until == run.chunks:
         await _plan_letters(work, run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -10,20 +9,7 @@ from services.events_status.api import router
 from services.events_status.handlers import batch_registry, registry
 from services.events_status.settings import EventsStatusSettings
 from services.events_status.workflows import WORKFLOWS
-from shared.consumer import Batcher, Consumer
-from shared.service import Runtime, Service
-
-BATCH_CONSUMER: Final = "events_status_batch"
-
-
-async def consume_batch_queue(runtime: Runtime, stop: asyncio.Event) -> None:
-    """Take batch events in with a consumer of their own, until ``stop`` is set."""
-    batcher = Batcher(runtime.uow, batch_registry, name=BATCH_CONSUMER)
-    consumer = Consumer(batcher, runtime.settings, batch_registry)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(consumer.run(stop))
-        group.create_task(consumer.run_retries(stop))
-
+from shared.service import Service
 
 SERVICE: Final = Service(
     "events_status",
@@ -32,5 +18,5 @@ SERVICE: Final = Service(
     settings=EventsStatusSettings,
     workflows=WORKFLOWS,
     router=router,
-    tasks=(consume_batch_queue,),
+    consumers={"events_status_batch": batch_registry},
 )

@@ -24,7 +24,7 @@ from services.supplier.wording import Notice
 from services.supplier.workflows import SUPPLIER_MGT
 from shared import faults
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.ids import new_id
 from shared.logs import logger
 from shared.service import Runtime
@@ -270,7 +270,7 @@ async def serving(runtime: Runtime, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             worked = await clerk.step()
-        except INFRASTRUCTURE as problem:
+        except INTERRUPTIONS as problem:
             log.warning("supplier.interrupted", error=reason_of(problem))
             worked = False
         if not worked:

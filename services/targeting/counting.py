@@ -23,7 +23,7 @@ from services.targeting.snapshots import (
 from services.targeting.store import TargetingStore
 from shared import faults
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, Refused, reason_of
+from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, Refused, reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from topics.targeting import TargetCounted, TargetCounts, TargetRefused
@@ -55,7 +55,7 @@ async def _run(runtime: Runtime, kind: str, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             ran = await _unless_stopped(run_one(runtime, kind), stop)
-        except INFRASTRUCTURE as problem:
+        except INTERRUPTIONS as problem:
             log.warning("targeting.interrupted", kind=kind, error=reason_of(problem))
             ran = False
         if not ran:
@@ -108,7 +108,7 @@ async def _attempt(runtime: Runtime, job: Job) -> None:
 
 async def _give_back(runtime: Runtime, job: Job) -> None:
     """Let another process take a job at once; when that fails, its lease runs out."""
-    with contextlib.suppress(Lost, *INFRASTRUCTURE):
+    with contextlib.suppress(Lost, *INTERRUPTIONS):
         async with asyncio.timeout(2):
             await jobs.postpone(runtime.uow, job, seconds=0)
 

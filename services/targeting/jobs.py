@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE
+from shared.errors import INTERRUPTIONS
 from shared.ids import new_id
 from shared.uow import UnitOfWork, Work
 from topics.cloudevents import Envelope
@@ -138,7 +138,7 @@ async def _renew(uow: UnitOfWork, job: Job, stop: asyncio.Event) -> None:
                 pass
         except Lost:
             return
-        except INFRASTRUCTURE:
+        except INTERRUPTIONS:
             continue  # the next write notices when the lease is gone
 
 

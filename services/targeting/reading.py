@@ -20,7 +20,7 @@ from services.targeting.domain import Tally
 from services.targeting.selection import Selection
 from services.targeting.settings import TargetingSettings
 from services.targeting.sql_role import NAME
-from shared.database import Connection, Pool
+from shared.database import Connection, Pool, without_time_limit
 from shared.errors import Refused
 from shared.settings import role_url
 
@@ -112,6 +112,8 @@ async def reading(
             source as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            # A million members take minutes; it holds no locks, and ``seconds`` bounds it.
+            await without_time_limit(connection)
             yield Reader(connection, selection, settings.direct_sql_rows_max)
     except TimeoutError:
         if not deadline.expired():

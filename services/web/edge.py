@@ -1,7 +1,7 @@
 """The public ASGI app: who calls, may they, and where to; the only port that people reach.
 
-Open to everybody: the start page and its sign-in, static files, health, and the unsubscribe
-links of mails. All else takes ``Authorization: Bearer mst_…``.
+Open to everybody: the start page and its sign-in, static files, health, and the links that stand
+in mails (unsubscribe, clicks, opens, mirror pages). All else takes ``Authorization: Bearer mst_…``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from services.web.pages import Pages
 from services.web.settings import web_settings
 from services.web.upstreams import Resolve, Upstreams, open_upstreams
 from shared import identity
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.http import add_health, add_problem_handlers, create_app, problem
 from shared.logs import logger
 from shared.service import Runtime
@@ -78,8 +78,8 @@ class Edge:
             return _out_of_scope(token, "GET", "metrics")
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    async def unsubscribe(self, request: Request) -> Response:
-        """Pass an unsubscribe link on to delivery, which knows whom it means."""
+    async def public(self, request: Request) -> Response:
+        """Pass a link of a message on to delivery, which knows whom it means."""
         target = raw_target(request)
         if target is None:
             return problem(404, "Not found", "a path has no . or .. parts")
@@ -150,7 +150,7 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.state.upstreams = upstreams
     app.state.tls = settings.tls
     add_problem_handlers(app)
-    for kind in INFRASTRUCTURE:
+    for kind in INTERRUPTIONS:
         # Typed as BaseException for `except`; each is an Exception.
         app.add_exception_handler(cast("type[Exception]", kind), _database_away)
     # Before the open one of add_health: on the public port, metrics take a token.
@@ -161,7 +161,9 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.add_route("/signin", pages.open_session, methods=["POST"])
     app.add_route("/signout", pages.close_session, methods=["POST"])
     app.add_route("/static/{name}", pages.static, methods=["GET"])
-    app.add_route("/u/{token}", edge.unsubscribe, methods=["GET", "POST"])
+    app.add_route("/u/{token}", edge.public, methods=["GET", "POST"])
+    for path in ("/t/{token}", "/o/{token}", "/m/{token}"):
+        app.add_route(path, edge.public, methods=["GET", "HEAD"])
     app.add_route("/api/v1/openapi.json", edge.openapi, methods=["GET"])
     app.add_route("/api/v1/{service}/{path:path}", edge.call, methods=METHODS)
     app.add_route("/{path:path}", edge.anything_else, methods=METHODS)

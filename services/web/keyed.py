@@ -26,7 +26,7 @@ from services.web.idempotency import (
 from services.web.settings import web_settings
 from services.web.upstreams import Unreachable, Upstreams
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.http import problem
 from shared.logs import logger
 from shared.service import Runtime
@@ -158,6 +158,6 @@ async def prune(runtime: Runtime, stop: asyncio.Event) -> None:
         try:
             async with runtime.uow.begin() as work:
                 await KeptAnswers(work.connection).prune(work.now - keep)
-        except INFRASTRUCTURE as trouble:
+        except INTERRUPTIONS as trouble:
             log.warning("answers.prune_interrupted", error=reason_of(trouble))
         await wait_or_stop(stop, PRUNE_SECONDS)

@@ -35,7 +35,8 @@ def test_a_sample_decodes_and_encodes_to_the_same_again(path: Path) -> None:
     envelope = decode_envelope(headers, orjson.dumps(record["data"]))
     message = decode_message(envelope)
     assert message.ce_type == path.stem
-    assert orjson.loads(message.model_dump_json()) == record["data"]
+    # Fields that are younger than the sample are not in it.
+    assert orjson.loads(message.model_dump_json(exclude_unset=True)) == record["data"]
     flat = encode_headers(
         message=message,
         key=message.partition_key,

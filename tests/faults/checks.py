@@ -33,7 +33,7 @@ from tests.faults.world import (
     World,
 )
 from topics.cloudevents import Malformed, decode_envelope
-from topics.names import HEARTBEATS_CHANGELOG, TOPICS
+from topics.names import CHANGELOGS, TOPICS
 
 CATCH_UP_SECONDS: Final = 30.0
 
@@ -141,7 +141,7 @@ class Journal:
 
     async def open(self) -> None:
         """Connect."""
-        topics = [topic.name for topic in TOPICS if topic is not HEARTBEATS_CHANGELOG]
+        topics = [topic.name for topic in TOPICS if topic not in CHANGELOGS]
         self._client = kafka.reader(self.settings, topics)
         await self._client.start()
 

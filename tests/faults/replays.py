@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from services.cli.catalogue import find
 from services.cli.replaying import members_of
 from shared import kafka
+from shared.registry import Registry
 from tests.faults import checks
 from tests.faults.scenario import Stage
 from tests.waiting import eventually
@@ -53,7 +54,7 @@ async def replay(stage: Stage, *, forget: bool) -> list[str]:
     rig = stage.world.rig
     for name in stage.services:
         rig.workers[name, 1].kill()
-    await asyncio.gather(*(_rewind(stage, name) for name in stage.services))
+    await asyncio.gather(*(_rewind(stage, *reader) for reader in _readers(stage)))
     if forget:
         for name in stage.services:
             await rig.owner.execute(f"DELETE FROM {name}.inbox")
@@ -81,7 +82,12 @@ async def replay(stage: Stage, *, forget: bool) -> list[str]:
     )
 
 
-async def _rewind(stage: Stage, name: str) -> None:
+def _readers(stage: Stage) -> list[tuple[str, Registry]]:
+    """Return the consumers of a stage's services, by name."""
+    return [reader for name in stage.services for reader in find(name).registries.items()]
+
+
+async def _rewind(stage: Stage, name: str, registry: Registry) -> None:
     settings = stage.world.rig.settings
     await eventually(
         lambda: _left(stage, name), seconds=20, what=f"{name}'s group being without members"
@@ -89,7 +95,7 @@ async def _rewind(stage: Stage, name: str) -> None:
     client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
     await client.start()
     try:
-        partitions = await _partitions(stage, name)
+        partitions = _partitions(stage, registry)
         client.assign(partitions)
         beginnings = await client.beginning_offsets(partitions)
         await client.commit(beginnings)
@@ -101,21 +107,21 @@ async def _left(stage: Stage, name: str) -> bool:
     return not await members_of(stage.world.rig.settings, name)
 
 
-async def _partitions(stage: Stage, name: str) -> list[TopicPartition]:
+def _partitions(stage: Stage, registry: Registry) -> list[TopicPartition]:
     prefix = stage.world.rig.settings.kafka_namespace
     return [
         TopicPartition(prefix + topic.name, number)
-        for topic in find(name).registry.topics
+        for topic in registry.topics
         for number in range(topic.partitions)
     ]
 
 
 async def _caught_up(stage: Stage) -> bool:
-    return not any([await _behind(stage, name) for name in stage.services])
+    return not any([await _behind(stage, *reader) for reader in _readers(stage)])
 
 
-async def _behind(stage: Stage, name: str) -> bool:
-    """Whether a service has records still to read.
+async def _behind(stage: Stage, name: str, registry: Registry) -> bool:
+    """Whether a consumer has records still to read.
 
     The last offsets of a partition may be transaction marks, which no reader is ever handed.
     """
@@ -123,7 +129,7 @@ async def _behind(stage: Stage, name: str) -> bool:
     client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
     await client.start()
     try:
-        partitions = await _partitions(stage, name)
+        partitions = _partitions(stage, registry)
         client.assign(partitions)
         ends = await client.end_offsets(partitions)
         for part in partitions:

@@ -7,8 +7,9 @@ nothing is broken, without it exactly the invariant that it stands for is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +24,8 @@ from services.delivery.store import ledger as ledger_store
 from services.delivery.store import sending
 from services.delivery.store.ledger import LedgerStore
 from services.delivery.store.runs import RunStore
-from shared import faults, inbox, kafka, relay, topics_admin
+from shared import consumer, faults, inbox, kafka, relay, topics_admin
+from shared.batch import Item
 from shared.consumer import Consumer
 from shared.relay import Relay
 from shared.service import Runtime
@@ -158,7 +160,7 @@ async def test_offsets_committed_before_the_work_lose_what_a_dying_process_had_i
         dying.setattr(faults, "reach", dies_at("uow.before_commit"))
         stop = asyncio.Event()
         with pytest.raises(Died):
-            await asyncio.wait_for(runtime.consumer.run(stop), 30)
+            await asyncio.wait_for(runtime.consumers[0].run(stop), 30)
     async with running(runtime):
         await send(runtime, later)
         await saved(runtime, later.campaign_id)
@@ -202,7 +204,7 @@ async def test_an_outbox_in_a_transaction_of_its_own_loses_answers(
     command = a_campaign()
     async with reading(runtime) as journal, running(runtime):
         # The batch is tried again after a lost connection: a crash and a restart, in short.
-        monkeypatch.setattr(faults, "reach", fails_once("uow.before_commit"))
+        lose_connection_over("told", monkeypatch)
         await send(runtime, command, ids=["told"])
         await saved(runtime, command.campaign_id)
         handled = "SELECT 1 FROM inbox WHERE id = 'told'"
@@ -218,18 +220,23 @@ async def test_an_outbox_in_a_transaction_of_its_own_loses_answers(
         assert names(journal.unanswered(["told"])) == (set() if protected else {"I4"})
 
 
-def fails_once(point: str) -> Any:
-    """Lose the connection at a point, once, in the task that handles batches."""
-    left = [1]
+def lose_connection_over(message_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lose the connection before the commit of the first batch that holds a message."""
+    inner, struck = consumer.handle_run, dict[Any, bool]()
+
+    async def handle_run(run: Sequence[Item], work: Work) -> None:
+        await inner(run, work)
+        if any(item.envelope.id == message_id for item in run):
+            struck.setdefault(asyncio.current_task(), False)
 
     def reach(reached: str) -> None:
         task = asyncio.current_task()
-        in_consumer = task is not None and "Consumer.run at" in str(task.get_coro())
-        if reached == point and in_consumer and left[0]:
-            left[0] -= 1
+        if reached == "uow.before_commit" and struck.get(task) is False:
+            struck[task] = True
             raise ConnectionError
 
-    return reach
+    monkeypatch.setattr(consumer, "handle_run", handle_run)
+    monkeypatch.setattr(faults, "reach", reach)
 
 
 # -- the ledger's unique key
@@ -307,8 +314,9 @@ async def test_without_the_relays_lease_two_relays_publish_everything_twice(
     open_service: Open, monkeypatch: pytest.MonkeyPatch, protected: bool
 ) -> None:
     runtime = await a_service(open_service, CAMPAIGN)
+    all_published: Callable[[], Awaitable[Any]] = partial(drained, runtime)
     if not protected:
-        switch_the_lease_off(monkeypatch)
+        all_published = switch_the_lease_off(monkeypatch)
     async with reading(runtime) as journal:
         async with runtime.uow.begin() as work:
             for _ in range(20):
@@ -317,7 +325,7 @@ async def test_without_the_relays_lease_two_relays_publish_everything_twice(
             asyncio.create_task(Relay(runtime.pool, runtime.settings, "campaign").run())
             for _ in range(2)
         ]
-        await drained(runtime)
+        await asyncio.wait_for(all_published(), 60)
         for one in relays:
             one.cancel()
         await asyncio.wait(relays)
@@ -325,9 +333,10 @@ async def test_without_the_relays_lease_two_relays_publish_everything_twice(
         assert names(journal.doubled) == (set() if protected else {"I4"})
 
 
-def switch_the_lease_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def switch_the_lease_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Awaitable[Any]]:
+    """Let two relays lead at once; return a wait for both to have published the same rows."""
     inner = kafka.producer
-    both_read = asyncio.Barrier(2)
+    both_read, both_published = asyncio.Barrier(2), asyncio.Barrier(3)
     publish = Relay._publish
 
     def unfenced(settings: Any, *, transactional_id: str) -> Any:
@@ -335,8 +344,9 @@ def switch_the_lease_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def together(self: Relay, producer: Any, epoch: int, rows: Any) -> None:
         # Both have read the same rows before either marks them.
-        await asyncio.wait_for(both_read.wait(), 20)
+        await both_read.wait()
         await publish(self, producer, epoch, rows)
+        await both_published.wait()
 
     monkeypatch.setattr(Relay, "_acquire", answering(1))
     monkeypatch.setattr(Relay, "_renew", answering(None))
@@ -347,6 +357,7 @@ def switch_the_lease_off(monkeypatch: pytest.MonkeyPatch) -> None:
         "WITH gone AS (DELETE FROM outbox WHERE seq = ANY ($2::bigint[])) SELECT $1::bigint",
     )
     monkeypatch.setattr(kafka, "producer", unfenced)
+    return both_published.wait
 
 
 # -- the attempt before the call

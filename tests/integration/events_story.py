@@ -88,10 +88,15 @@ class Outside:
         self._producer = Producer({"bootstrap.servers": runtime.settings.kafka_bootstrap})
 
     async def send(
-        self, value: bytes, headers: list[tuple[str, bytes]], *, topic: Topic = EVENTS_REALTIME
+        self,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+        *,
+        topic: Topic = EVENTS_REALTIME,
+        key: str | None = None,
     ) -> None:
         self._producer.produce(
-            self._namespace + topic.name, value=value, headers=[*headers], key=uuid4().hex
+            self._namespace + topic.name, value=value, headers=[*headers], key=key or uuid4().hex
         )
         left = await asyncio.to_thread(self._producer.flush, 10)
         assert left == 0

@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import pytest
 
+from services.cli.checking import verdicts
 from services.events_status.app import SERVICE
 from services.events_status.domain import event_id
+from shared.consumer import HALT_AFTER
 from shared.service import Runtime
 from tests.conftest import Open, make_topics
 from tests.integration.events_story import (
@@ -144,6 +146,28 @@ async def test_malformed_events_land_in_the_dead_letters_with_a_reason_and_no_va
         ),
     }
     assert set(await statuses(runtime)) == {"good"}
+
+
+async def test_the_check_sees_what_the_batch_queue_has_not_handled(open_service: Open) -> None:
+    runtime = await open_service(SERVICE)
+    topics = [topic for one in runtime.consumers for topic in one.registry.topics]
+    await make_topics(runtime.settings, *{*topics, *WRITTEN})
+    await Outside(runtime).event("waits", topic=EVENTS_BATCH)
+    [verdict] = await verdicts(runtime.settings, ["events_status"])
+    assert verdict.broken == (f"I4 events_status_batch never handled waits of {SOURCE}",)
+    async with running(runtime):
+        await eventually(lambda: statuses(runtime), what="the event")
+    [verdict] = await verdicts(runtime.settings, ["events_status"])
+    assert verdict.broken == ()
+
+
+async def test_a_halted_partition_of_the_batch_queue_shows_in_readiness(place: Place) -> None:
+    runtime, outside = place
+    await eventually(lambda: not runtime.problems, what="the service being ready")
+    for _ in range(HALT_AFTER):
+        await outside.send(b"{", STRUCTURED, topic=EVENTS_BATCH, key="one")
+    [problem] = await eventually(lambda: runtime.problems, what="the halt")
+    assert EVENTS_BATCH.name in problem
 
 
 async def test_a_stopped_workflow_holds_its_events_until_it_is_started(place: Place) -> None:

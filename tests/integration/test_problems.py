@@ -142,7 +142,7 @@ async def test_a_message_no_row_can_hold_is_a_dead_letter_and_its_neighbours_are
 
     extra = b'{"a\\u0000b": 1, "campaign_id": "' + str(uuid4()).encode() + b'"}'
     batch = [counting(1), record(2, key="k", value=extra), counting(3)]
-    buried = await runtime.batcher.handle(batch)
+    buried = await runtime.consumers[0].batcher.handle(batch)
     assert [one.offset for one in buried] == [2]
     assert await runtime.pool.fetchval("SELECT count(*) FROM timers") == 2
     reason = await runtime.pool.fetchval("SELECT reason FROM dead_letters")
@@ -157,11 +157,11 @@ async def test_a_handlers_text_that_cannot_be_stored_is_a_dead_letter_with_a_cle
 
     broken = Registry()
     broken.on(CountTarget)(store_nul)
-    runtime.batcher._registry = broken
+    runtime.consumers[0].batcher._registry = broken
     command = CountTarget(campaign_id=uuid4(), targeting_id=uuid4())
     key, headers, value = record_of(command)
     given = Record(TARGETING_COMMANDS.name, 0, 1, key.decode(), headers, value)
-    assert await runtime.batcher.handle([given]) == {given}
+    assert await runtime.consumers[0].batcher.handle([given]) == {given}
     row = await runtime.pool.fetchrow("SELECT reason, ce_type FROM dead_letters")
     assert row is not None
     assert row["reason"] == (

@@ -22,6 +22,7 @@ def delivery() -> FastAPI:
     """A stand-in that tells which path and headers reached it."""
     app = FastAPI()
 
+    @app.get("/t/{token}")
     @app.get("/u/{token}")
     @app.post("/u/{token}")
     async def page(token: str, request: Request) -> dict[str, Any]:

@@ -72,5 +72,8 @@ async def test_what_is_open_is_a_short_list(open_service: Open) -> None:
         "/health/ready",
         "/signin",
         "/static/{name}",
+        "/m/{token}",
+        "/o/{token}",
+        "/t/{token}",
         "/u/{token}",
     }

@@ -18,13 +18,16 @@ from services.delivery.content.placing import Pieces, Value, pieces_of
 from services.delivery.domain.content import Content
 
 VARIABLES: Final = frozenset({"contact", "site", "campaign", "ctx", "unsubscribe_url"})
+"""What authors may use."""
+PLACED: Final = VARIABLES | {"links", "mirror_url"}
+"""What a content may use: what follows opens and clicks is put into it when it is prepared."""
 
 HTML: Final = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
 # A subject and a text part are no HTML: escaping would show there.
 PLAIN: Final = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
 _URL: Final = Value(("unsubscribe_url",))
-_PLACED: Final = "{{ unsubscribe_url }}"
+_URL_PLACED: Final = "{{ unsubscribe_url }}"
 _LINK_WORDS: Final = {"en": "Unsubscribe", "fr": "Se désabonner"}
 _HTML_LINK: Final = (
     '<p style="font-size:12px;text-align:center;color:#666666">'
@@ -63,9 +66,9 @@ def sources_of(content: Content, *, linked: bool) -> Sources:
     html, text = content.html, content.text
     if linked:
         if _shows_no_link(HTML, html):
-            html = before_end(html, html_link(_PLACED, content.language))
+            html = before_end(html, html_link(_URL_PLACED, content.language))
         if _shows_no_link(PLAIN, text):
-            text += text_link(_PLACED, content.language)
+            text += text_link(_URL_PLACED, content.language)
     return Sources(
         # The author's own line ends; those that come with values are refused.
         subject=_field("subject", PLAIN, _LINE_ENDS.sub(" ", content.subject)),
@@ -75,13 +78,13 @@ def sources_of(content: Content, *, linked: bool) -> Sources:
 
 
 def _field(name: str, environment: ImmutableSandboxedEnvironment, source: str) -> Field:
-    pieces = pieces_of(environment, source, VARIABLES)
+    pieces = pieces_of(environment, source, PLACED)
     return Field(name, environment.from_string(source), pieces)
 
 
 def _shows_no_link(environment: ImmutableSandboxedEnvironment, source: str) -> bool:
     """Whether a template certainly shows no link; of some it is only seen when rendered."""
-    pieces = pieces_of(environment, source, VARIABLES)
+    pieces = pieces_of(environment, source, PLACED)
     return pieces is not None and _URL not in pieces
 
 

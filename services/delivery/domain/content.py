@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.delivery.domain.tracking import NO_SWITCHES, Switches, TrackedLink
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -23,6 +25,7 @@ class Source:
     text: str
     from_name: str
     from_address: str
+    switches: Switches = NO_SWITCHES
 
     @property
     def template_hash(self) -> str:
@@ -35,6 +38,8 @@ class Source:
             self.text,
             self.from_name,
             self.from_address,
+            # A source without switches keeps the hash it had before there were any.
+            *sorted(self.switches),
         )
 
 
@@ -44,6 +49,7 @@ class Content:
 
     Attributes:
         inline_css: whether style sheets are to be moved into the elements after rendering.
+        links: what can be opened or followed; their targets stand as ``links`` in the parts.
     """
 
     language: str
@@ -53,6 +59,8 @@ class Content:
     text: str
     from_name: str
     from_address: str
+    switches: Switches = NO_SWITCHES
+    links: tuple[TrackedLink, ...] = ()
 
 
 def content_hash(template_hash: str, supplier_service_id: UUID | None) -> str:

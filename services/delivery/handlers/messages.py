@@ -11,6 +11,7 @@ from services.delivery.mail import is_address
 from services.delivery.store.ledger import LedgerStore, NewRow
 from services.delivery.store.runs import RunStore
 from services.delivery.store.templates import TemplateStore
+from services.delivery.tracking.copies import keep_message_copies
 from shared.registry import Registry
 from shared.uow import Work
 from topics.delivery import MessageOutcome, Outcome, SendMessage
@@ -39,6 +40,7 @@ async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
         if command.message_id in fresh
     ]
     await LedgerStore(work.connection).add(rows, work.now)
+    await keep_message_copies(work, fresh, set(hashes.values()))
     for row in rows:
         if row.outcome is not Outcome.PENDING:
             work.emit(

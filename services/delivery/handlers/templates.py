@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from services.delivery.approving import withdraw
 from services.delivery.domain.content import Source, content_hash
+from services.delivery.domain.tracking import Switch
 from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate, prepare
 from services.delivery.store.causes import first_time
@@ -43,6 +44,7 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
         text=command.text,
         from_name=command.from_name,
         from_address=command.from_address,
+        switches=frozenset(switch for switch in Switch if getattr(command, switch)),
     )
     try:
         content = prepare(source)

@@ -9,33 +9,35 @@ from typing import Final
 from uuid import UUID
 
 from services.delivery.domain.content import Content, Source
+from services.delivery.domain.tracking import Switch, keeps_copies
+from services.delivery.store.links import LinkStore
 from shared.database import Connection
 from topics.delivery import SaveTemplate
 
 _SAVE: Final = """
 INSERT INTO templates AS t (template_id, label, language, subject, body, mjml, text, from_name,
-    from_address, proof_recipients, template_hash, saved_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    from_address, proof_recipients, template_hash, saved_at, tracking)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (template_id) DO UPDATE
 SET version = t.version + 1, label = excluded.label, language = excluded.language,
     subject = excluded.subject, body = excluded.body, mjml = excluded.mjml, text = excluded.text,
     from_name = excluded.from_name, from_address = excluded.from_address,
     proof_recipients = excluded.proof_recipients, template_hash = excluded.template_hash,
-    saved_at = excluded.saved_at
+    saved_at = excluded.saved_at, tracking = excluded.tracking
 RETURNING version
 """
 _KEEP: Final = """
 INSERT INTO contents (template_hash, language, subject, html, inline_css, text, from_name,
-    from_address)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (template_hash) DO NOTHING
+    from_address, tracking, copies)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (template_hash) DO NOTHING
 """
 _CONTENT: Final = """
-SELECT language, subject, html, inline_css, text, from_name, from_address
+SELECT language, subject, html, inline_css, text, from_name, from_address, tracking
 FROM contents WHERE template_hash = $1
 """
 _COLUMNS: Final = """
 template_id, version, label, language, subject, body, mjml, text, from_name, from_address,
-proof_recipients, template_hash, saved_at
+proof_recipients, template_hash, saved_at, tracking
 """
 
 
@@ -56,6 +58,7 @@ class Template:
     proof_recipients: list[str]
     template_hash: str
     saved_at: datetime
+    tracking: list[str]
 
 
 class TemplateStore:
@@ -97,6 +100,7 @@ class TemplateStore:
             list(command.proof_recipients),
             source.template_hash,
             at,
+            sorted(source.switches),
         )
         return version
 
@@ -112,7 +116,10 @@ class TemplateStore:
             content.text,
             content.from_name,
             content.from_address,
+            sorted(content.switches),
+            keeps_copies(content.switches, content.links),
         )
+        await LinkStore(self._connection).keep(template_hash, content.links)
 
     async def hashes(self, template_ids: Collection[UUID]) -> dict[UUID, str]:
         """Return the current content's hash of those templates that exist."""
@@ -131,4 +138,7 @@ class TemplateStore:
         row = await self._connection.fetchrow(_CONTENT, template_hash)
         if row is None:
             raise KeyError(template_hash)
-        return Content(**dict(row))
+        values = dict(row)
+        switches = frozenset(Switch(name) for name in values.pop("tracking"))
+        links = await LinkStore(self._connection).of(template_hash) if switches else ()
+        return Content(**values, switches=switches, links=links)

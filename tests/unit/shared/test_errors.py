@@ -7,6 +7,7 @@ import pytest
 
 from shared.errors import (
     INFRASTRUCTURE,
+    INTERRUPTIONS,
     NotAllowed,
     Permanent,
     Refused,
@@ -51,6 +52,17 @@ def test_everything_else_is_tried_again(problem: Exception) -> None:
 )
 def test_a_failing_server_says_nothing_about_the_message(problem: Exception) -> None:
     assert isinstance(problem, INFRASTRUCTURE)
+
+
+@pytest.mark.parametrize(
+    "problem", [asyncpg.QueryCanceledError(""), asyncpg.TransactionTimeoutError("")]
+)
+def test_what_ran_out_of_time_may_be_the_messages_fault_and_ends_no_loop(
+    problem: Exception,
+) -> None:
+    assert not isinstance(problem, INFRASTRUCTURE)
+    assert isinstance(problem, INTERRUPTIONS)
+    assert not is_permanent(problem)
 
 
 def test_reasons_hold_no_values_and_can_be_stored() -> None:

@@ -10,7 +10,7 @@ import pytest
 from topics.catalogue import catalogue
 from topics.message import Command, Message, State
 from topics.names import (
-    HEARTBEATS_CHANGELOG,
+    CHANGELOGS,
     INBOX_MARGIN,
     SNAPSHOTS,
     TOPICS,
@@ -50,15 +50,16 @@ def test_names_are_unique_and_fit_the_broker() -> None:
     assert all(re.fullmatch(r"[a-zA-Z0-9._-]{1,200}", name) for name in names)
 
 
-def test_every_topic_has_its_dead_letters_but_the_changelog() -> None:
+def test_every_topic_has_its_dead_letters_but_the_changelogs() -> None:
     names = {topic.name for topic in all_topics()}
     for topic in TOPICS:
-        assert (f"{topic.name}.dlq" in names) == (topic is not HEARTBEATS_CHANGELOG)
+        assert (f"{topic.name}.dlq" in names) == (topic not in CHANGELOGS)
 
 
-def test_the_watchs_changelog_is_listed_and_compacted() -> None:
-    assert HEARTBEATS_CHANGELOG in TOPICS
-    assert HEARTBEATS_CHANGELOG.compacted
+@pytest.mark.parametrize("topic", CHANGELOGS, ids=lambda topic: topic.name)
+def test_a_views_changelog_is_listed_and_compacted(topic: Topic) -> None:
+    assert topic in TOPICS
+    assert topic.compacted
 
 
 def test_dead_letters_of_personal_topics_are_personal_and_kept_a_month() -> None:

@@ -1,0 +1,1 @@
+"""Following what becomes of a message: links, opens, mirror pages, what they add up to."""

@@ -1,0 +1,49 @@
+"""Summaries for the live view: how much happened in one transaction, numbered per teller."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from services.delivery.domain.tracking import EventKind
+from shared.ids import new_id
+from shared.uow import Work
+from topics.delivery import ActivityCounts, DeliveryActivity
+
+_TOLD: Final = {EventKind.OPEN: "opens", EventKind.CLICK: "clicks"}
+
+
+class ActivitySource:
+    """Tells of the work of one task, whose transactions follow one another.
+
+    Tasks that commit side by side need a source each: the view takes a source's summaries in the
+    order of their numbers, and a lower one that comes late for a repetition.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.source: Final = f"{name}:{new_id().hex}"
+        self._sequence = 0
+
+    def tell(self, work: Work, run_id: UUID, counts: ActivityCounts) -> None:
+        """Publish what this transaction did for a run, when it commits."""
+        self._sequence += 1
+        work.emit(
+            DeliveryActivity(
+                run_id=run_id,
+                source=self.source,
+                sequence=self._sequence,
+                counts=counts,
+                at=work.now,
+            )
+        )
+
+    def tell_events(self, work: Work, events: Mapping[tuple[UUID, EventKind], int]) -> None:
+        """Publish how many opens and clicks this transaction wrote, by run."""
+        told: dict[UUID, Counter[str]] = {}
+        for (run_id, kind), count in events.items():
+            if kind in _TOLD:
+                told.setdefault(run_id, Counter())[_TOLD[kind]] += count
+        for run_id, counts in told.items():
+            self.tell(work, run_id, ActivityCounts(**counts))
