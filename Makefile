@@ -38,7 +38,7 @@ check: setup ## Lint, types, import contracts, and all tests
 faults: setup ## Fault tests (kill -9, freezes, restarts) with SEEDS=200, or one with SEED=n
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-bench: setup ## Benchmarks, WHAT=core
+bench: setup ## Benchmarks, WHAT=core, actions or timings
 	@$(BIN)/muster bench $(WHAT)
 
 up: setup ## Everything in one process, on embedded servers unless the environment names others

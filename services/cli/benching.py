@@ -11,7 +11,7 @@ import typer
 
 
 def bench(
-    what: Annotated[str, typer.Argument(help="core")] = "core",
+    what: Annotated[str, typer.Argument(help="core, actions or timings")] = "core",
     runs: Annotated[int, typer.Option(min=1, max=20)] = 3,
 ) -> None:
     """Measure, write docs/results, print; run it in a checkout."""

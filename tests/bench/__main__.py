@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared import logs
-from tests.bench import actions, core
+from tests.bench import actions, core, timings
 from tests.bench.results import Figure, write
 from tests.servers import Servers, running_servers
 
@@ -37,13 +37,30 @@ async def _measure(servers: Servers, arguments: argparse.Namespace) -> list[Figu
     return figures
 
 
+def _time(parts: list[str] | None) -> None:
+    """Time what a newcomer runs; a part of it is shown, and not written as the whole."""
+    try:
+        figures = timings.measure(parts or list(timings.COMMANDS))
+    except timings.Failed as failed:
+        raise SystemExit(str(failed)) from None
+    show(figures)
+    if not parts:
+        console.print(f"written to {write('timings', 'muster bench timings', figures)}")
+
+
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(prog="muster bench", description="Measure, then claim.")
-    parser.add_argument("what", choices=["core", "actions"], help="core measures both")
+    parser.add_argument("what", choices=["core", "actions", "timings"], help="core has actions too")
     parser.add_argument("--messages", type=int, default=core.MESSAGES)
     parser.add_argument("--runs", type=int, default=core.RUNS)
+    parser.add_argument(
+        "--part", choices=list(timings.COMMANDS), action="append", help="of timings: only these"
+    )
     arguments = parser.parse_args()
+    if arguments.what == "timings":
+        _time(arguments.part)
+        return
     logs.configure(level="warning", service="bench")
     with running_servers(ROOT, durable=True) as servers:
         figures = uvloop.run(_measure(servers, arguments))
