@@ -90,7 +90,7 @@ def _run(newcomer: Newcomer, command: Sequence[str], output: int) -> int:
     program = shutil.which(command[0], path=environment["PATH"])
     if program is None:
         raise Failed(f"there is no {command[0]} on this machine")
-    process = subprocess.Popen(  # noqa: S603 - our own commands
+    process = subprocess.Popen(
         [program, *command[1:]],
         cwd=newcomer.clone,
         env=environment,
@@ -121,10 +121,10 @@ def newcomer(name: str, user: pwd.struct_passwd) -> Iterator[Newcomer]:
         _link_programs(folder / "bin")
         # A clone by hard links would hand this repository's own objects to the other user.
         git = ["git", "clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(found.clone)]
-        subprocess.run(git, check=True)  # noqa: S603 - git, of this repository
+        subprocess.run(git, check=True)
         if user.pw_uid != os.getuid():
             chown = ["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", str(folder)]
-            subprocess.run(chown, check=True)  # noqa: S603 - of the folder made above
+            subprocess.run(chown, check=True)
         yield found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
