@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from services.delivery.api import router
 from services.delivery.handlers import registry
 from services.delivery.progress import run_progress
+from services.delivery.proof_page import proof_router
 from services.delivery.public import public_router
 from services.delivery.sender import run_sender
 from services.delivery.settings import DeliverySettings
@@ -21,10 +22,11 @@ from shared.service import Runtime, Service
 
 
 def make_app(runtime: Runtime) -> FastAPI:
-    """Return delivery's app: the pages of messages need no identity, their tokens are enough."""
+    """Return delivery's app: what its signed links lead to needs no identity."""
     app = create_app(runtime)
     app.include_router(public_router)
     app.include_router(tracking_router)
+    app.include_router(proof_router)
     return app
 
 

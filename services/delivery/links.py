@@ -1,4 +1,11 @@
-"""Unsubscribe links: opaque signed tokens that outlive the ledger row they came with."""
+"""Links that need no sign-in: opaque signed tokens, each good for one thing.
+
+An unsubscribe link outlives the ledger row it came with. A proof link lets a reviewer who comes
+from Slack look at one proof for seven days: Slack has no session of ours to bring along, and a
+sign-in between the card and the proof is what makes people approve unseen. The link shows that
+proof and decides nothing; answers go through the card, where rights are checked. Seven days is
+also how long a snapshot may be approved: an older proof has to be asked for again anyway.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +13,7 @@ import base64
 import binascii
 import hmac
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -14,8 +22,10 @@ from shared.settings import derived
 
 PROOF_LINK: Final = "proof"
 """The link in a proof: its page explains, and changes nobody's consent."""
+PROOF_LIFETIME: Final = timedelta(days=7)
 _MAC_BYTES: Final = 16
-_TOKEN_BYTES: Final = 16 + 16 + _MAC_BYTES
+_BODY_BYTES: Final = 16 + 16
+_PROOF_BODY_BYTES: Final = 16 + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +36,64 @@ class Link:
     run_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class ProofLink:
+    """The one proof a link shows, and until when."""
+
+    proof_id: UUID
+    until: datetime
+
+
 def token_of(secret: bytes, link: Link) -> str:
     """Return the token of a link: 64 characters fit for a URL, without personal data."""
     body = bytes.fromhex(link.recipient_key) + link.run_id.bytes
-    return base64.urlsafe_b64encode(body + _mac(secret, body)).decode()
+    return _signed(secret, "unsubscribe", body)
 
 
 def read_token(secret: bytes, token: str) -> Link | None:
     """Return whose link a token is; ``None`` when this instance did not sign it."""
+    body = _read(secret, "unsubscribe", token, size=_BODY_BYTES)
+    return Link(body[:16].hex(), UUID(bytes=body[16:])) if body else None
+
+
+def proof_token(secret: bytes, proof_id: UUID, *, now: datetime) -> str:
+    """Return the token that shows a proof from now on: 48 characters fit for a URL."""
+    until = int((now + PROOF_LIFETIME).timestamp())
+    return _signed(secret, "proof-link", proof_id.bytes + until.to_bytes(4))
+
+
+def read_proof_token(secret: bytes, token: str) -> ProofLink | None:
+    """Return what a token shows, be it over or not; ``None`` when this instance did not sign it."""
+    body = _read(secret, "proof-link", token, size=_PROOF_BODY_BYTES)
+    if body is None:
+        return None
+    until = datetime.fromtimestamp(int.from_bytes(body[16:]), UTC)
+    return ProofLink(UUID(bytes=body[:16]), until)
+
+
+def _signed(secret: bytes, purpose: str, body: bytes) -> str:
+    return base64.urlsafe_b64encode(body + _mac(secret, purpose, body)).decode()
+
+
+def _read(secret: bytes, purpose: str, token: str, *, size: int) -> bytes | None:
+    """Return what was signed for a purpose; ``None`` for anything else."""
     try:
         raw = base64.b64decode(token, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
     body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-    if len(raw) != _TOKEN_BYTES or not hmac.compare_digest(mac, _mac(secret, body)):
+    if len(body) != size or not hmac.compare_digest(mac, _mac(secret, purpose, body)):
         return None
-    return Link(body[:16].hex(), UUID(bytes=body[16:]))
+    return body
 
 
-@lru_cache(maxsize=4)
-def _key(secret: bytes) -> bytes:
-    return bytes.fromhex(derived(secret, "unsubscribe"))
+@lru_cache(maxsize=8)
+def _key(secret: bytes, purpose: str) -> bytes:
+    return bytes.fromhex(derived(secret, purpose))
 
 
-def _mac(secret: bytes, body: bytes) -> bytes:
-    return hmac.digest(_key(secret), body, "sha256")[:_MAC_BYTES]
+def _mac(secret: bytes, purpose: str, body: bytes) -> bytes:
+    return hmac.digest(_key(secret, purpose), body, "sha256")[:_MAC_BYTES]
 
 
 @dataclass(frozen=True, slots=True)

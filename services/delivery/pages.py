@@ -1,4 +1,4 @@
-"""Small pages for people who come from a message: a title, a sentence, perhaps a button."""
+"""Pages for people who come from a message or a card: a frame, a language, strict headers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,24 @@ Words = Mapping[str, Mapping[str, str]]
 _PAGE: Final = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex"></head>
-<body style="font-family:sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem">
-<h1>{title}</h1><p>{text}</p>{form}</body></html>
+<meta name="robots" content="noindex"><meta name="color-scheme" content="light dark">
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: {width}; margin: 2rem auto; }}
+body {{ padding: 0 1rem; }}
+h1 {{ font-size: 1.5rem; margin: .5rem 0; }}
+button {{ font: inherit; padding: .6rem 1.2rem; }}
+dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }}
+dt {{ opacity: .75; }} dd {{ margin: 0; overflow-wrap: anywhere; }}
+iframe {{ width: 100%; height: 75vh; border: 1px solid #8886; background: #fff; }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style></head>
+<body><h1>{title}</h1>{body}</body></html>
 """
-_FORM: Final = (
-    '<form method="post"><button type="submit" style="font-size:1rem;padding:.6rem 1.2rem">'
-    "{button}</button></form>"
-)
+_FORM: Final = '<form method="post"><button type="submit">{button}</button></form>'
 _HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -40,6 +47,20 @@ def language_of(request: Request) -> str:
     return language
 
 
+def sheet(
+    request: Request,
+    title: str,
+    body: str,
+    *,
+    width: str = "32rem",
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a page; ``title`` is text, ``body`` is HTML."""
+    html = _PAGE.format(language=language_of(request), title=escape(title), body=body, width=width)
+    return HTMLResponse(html, status_code=status, headers=_HEADERS | dict(headers or {}))
+
+
 def page(
     request: Request,
     words: Words,
@@ -50,13 +71,8 @@ def page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a page; title, text and button are names among the words of its language."""
-    language = language_of(request)
-    said = words[language]
-    filled = _PAGE.format(
-        language=language,
-        title=escape(said[title]),
-        text=escape(said[text]),
-        form=_FORM.format(button=escape(said[button])) if button else "",
-    )
-    return HTMLResponse(filled, status_code=status, headers=dict(_HEADERS) | dict(headers or {}))
+    """Return a page with one sentence; title, text and button are names among the words."""
+    said = words[language_of(request)]
+    form = _FORM.format(button=escape(said[button])) if button else ""
+    body = f"<p>{escape(said[text])}</p>{form}"
+    return sheet(request, said[title], body, status=status, headers=headers)

@@ -8,7 +8,7 @@ from typing import Any
 from services.delivery.approving import deadline_for, open_approval, settings_of
 from services.delivery.domain.content import proof_prefix
 from services.delivery.domain.runs import RunKind
-from services.delivery.links import PROOF_LINK
+from services.delivery.links import PROOF_LINK, proof_token
 from services.delivery.personal import merge_of, variables
 from services.delivery.rendering import BadTemplate, render, with_subject
 from services.delivery.store.approvals import Request
@@ -153,7 +153,7 @@ def _request(work: Work, proof: Proof, subject: str) -> Request:
         kind=ApprovalKind.PROOF,
         subject=subject,
         proof_number=proof.number,
-        proof_path=f"/api/v1/delivery/proofs/{proof.proof_id}/preview",
+        proof_path=f"/p/{proof_token(work.settings.secret, proof.proof_id, now=work.now)}",
         count=proof.count,
         content_hash=proof.content_hash,
         snapshot_id=proof.snapshot_id,

@@ -1,7 +1,7 @@
 """The public ASGI app: who calls, may they, and where to; the only port that people reach.
 
 Open to everybody: the start page and its sign-in, static files, health, and the links that stand
-in mails (unsubscribe, clicks, opens, mirror pages). All else takes ``Authorization: Bearer mst_…``.
+in mails (unsubscribe, clicks, opens, mirror pages) and on cards (proofs). All else takes ``Authorization: Bearer mst_…``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Edge:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def public(self, request: Request) -> Response:
-        """Pass a link of a message on to delivery, which knows whom it means."""
+        """Pass a link of a message or a card on to delivery, which signed it."""
         target = raw_target(request)
         if target is None:
             return problem(404, "Not found", "a path has no . or .. parts")
@@ -162,7 +162,7 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.add_route("/signout", pages.close_session, methods=["POST"])
     app.add_route("/static/{name}", pages.static, methods=["GET"])
     app.add_route("/u/{token}", edge.public, methods=["GET", "POST"])
-    for path in ("/t/{token}", "/o/{token}", "/m/{token}"):
+    for path in ("/t/{token}", "/o/{token}", "/m/{token}", "/p/{token}", "/p/{token}/message"):
         app.add_route(path, edge.public, methods=["GET", "HEAD"])
     app.add_route("/api/v1/openapi.json", edge.openapi, methods=["GET"])
     app.add_route("/api/v1/{service}/{path:path}", edge.call, methods=METHODS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,11 +12,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from services.delivery.app import SERVICE
+from services.delivery.app import SERVICE, make_app
 from services.delivery.erase import erase
 from services.delivery.invariants import broken
-from services.delivery.public import public_router
-from shared.http import create_app
+from services.delivery.links import PROOF_LIFETIME, Link, proof_token, token_of
 from shared.identity import HEADER, issue
 from shared.ids import recipient_key
 from shared.service import Runtime
@@ -60,9 +60,7 @@ async def runtime(open_service: Open, catcher: Catcher) -> Runtime:
 
 @pytest.fixture
 async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(runtime)
-    app.include_router(public_router)
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx.ASGITransport(app=make_app(runtime))
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as found:
         yield found
 
@@ -100,7 +98,9 @@ async def test_a_delivery_is_prepared_approved_and_read_over_http(
         asked = await first(runtime, ApprovalRequested)
         path = f"/approvals/{asked.approval_id}"
         shown = await get(client, runtime, path, REVIEWER)
-        preview = await client.get(shown["proof_path"], headers=by(runtime, REVIEWER))
+        assert shown["proof_path"].startswith("/p/")
+        proof = f"/api/v1/delivery/deliveries/{case.delivery_id}/proof"
+        preview = await client.get(proof, headers=by(runtime, REVIEWER))
         assert "For Moulin &lt;Neuf&gt;" in preview.text
         assert preview.headers["content-security-policy"].startswith("sandbox")
         answer = {"revision": asked.revision, "decision": "approve"}
@@ -204,6 +204,57 @@ async def test_a_forged_link_and_the_link_of_a_proof_change_nothing(
     for token in ("A" * 64, "%20", "Zm9v", "é"):
         assert (await client.post(f"/u/{token}")).status_code == 404
     assert await runtime.pool.fetchval("SELECT count(*) FROM consents") == 0
+
+
+async def test_a_proofs_link_shows_it_in_a_closed_frame_for_seven_days(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    case = Case([member("a@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case)
+    path = await runtime.pool.fetchval("SELECT proof_path FROM approvals")
+    assert re.fullmatch(r"/p/[\w-]{48}", path)
+    page = await client.get(path, headers={"Accept-Language": "fr"})
+    assert "<h1>BAT 1 de C-" in page.text
+    assert f'<iframe sandbox src="{path}/message"' in page.text
+    assert "frame-src 'self'" in page.headers["content-security-policy"]
+    assert "For Moulin" not in page.text.partition("<details>")[0]
+    message = await client.get(f"{path}/message")
+    assert "For Moulin &lt;Neuf&gt;" in message.text
+    policy = message.headers["content-security-policy"]
+    assert policy.startswith("sandbox; default-src 'none'")
+    assert "script" not in policy
+    assert message.headers["referrer-policy"] == "no-referrer"
+
+    later = proof_token(
+        SECRET.encode(),
+        UUID(int=1),
+        now=runtime.clock.now() - PROOF_LIFETIME - timedelta(seconds=1),
+    )
+    assert (await client.get(f"/p/{later}")).status_code == 410
+    assert (await client.get(f"/p/{later}/message")).status_code == 404
+
+
+async def test_only_its_own_link_shows_a_proof(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    case = Case([member("a@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case)
+    now = runtime.clock.now()
+    proof_id = await runtime.pool.fetchval("SELECT proof_id FROM proofs")
+    link = Link(recipient_key(SECRET.encode(), "email", "a@x.example"), proof_id)
+    for token in (
+        proof_token(b"another secret, as long", proof_id, now=now),
+        proof_token(SECRET.encode(), uuid4(), now=now),
+        token_of(SECRET.encode(), link),
+        "A" * 48,
+        "é",
+    ):
+        for path in (f"/p/{token}", f"/p/{token}/message"):
+            answer = await client.get(path)
+            assert answer.status_code == 404
+            assert "For Moulin" not in answer.text
+    own = proof_token(SECRET.encode(), proof_id, now=now)
+    assert (await client.post(f"/u/{own}")).status_code == 404
 
 
 async def test_erasing_a_person_leaves_counts_and_no_address(

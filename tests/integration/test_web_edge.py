@@ -25,6 +25,8 @@ def delivery() -> FastAPI:
     @app.get("/t/{token}")
     @app.get("/u/{token}")
     @app.post("/u/{token}")
+    @app.get("/p/{token}")
+    @app.get("/p/{token}/message")
     async def page(token: str, request: Request) -> dict[str, Any]:
         return {"token": token, "method": request.method, "headers": dict(request.headers)}
 
@@ -110,12 +112,13 @@ async def test_health_is_open(edge: Edge) -> None:
     assert (await edge.client.get("/health/ready")).status_code == 200
 
 
-async def test_an_unsubscribe_link_reaches_delivery_without_a_token_or_identity(
+async def test_a_signed_link_reaches_delivery_without_a_token_or_identity(
     edge: Edge,
 ) -> None:
     brought = {"X-Muster-Identity": "forged", "Authorization": "Bearer x", "Cookie": "a=b"}
-    for method in ("GET", "POST"):
-        answer = await edge.client.request(method, "/u/abc", headers=brought)
+    links = (("GET", "/u/abc"), ("POST", "/u/abc"), ("GET", "/p/abc"), ("GET", "/p/abc/message"))
+    for method, path in links:
+        answer = await edge.client.request(method, path, headers=brought)
         found = answer.json()
         assert (found["token"], found["method"]) == ("abc", method)
         assert not {"x-muster-identity", "authorization", "cookie"} & set(found["headers"])

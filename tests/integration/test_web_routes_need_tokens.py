@@ -76,4 +76,6 @@ async def test_what_is_open_is_a_short_list(open_service: Open) -> None:
         "/o/{token}",
         "/t/{token}",
         "/u/{token}",
+        "/p/{token}",
+        "/p/{token}/message",
     }

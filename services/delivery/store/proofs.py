@@ -42,6 +42,21 @@ class Proof:
     requested_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A proof as its page shows it."""
+
+    number: int
+    campaign_number: int
+    campaign_label: str
+    subject: str
+    html: str
+    text: str
+    count: int
+    content_hash: str
+    snapshot_hash: str
+
+
 class ProofStore:
     """Proofs."""
 
@@ -120,6 +135,15 @@ class ProofStore:
             "SELECT html FROM proofs WHERE proof_id = $1 AND html <> ''", proof_id
         )
         return html
+
+    async def seen(self, proof_id: UUID) -> Seen | None:
+        """Return a proof to show; ``None`` when it is not known, not rendered or erased."""
+        row = await self._connection.fetchrow(
+            "SELECT number, campaign_number, campaign_label, subject, html, text, count,"
+            " content_hash, snapshot_hash FROM proofs WHERE proof_id = $1 AND html <> ''",
+            proof_id,
+        )
+        return Seen(**dict(row)) if row else None
 
     async def latest(self, delivery_id: UUID) -> UUID | None:
         """Return a delivery's last rendered proof."""

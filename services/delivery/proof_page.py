@@ -1,0 +1,118 @@
+"""The page "See the proof" leads to: a proof as its reader will see it, behind a signed link.
+
+The message is its author's HTML, so it stands in a frame of its own without scripts, forms,
+navigation or an origin; around it stand the figures that the approval is bound to.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Final
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from services.delivery.links import read_proof_token
+from services.delivery.pages import language_of, page, sheet
+from services.delivery.store.proofs import ProofStore, Seen
+from shared.http import Here
+from shared.service import Runtime
+
+proof_router = APIRouter()
+
+WORDS: Final[dict[str, dict[str, str]]] = {
+    "en": {
+        "title": "Proof {number} of C-{campaign}",
+        "label": "Campaign",
+        "subject": "Subject",
+        "count": "Recipients",
+        "content": "Content",
+        "snapshot": "Snapshot",
+        "message": "The message",
+        "text": "As plain text",
+        "answer": "Approve it, or ask for changes, on its card in Slack.",
+        "no_proof": "Proof",
+        "unknown": "This link is not valid. Use the one on the card in Slack.",
+        "over": "This link has ended: it is good for seven days. Ask for a new proof.",
+        "gone": "This proof is no longer kept. Ask for a new one.",
+    },
+    "fr": {
+        "title": "BAT {number} de C-{campaign}",
+        "label": "Campagne",
+        "subject": "Objet",
+        "count": "Destinataires",
+        "content": "Contenu",
+        "snapshot": "Population figée",
+        "message": "Le message",
+        "text": "En texte seul",
+        "answer": "Validez-le, ou demandez des corrections, sur sa carte dans Slack.",
+        "no_proof": "BAT",
+        "unknown": "Ce lien n’est pas valable. Utilisez celui de la carte dans Slack.",
+        "over": "Ce lien a expiré : il est valable sept jours. Demandez un nouveau BAT.",
+        "gone": "Ce BAT n’est plus conservé. Demandez-en un nouveau.",
+    },
+}
+MESSAGE_HEADERS: Final = {
+    # Without allow-scripts or allow-same-origin; pictures load, as in the mail itself.
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; img-src https: data:; style-src 'unsafe-inline';"
+        " frame-ancestors 'self'"
+    ),
+    # Else every picture's server would be told the link.
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+@proof_router.get("/p/{token}", include_in_schema=False)
+async def show(token: str, request: Request, runtime: Here) -> Response:
+    """Show a proof with what its approval is bound to."""
+    found = await _find(runtime, token)
+    words = WORDS[language_of(request)]
+    if isinstance(found, str):
+        status = 410 if found == "over" else 404
+        return page(request, WORDS, title="no_proof", text=found, status=status)
+    title = words["title"].format(number=found.number, campaign=found.campaign_number)
+    return sheet(request, title, _body(found, token, words), width="60rem")
+
+
+@proof_router.get("/p/{token}/message", include_in_schema=False)
+async def message(token: str, runtime: Here) -> Response:
+    """Return the message alone, for the page's frame."""
+    found = await _find(runtime, token)
+    if isinstance(found, str):
+        return HTMLResponse("", status_code=404, headers=MESSAGE_HEADERS)
+    return HTMLResponse(found.html, headers=MESSAGE_HEADERS)
+
+
+async def _find(runtime: Runtime, token: str) -> Seen | str:
+    """Return the proof a link shows, or the word for why it shows none."""
+    link = read_proof_token(runtime.settings.secret, token)
+    if link is None:
+        return "unknown"
+    if link.until < runtime.clock.now():
+        return "over"
+    return await _seen(runtime, link.proof_id) or "gone"
+
+
+async def _seen(runtime: Runtime, proof_id: UUID) -> Seen | None:
+    async with runtime.pool.acquire() as connection:
+        return await ProofStore(connection).seen(proof_id)
+
+
+def _body(proof: Seen, token: str, words: dict[str, str]) -> str:
+    facts = (
+        ("label", proof.campaign_label),
+        ("subject", proof.subject),
+        ("count", str(proof.count)),
+        ("content", proof.content_hash[:12]),
+        ("snapshot", proof.snapshot_hash[:12]),
+    )
+    rows = "".join(f"<dt>{escape(words[name])}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    text = f"<details><summary>{escape(words['text'])}</summary><pre>{escape(proof.text)}</pre>"
+    return (
+        f"<dl>{rows}</dl><p>{escape(words['answer'])}</p>"
+        f'<iframe sandbox src="/p/{escape(token)}/message" title="{escape(words["message"])}">'
+        f"</iframe>{text}</details>"
+    )
