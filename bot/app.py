@@ -16,6 +16,7 @@ from bot.front import Front
 from bot.posting import Poster
 from bot.settings import BotSettings
 from bot.slack import web_client
+from bot.workflows import WORKFLOWS
 from shared.logs import logger
 from shared.registry import Registry
 from shared.service import Runtime, Service
@@ -86,5 +87,6 @@ SERVICE = Service(
     registry,
     Path(__file__).parent / "migrations",
     settings=BotSettings,
+    workflows=WORKFLOWS,
     tasks=(run_slack,),
 )

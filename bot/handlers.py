@@ -37,7 +37,8 @@ def settings_of(work: Work) -> BotSettings:
 
 def outgoing_of(work: Work) -> Outgoing:
     """Return what is to be said in Slack, in this transaction."""
-    return Outgoing(work.connection, work.now, is_on=settings_of(work).slack_is_on)
+    since = work.cause.time if work.cause else None
+    return Outgoing(work.connection, work.now, is_on=settings_of(work).slack_is_on, since=since)
 
 
 def channel_setting(work: Work) -> Setting:

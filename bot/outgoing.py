@@ -19,15 +19,24 @@ TELL_WITHIN: Final = timedelta(hours=12)
 OPEN_WITHIN: Final = timedelta(seconds=2.9)
 """A trigger opens a view for three seconds."""
 
+POSTING: Final = "slackPosting"
+"""The technical workflow that holds back, while it is stopped or paused, all but forms."""
+
+_HELD: Final = f"""
+EXISTS (SELECT 1 FROM technical_workflows
+        WHERE name = '{POSTING}' AND status IN ('stopped', 'paused'))
+"""
+# What a topic tells again after a restore may stand in Slack since before: an attempt noted at the
+# backup's time makes the posting loop look for it first.
 _WANT: Final = """
-INSERT INTO slack_messages (key, target, thread_key, content, wanted_hash, next_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO slack_messages (key, target, thread_key, content, wanted_hash, next_at, attempted_at)
+VALUES ($1, $2, $3, $4, $5, $6, (SELECT backup_at FROM instance WHERE restored_at >= $7))
 ON CONFLICT (key) DO UPDATE
 SET content = excluded.content, wanted_hash = excluded.wanted_hash, failed = false
 WHERE slack_messages.wanted_hash <> excluded.wanted_hash
 """
 # Posts to one place keep their order; a reply waits for the message whose thread it is in.
-_CLAIM_MESSAGES: Final = """
+_CLAIM_MESSAGES: Final = f"""
 UPDATE slack_messages s
 SET attempts = attempts + 1, lease_until = $2,
     unsure_since = CASE WHEN ts IS NULL THEN attempted_at END,
@@ -42,6 +51,7 @@ WHERE key IN (
       AND (ts IS NOT NULL OR NOT EXISTS (
           SELECT 1 FROM slack_messages e
           WHERE e.target = m.target AND e.ts IS NULL AND NOT e.failed AND e.seq < m.seq))
+      AND NOT {_HELD}
     ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING key, target, content, wanted_hash, channel, ts, attempts, unsure_since, lease_until,
     (SELECT p.ts FROM slack_messages p WHERE p.key = s.thread_key) AS thread_ts
@@ -51,15 +61,25 @@ UPDATE slack_messages SET channel = $2, ts = $3, shown_hash = $4, next_at = $5, 
     attempted_at = NULL, unsure_since = NULL, lease_until = '-infinity', error = ''
 WHERE key = $1
 """
-_CLAIM_CALLS: Final = """
+_CLAIM_CALLS: Final = f"""
 UPDATE slack_calls SET attempts = attempts + 1, lease_until = $2
 WHERE seq IN (
     SELECT seq FROM slack_calls c
     WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1
       AND NOT EXISTS (SELECT 1 FROM slack_calls e
                       WHERE e.lane = c.lane AND e.done_at IS NULL AND e.seq < c.seq)
+      AND NOT (c.kind = 'tell' AND {_HELD})
     ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING seq, kind, arguments, attempts, expires_at, lease_until
+"""
+
+
+# What one person was told before a restore is not told again.
+_CALL: Final = """
+INSERT INTO slack_calls (key, lane, kind, arguments, next_at, expires_at)
+SELECT $1, $2, $3, $4, $5, $6
+WHERE NOT EXISTS (SELECT 1 FROM instance WHERE restored_at >= $7)
+ON CONFLICT (key) DO NOTHING
 """
 
 
@@ -108,13 +128,22 @@ class Outgoing:
     """The rows of the posting loop, in the caller's transaction.
 
     Without a workspace (``is_on`` is false) nothing is written: words kept for a workspace that is
-    connected months later would be noise.
+    connected months later would be noise. ``since`` is when what is to be said came about, if that
+    is not now: a topic that is read again tells old news.
     """
 
-    def __init__(self, connection: Connection, now: datetime, *, is_on: bool = True) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        now: datetime,
+        *,
+        is_on: bool = True,
+        since: datetime | None = None,
+    ) -> None:
         self._connection = connection
         self._now = now
         self._is_on = is_on
+        self._since = since or now
 
     async def show(
         self, key: str, target: str, content: Json, *, thread_key: str | None = None
@@ -123,7 +152,7 @@ class Outgoing:
         if not self._is_on:
             return
         await self._connection.execute(
-            _WANT, key, target, thread_key, content, content_hash(content), self._now
+            _WANT, key, target, thread_key, content, content_hash(content), self._now, self._since
         )
 
     async def is_shown(self, key: str) -> bool:
@@ -160,14 +189,14 @@ class Outgoing:
         if not self._is_on:
             return
         await self._connection.execute(
-            "INSERT INTO slack_calls (key, lane, kind, arguments, next_at, expires_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO NOTHING",
+            _CALL,
             key,
             lane,
             kind.value,
             arguments,
             self._now,
             self._now + within,
+            self._since,
         )
 
     async def claim_messages(self, limit: int) -> list[Posting]:

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
-from typing import Final
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import Json
 from bot.calls import Calls
-from bot.memory import Memory
 from bot.messages import Messages
 from bot.pump import pump
 from bot.settings import BotSettings
 from bot.slack import Places
-from shared.consumer import wait_or_stop
-from shared.errors import INTERRUPTIONS, reason_of
-from shared.logs import logger
 from shared.uow import UnitOfWork
-
-log = logger(__name__)
-
-PRUNE_SECONDS: Final = 600.0
-INBOX_KEPT: Final = timedelta(days=90)
-CALLS_KEPT: Final = timedelta(days=7)
 
 
 class Poster:
@@ -54,18 +42,6 @@ class Poster:
             group.create_task(pump(self._calls.claim, self._calls.send, for_calls, stop))
             group.create_task(pump(self._messages.claim, self._messages.send, for_messages, stop))
             whispering = group.create_task(self._calls.whisper_on())
-            group.create_task(self._prune_on(stop))
             await stop.wait()
             self.wake()
             whispering.cancel()
-
-    async def _prune_on(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                async with self._uow.begin() as work:
-                    await Memory(work.connection).prune(
-                        inbox_before=work.now - INBOX_KEPT, calls_before=work.now - CALLS_KEPT
-                    )
-            except INTERRUPTIONS as problem:
-                log.warning("slack.prune_interrupted", error=reason_of(problem))
-            await wait_or_stop(stop, PRUNE_SECONDS)

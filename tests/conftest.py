@@ -121,7 +121,8 @@ async def open_service(instance: Instance) -> AsyncIterator[Open]:
 
 async def make_topics(settings: Settings, *topics: Topic) -> None:
     """Create topics, with their dead-letter topics, in a test's namespace."""
-    wanted = [*topics, *(topic.dead_letters for topic in topics)]
+    named = dict.fromkeys(topics)
+    wanted = [*named, *(topic.dead_letters for topic in named)]
     await topics_admin.apply(settings, topics=wanted)
 
 

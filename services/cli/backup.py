@@ -1,7 +1,8 @@
 """``muster backup`` and ``restore``: every schema in one file, and a careful second life.
 
-A restored instance knows nothing of what was sent after its backup. So it starts with sending
-stopped, under a new epoch, and reads its topics again from the backup's time; people look first.
+A restored instance knows nothing of what was sent after its backup. So it starts with sending and
+posting stopped, under a new epoch, and reads its topics again from the backup's time; people look
+first.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import asyncpg
 import typer
 from rich.console import Console
 
+from bot.restored import after_restore
 from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.postgres import installation
 from services.cli import setup
@@ -42,8 +44,9 @@ SENDING: Final = (
     "supplierMgt",
     "rtEventsProcessing",
     "batchEventsProcessing",
+    "slackPosting",
 )
-"""The technical workflows that make something leave the house."""
+"""The technical workflows that make something leave the house, be it to Slack."""
 
 _SCHEMAS: Final = """
 SELECT nspname FROM pg_namespace
@@ -112,7 +115,7 @@ async def _before_backup(settings: Settings) -> list[str]:
 
 
 def restore(file: Annotated[Path, typer.Argument(help="what muster backup wrote")]) -> None:
-    """Restore a backup into an empty database; sending is stopped until you start it."""
+    """Restore a backup into an empty database; sending and posting wait until you start them."""
     settings = settings_or_exit()
     if not file.is_file():
         raise SystemExit(f"there is no file {file}")
@@ -165,6 +168,8 @@ async def _after_restore(settings: Settings) -> Restored:
                     await connection.execute(_STOP.format(schema=identifier(schema)), name)
     finally:
         await connection.close()
+    async with opened("bot", settings) as bot, bot.uow.begin() as work:
+        await after_restore(work.connection)
     return Restored(row["epoch"], row["backup_at"], await _rewind(settings, row["backup_at"]))
 
 
@@ -212,7 +217,8 @@ def _say_what_next(done: Restored) -> None:
         "1. start the services; they catch up with the topics, and nothing leaves",
         "2. muster check, then muster dlq list",
         "3. compare what was sent since the backup with the mail server's own log",
-        "4. when all is well: muster workflows start deliveryMgt --local, and so on",
+        "4. when all is well: muster workflows start slackPosting --local, then deliveryMgt",
+        "   and the others; /workflows in Slack has a button for each",
     ):
         console.print(line)
 

@@ -1,7 +1,8 @@
 """The public ASGI app: who calls, may they, and where to; the only port that people reach.
 
 Open to everybody: the start page and its sign-in, static files, health, and the links that stand
-in mails (unsubscribe, clicks, opens, mirror pages) and on cards (proofs). All else takes ``Authorization: Bearer mst_…``.
+in mails (unsubscribe, clicks, opens, mirror pages) and on cards (proofs). All else takes
+``Authorization: Bearer mst_…``.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Newcomer:
             code = _run(self, command, written.fileno())
         if code:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
-            raise Failed(f"{' '.join(command)} as {self.name}: exit {code}\n{tail}")
+            raise Failed(f"{' '.join(command)} as {self.name} in {self.clone}: exit {code}\n{tail}")
         return time.perf_counter() - started
 
 
@@ -112,22 +112,23 @@ def _run(newcomer: Newcomer, command: Sequence[str], output: int) -> int:
 
 @contextmanager
 def newcomer(name: str, user: pwd.struct_passwd) -> Iterator[Newcomer]:
-    """Yield a newcomer with a fresh clone and nothing else; their folder goes afterwards."""
+    """Yield a newcomer with a fresh clone and nothing else; their folder goes when all went well.
+
+    After a failure it stays, for its logs.
+    """
     folder = Path(tempfile.mkdtemp(prefix="muster-timing-"))
-    try:
-        found = Newcomer(name, user, folder)
-        for part in ("bin", "home", "tmp"):
-            (folder / part).mkdir()
-        _link_programs(folder / "bin")
-        # A clone by hard links would hand this repository's own objects to the other user.
-        git = ["git", "clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(found.clone)]
-        subprocess.run(git, check=True)
-        if user.pw_uid != os.getuid():
-            chown = ["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", str(folder)]
-            subprocess.run(chown, check=True)
-        yield found
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    found = Newcomer(name, user, folder)
+    for part in ("bin", "home", "tmp"):
+        (folder / part).mkdir()
+    _link_programs(folder / "bin")
+    # A clone by hard links would hand this repository's own objects to the other user.
+    git = ["git", "clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(found.clone)]
+    subprocess.run(git, check=True)
+    if user.pw_uid != os.getuid():
+        chown = ["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", str(folder)]
+        subprocess.run(chown, check=True)
+    yield found
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link_programs(folder: Path) -> None:

@@ -111,6 +111,8 @@ async def telling(
     async with SlackStub(folder) as stub, stub.workspace() as people:
         runtime = await open_service(SERVICE, **slack_settings(stub, mode, port, **more))
         story = BotStory(runtime, people, mode)
+        # How its own workflow stands was announced; the stories are about what people do.
+        await runtime.pool.execute("DELETE FROM outbox")
         await story.hear(*OPERATORS)
         async with talking(story, port):
             yield story

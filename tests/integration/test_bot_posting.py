@@ -7,12 +7,14 @@ import itertools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from bot import messages
 from bot.app import SERVICE, run_slack
-from bot.outgoing import Outgoing
+from bot.outgoing import POSTING, Outgoing
+from bot.restored import after_restore
 from deploy.embedded.slack import SlackStub, render_text
 from tests.conftest import Open
 from tests.integration.bot_story import (
@@ -21,6 +23,7 @@ from tests.integration.bot_story import (
     REVIEWER,
     BotStory,
     free_port,
+    opened_form,
     slack_settings,
     talking,
     telling,
@@ -28,6 +31,8 @@ from tests.integration.bot_story import (
 from tests.unit.bot import samples
 from tests.waiting import eventually
 from topics.delivery import ApprovalOutcome, ApprovalReminded
+from topics.message import Actor, Via
+from topics.workflows import Control, ControlWorkflow
 
 
 @pytest.fixture
@@ -203,7 +208,8 @@ async def test_without_a_workspace_the_bot_only_keeps_its_read_models(
     async with SlackStub(tmp_path) as stub, stub.workspace() as people:
         story = BotStory(off, people, "socket")
         await story.hear(*samples.OPERATORS, still_open, ended, ended.model_copy(update=over))
-        assert set((await story.rows()).values()) == {0}
+        # Its outbox holds how its workflow stands, which is not for Slack.
+        assert {name for name, count in (await story.rows()).items() if count} == {"outbox"}
         quiet.set()
         await asyncio.wait_for(task, 5)
         # Once there is a workspace, what waits for an answer gets its card.
@@ -236,3 +242,57 @@ async def test_the_connection_is_renewed_when_slack_asks_or_the_network_breaks(
     await story.people.drop_connections()
     await story.people.wait_for_connection(timeout=20)
     assert (await story.people.slash(MANAGER, "/campaign", "help")).acknowledged
+
+
+async def hold(story: BotStory, control: Control) -> None:
+    actor = Actor(id=str(samples.SUPERVISOR.operator_id), via=Via.SLACK)
+    await story.hear(ControlWorkflow(name=POSTING, control=control, actor=actor))
+
+
+async def test_a_stopped_posting_holds_back_all_but_forms_until_it_is_started(
+    story: BotStory,
+) -> None:
+    await hold(story, Control.STOP)
+    await story.hear(samples.an_approval())
+    await opened_form(story)
+    assert await story.people.messages(CHANNEL) == []
+    await hold(story, Control.START)
+    await story.people.wait_for_message("C-1042", CHANNEL)
+
+
+async def test_after_a_restore_nothing_that_stands_in_slack_is_said_twice(
+    story: BotStory,
+) -> None:
+    posted, known_later = samples.an_approval(), samples.an_approval(approval_id=uuid4())
+    for state in (posted, known_later):
+        await story.hear(state)
+    await story.quiet()
+    assert len(await story.people.messages(CHANNEL)) == 2
+    await hold(story, Control.STOP)
+    async with story.runtime.uow.begin() as work:
+        # The backup holds the first card unposted, and nothing of the second.
+        await work.connection.execute(
+            "UPDATE slack_messages SET ts = NULL, channel = NULL, shown_hash = NULL WHERE key = $1",
+            f"approval:{posted.approval_id}",
+        )
+        await work.connection.execute(
+            "DELETE FROM slack_messages WHERE key = $1", f"approval:{known_later.approval_id}"
+        )
+        await work.connection.execute(
+            "DELETE FROM approvals WHERE approval_id = $1", known_later.approval_id
+        )
+        await work.connection.execute(
+            "UPDATE instance SET backup_at = $1, restored_at = clock_timestamp() + '1 second'",
+            work.now - timedelta(minutes=1),
+        )
+        await after_restore(work.connection)
+    await story.hear(known_later)
+    fresh = samples.an_approval(approval_id=uuid4())
+    await hold(story, Control.START)
+    await story.quiet()
+    assert len(await story.people.messages(CHANNEL)) == 2
+    async with story.runtime.uow.begin() as work:
+        await work.connection.execute("UPDATE instance SET restored_at = $1", work.now)
+    await story.hear(fresh)
+    await story.quiet()
+    assert len(await story.people.messages(CHANNEL)) == 3

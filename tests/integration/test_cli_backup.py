@@ -30,6 +30,14 @@ def cli(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         made.does("topics", "apply")
         made.does("operator", "add", "Ada", "ada@example.org", "--role", "administrator")
         made.sql("INSERT INTO delivery.technical_workflows (name) VALUES ('deliveryMgt')")
+        made.sql(
+            "INSERT INTO bot.slack_messages (key, target, content, wanted_hash, next_at)"
+            " VALUES ('card', '#c', '{}', 'h', now())"
+        )
+        made.sql(
+            "INSERT INTO bot.slack_calls (key, lane, kind, arguments, next_at, expires_at)"
+            " VALUES ('tell', 'user:u', 'tell', '{}', now(), now() + interval '1 hour')"
+        )
         made.sql("INSERT INTO stock.technical_workflows (name) VALUES ('stockMgt')")
         yield made
 
@@ -76,14 +84,18 @@ def test_a_backup_restored_elsewhere_is_whole_and_sends_nothing(
         assert "restored: epoch 2" in said
         assert "consumer groups read again from that time" in said
         assert f"Sending is stopped: {', '.join(SENDING)}" in said
-        assert "muster workflows start deliveryMgt" in said
+        assert "muster workflows start slackPosting" in said
+        (call,) = other.sql("SELECT done_at IS NOT NULL AS done, error FROM bot.slack_calls")
+        assert call == {"done": True, "error": "restored"}
+        (card,) = other.sql("SELECT attempted_at FROM bot.slack_messages")
 
         assert other.sql("SELECT name FROM web.operators") == cli.sql(
             "SELECT name FROM web.operators"
         )
-        (row,) = other.sql("SELECT epoch, backup_at, restored_at FROM campaign.instance")
+        (row,) = other.sql("SELECT epoch, backup_at, restored_at FROM bot.instance")
         assert row["epoch"] == 2
         assert before <= row["backup_at"] < row["restored_at"]
+        assert card["attempted_at"] == row["backup_at"], "looked up in Slack before it is posted"
         for name, schema in owners().items():
             if name in SENDING:
                 states = other.sql(
