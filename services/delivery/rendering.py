@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-import css_inline
 import mjml
 from jinja2 import TemplateSyntaxError, UndefinedError, meta
 from markupsafe import escape
 
 from services.delivery.content.sources import (
     HTML,
+    PLACED,
     PLAIN,
     VARIABLES,
     Field,
@@ -28,6 +28,7 @@ from services.delivery.content.sources import (
     sources_of,
     text_link,
 )
+from services.delivery.content.styles import InlineError, inlined, inlined_template
 from services.delivery.domain.content import Content, Source
 from services.delivery.domain.tracking import MAX_LINKS, Part, Switch, TrackedLink
 from services.delivery.plain_text import text_of
@@ -35,9 +36,6 @@ from services.delivery.tracking.rewriting import TooManyLinks, make_followable
 
 MAX_RENDERED: Final = 2_000_000
 
-_inliner = css_inline.CSSInliner(
-    load_remote_stylesheets=False, keep_style_tags=True, keep_at_rules=True
-)
 _MISSING: Final = re.compile(
     r"has no (?:attribute|element) '?([A-Za-z_]\w*)'?|'([A-Za-z_]\w*)' is undefined"
 )
@@ -84,12 +82,14 @@ def prepare(source: Source) -> Content:
         )
     except TooManyLinks:
         raise BadTemplate("body", f"has more than {MAX_LINKS} links to follow") from None
+    # MJML writes its styles into the elements itself and keeps only media queries.
+    styled = not source.mjml and "<style" in html.lower()
+    ready = inlined_template(parts.html, PLACED) if styled else None
     return Content(
         language=source.language,
         subject=source.subject,
-        html=parts.html,
-        # MJML writes its styles into the elements itself and keeps only media queries.
-        inline_css=not source.mjml and "<style" in html.lower(),
+        html=ready or parts.html,
+        inline_css=styled and ready is None,
         text=parts.text,
         from_name=source.from_name,
         from_address=source.from_address,
@@ -135,7 +135,10 @@ def render(content: Content, variables: Mapping[str, Any]) -> Rendered:
     if url and escape(url) not in html:
         html = before_end(html, html_link(escape(url), content.language))
     if content.inline_css:
-        html = _inliner.inline(html)
+        try:
+            html = inlined(html)
+        except InlineError:
+            raise BadTemplate("body", "a style in it cannot be read") from None
     if sources.text is None:
         return Rendered(subject, html, text_of(html))
     text = _one(sources.text, written, variables)

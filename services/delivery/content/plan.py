@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import escape
 
-from services.delivery.content.placing import Pieces, Value, look_up, values_in
+from services.delivery.content.placing import NotOrdinary, Pieces, Value, look_up, values_in
 from services.delivery.content.quoted_printable import encoded, encoded_pieces, encoded_value
 from services.delivery.content.sources import sources_of
-from services.delivery.content.text_plan import TextPlan, is_plain, text_plan
+from services.delivery.content.text_plan import Line, TextPlan, is_plain, text_plan
 from services.delivery.domain.content import Content
 from services.delivery.mail import Parts
 from services.delivery.plain_text import text_of
@@ -28,6 +28,7 @@ class Plan:
     html: Pieces
     html_ready: Ready
     text_ready: Ready
+    lines_ready: tuple[bytes | Line, ...]
     derived: TextPlan | None
     """How the text follows from the HTML; ``None`` when the author gave a text."""
     values: tuple[Value, ...]
@@ -50,12 +51,22 @@ class Plan:
 
     def _text(self, values: Mapping[Value, str]) -> bytes:
         if self.derived is not None:
-            if not all(one.holds(values) for one in self.derived.differences):
+            if not self.derived.shows_addresses(values):
                 return encoded(text_of(self._html(values)))
             if not all(is_plain(values[value]) for value in self.text_values):
-                return encoded(self.derived.written(values))
+                return self._text_in_lines(self.derived, values)
         ready = {value: encoded_value(values[value]) for value in self.text_values}
         return _joined(self.text_ready, ready)
+
+    def _text_in_lines(self, derived: TextPlan, values: Mapping[Value, str]) -> bytes:
+        try:
+            lines = [
+                one if isinstance(one, bytes) else encoded(one.written(values))
+                for one in self.lines_ready
+            ]
+        except NotOrdinary:
+            return encoded(derived.written(values))
+        return b"".join([*lines, b"\r\n"])
 
     def _html(self, values: Mapping[Value, str]) -> str:
         return "".join([escape(values[p]) if isinstance(p, Value) else p for p in self.html])
@@ -89,6 +100,10 @@ def plan_of(content: Content, *, linked: bool) -> Plan | None:
         html=html,
         html_ready=encoded_pieces(html),
         text_ready=encoded_pieces(text),
+        lines_ready=tuple(
+            one if isinstance(one, Line) else encoded(one.removesuffix("\n"))
+            for one in (derived.lines if derived is not None else ())
+        ),
         derived=derived,
         values=values_in(subject, html, text),
         html_values=values_in(html),

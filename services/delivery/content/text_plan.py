@@ -8,12 +8,8 @@ decided again for each recipient. Spaces in values fall together as they do in H
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from html import escape
-from html.parser import HTMLParser
-from typing import Final
 
 from services.delivery.content.placing import (
     NotOrdinary,
@@ -24,12 +20,8 @@ from services.delivery.content.placing import (
     split_at,
     values_in,
 )
+from services.delivery.content.structure import same_whatever_is_placed
 from services.delivery.plain_text import Reader, finished, in_one_space
-
-_HOSTILE: Final = "%s a=b/c\n<x y='z'>&\t\"=&amp; -"
-_OPEN_ENTITY: Final = re.compile(r"&[^\s<&;]*$")
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
-_COMMENT_EDGE: Final = frozenset("-!>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +53,61 @@ class Difference:
         )
 
 
+Parts = tuple[tuple[Pieces, bool], ...]
+"""What a text is made of; parts said to be data have their spaces put together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that holds values."""
+
+    parts: Parts
+
+    def written(self, values: Mapping[Value, str]) -> str:
+        """Return the line.
+
+        Raises:
+            NotOrdinary: it is empty or becomes several, and so changes the lines around it.
+        """
+        line = "".join(_written(self.parts, values)).strip()
+        if not line or "\n" in line:
+            raise NotOrdinary
+        return line
+
+
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """The text part of a template.
+    r"""The text part of a template.
 
     Attributes:
         pieces: the text when every value is plain: not empty, without space at its ends or twice.
-        parts: what it is made of otherwise; those said to be data have their spaces put together.
+        lines: the text otherwise, unless a line of values gets empty; other lines end in "\n".
+        parts: what it is made of even then.
         differences: what holds when links show their addresses as planned.
         shown: values that are both the address of a link and its text.
     """
 
     pieces: Pieces
-    parts: tuple[tuple[Pieces, bool], ...]
+    lines: tuple[str | Line, ...]
+    parts: Parts
     differences: tuple[Difference, ...]
     shown: frozenset[Value]
 
-    def written(self, values: Mapping[Value, str]) -> str:
-        """Return the text over values that need not be plain.
+    def shows_addresses(self, values: Mapping[Value, str]) -> bool:
+        """Whether links show their addresses as planned."""
+        return all(one.holds(values) for one in self.differences) and all(
+            is_plain(values[value]) for value in self.shown
+        )
 
-        Raises:
-            NotOrdinary: the same value is a link's address and its text, and has spaces.
-        """
-        if any(not is_plain(values[value]) for value in self.shown):
-            raise NotOrdinary
-        texts = []
-        for pieces, data in self.parts:
-            text = "".join([values[p] if isinstance(p, Value) else p for p in pieces])
-            texts.append(in_one_space(text) if data else text)
-        return finished(texts)
+    def written(self, values: Mapping[Value, str]) -> str:
+        """Return the text, whatever its values."""
+        return finished(_written(self.parts, values))
+
+
+def _written(parts: Parts, values: Mapping[Value, str]) -> Iterable[str]:
+    for pieces, data in parts:
+        text = "".join([values[p] if isinstance(p, Value) else p for p in pieces])
+        yield in_one_space(text) if data else text
 
 
 def is_plain(text: str) -> bool:
@@ -109,7 +127,7 @@ def text_plan(html: Pieces) -> TextPlan | None:
     texts = [piece for piece in html if isinstance(piece, str)]
     marks = marks_for(values, *texts)
     whole = marked(html, marks)
-    if not _same_whatever_is_placed(html, whole, marks):
+    if not same_whatever_is_placed(html, marks):
         return None
     reader = _Marked(marks)
     reader.feed(whole)
@@ -117,9 +135,12 @@ def text_plan(html: Pieces) -> TextPlan | None:
     if not reader.known:
         return None
     normal = [in_one_space(text) if data else text for text, data in reader.marked_parts]
+    text = finished(normal)
+    parts = tuple((split_at(text, marks), data) for text, data in reader.marked_parts)
     return TextPlan(
-        pieces=split_at(finished(normal), marks),
-        parts=_joined([(split_at(text, marks), data) for text, data in reader.marked_parts]),
+        pieces=split_at(text, marks),
+        lines=_lines(text, parts, marks),
+        parts=_joined(parts),
         differences=tuple(
             Difference(address, frozenset(to.texts), tuple(to.beginnings), tuple(to.values))
             for address, to in reader.differences.items()
@@ -128,12 +149,49 @@ def text_plan(html: Pieces) -> TextPlan | None:
     )
 
 
-def _joined(parts: list[tuple[Pieces, bool]]) -> tuple[tuple[Pieces, bool], ...]:
+def _lines(text: str, parts: Parts, marks: Mapping[Value, str]) -> tuple[str | Line, ...]:
+    """Return the text's lines, those with values as they are made."""
+    made = iter(_lines_with_values(parts))
+    found: list[str | Line] = []
+    fixed = ""
+    for line in text.removesuffix("\n").split("\n"):
+        if not any(mark in line for mark in marks.values()):
+            fixed += line + "\n"
+            continue
+        if fixed:
+            found.append(fixed)
+        found.append(next(made))
+        fixed = ""
+    return (*found, fixed) if fixed else tuple(found)
+
+
+def _lines_with_values(parts: Parts) -> Iterable[Line]:
+    """Yield the lines that hold values, in order; in data, a line's end is a space."""
+    line: list[tuple[Pieces, bool]] = []
+    for pieces, data in parts:
+        if data:
+            line.append((pieces, data))
+            continue
+        for piece in pieces:
+            ended, *more = piece.split("\n") if isinstance(piece, str) else [piece]
+            line.append(((ended,), False))
+            for begun in more:
+                yield from _with_values(line)
+                line = [((begun,), False)]
+    yield from _with_values(line)
+
+
+def _with_values(line: list[tuple[Pieces, bool]]) -> Iterable[Line]:
+    if any(isinstance(piece, Value) for pieces, _ in line for piece in pieces):
+        yield Line(_joined(line))
+
+
+def _joined(parts: Iterable[tuple[Pieces, bool]]) -> Parts:
     """Return parts with neighbours that hold no value made one."""
     found: list[tuple[Pieces, bool]] = []
     fixed = ""
     for pieces, data in parts:
-        if all(isinstance(piece, str) for piece in pieces):
+        if not any(isinstance(piece, Value) for piece in pieces):
             text = "".join(str(piece) for piece in pieces)
             fixed += in_one_space(text) if data else text
             continue
@@ -210,91 +268,3 @@ class _Marked(Reader):
 
     def _has_mark(self, text: str) -> bool:
         return any(mark in text for mark in self._by_mark)
-
-
-def _same_whatever_is_placed(html: Pieces, whole: str, marks: Mapping[Value, str]) -> bool:
-    """Whether values stand only in text, in quoted attributes and inside comments."""
-    for before, piece in zip(("", *html), html, strict=False):
-        # "&" and "lt;" on both sides of the joint would become a character.
-        if isinstance(piece, Value) and isinstance(before, str) and _OPEN_ENTITY.search(before):
-            return False
-    if "<!--" in _COMMENT.sub("", whole):
-        # A comment without an end gets one by the value "--" before a ">".
-        return False
-    tame = _Events()
-    tame.feed(whole)
-    tame.close()
-    hostile_marks = {
-        value: escape(_HOSTILE % mark).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-        for value, mark in marks.items()
-    }
-    hostile = _Events()
-    hostile.feed(marked(html, hostile_marks))
-    hostile.close()
-    found = [_tamed(event, marks, hostile_marks) for event in hostile.seen]
-    if found != tame.seen:
-        return False
-    seen = "\n".join(tame.placed)
-    placed = sum(whole.count(mark) for mark in marks.values())
-    return placed == sum(seen.count(mark) for mark in marks.values()) and all(
-        _inside(comment, whole, marks) for comment in tame.comments
-    )
-
-
-def _tamed(event: str, marks: Mapping[Value, str], hostile: Mapping[Value, str]) -> str:
-    for value, mark in marks.items():
-        event = event.replace(hostile[value], mark).replace(_HOSTILE % mark, mark)
-    return event
-
-
-def _inside(comment: str, whole: str, marks: Mapping[Value, str]) -> bool:
-    """Whether no value can end or begin a comment."""
-    found = [mark for mark in marks.values() if mark in comment]
-    if not found:
-        return True
-    edges = {
-        side
-        for mark in found
-        for text in comment.split(mark)
-        for side in (text[:1], text[-1:])
-        if side
-    }
-    alone = comment.startswith(tuple(found)) or comment.endswith(tuple(found))
-    return f"<!--{comment}-->" in whole and not alone and not edges & _COMMENT_EDGE
-
-
-class _Events(HTMLParser):
-    """What a parser sees, as texts to compare."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.seen: list[str] = []
-        self.placed: list[str] = []
-        self.comments: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append(f"<{tag}>")
-        for name, value in attrs:
-            self.seen.append(f"{name}={value}")
-            self.placed.append(value or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.seen.append(f"</{tag}>")
-
-    def handle_data(self, data: str) -> None:
-        self.seen.append(data)
-        self.placed.append(data)
-
-    def handle_comment(self, data: str) -> None:
-        self.seen.append(f"<!--{data}-->")
-        self.placed.append(data)
-        self.comments.append(data)
-
-    def handle_decl(self, decl: str) -> None:
-        self.seen.append(f"<!{decl}>")
-
-    def handle_pi(self, data: str) -> None:
-        self.seen.append(f"<?{data}>")
-
-    def unknown_decl(self, data: str) -> None:
-        self.seen.append(f"<![{data}]>")

@@ -96,6 +96,11 @@ def test_styles_are_moved_into_elements_and_nothing_is_fetched() -> None:
             "mj-include is not allowed",
         ),
         ({"body": "{{ contact.surname }}"}, "body", "has no value for surname"),
+        (
+            {"body": "<style>p {color: red}</style><p style=\"{{ '\\x22;=' }}\">x</p>"},
+            "body",
+            "a style in it cannot be read",
+        ),
         ({"body": "{{ site.name + 1 }}"}, "body", "cannot be rendered (TypeError)"),
         ({"body": "{{ contact.__class__.__mro__ }}"}, "body", ""),
         ({"body": "{{ contact.update({'a': 1}) }}"}, "body", "SecurityError"),
