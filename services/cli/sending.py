@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.cli import dkim
 from services.cli.letters import opened
 from services.delivery import ambiguous
 from services.delivery.wire import AmbiguousView
@@ -18,6 +19,7 @@ from services.delivery.wire import AmbiguousView
 app = typer.Typer(help="Deliveries.")
 list_app = typer.Typer(help="Messages whose server was lost before it answered.")
 app.add_typer(list_app, name="ambiguous")
+app.add_typer(dkim.app, name="dkim")
 console = Console()
 
 Run = Annotated[UUID | None, typer.Option("--run", help="one run only")]

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import HTMLResponse
 
 from services.delivery import wire
+from services.delivery.api_dkim import dkim_router
 from services.delivery.store.approvals import ApprovalStore
 from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.lists import Lists
@@ -44,6 +45,7 @@ async def _manager(actor: Caller, runtime: Here) -> bool:
 
 Manages = Annotated[bool, Depends(_manager)]
 router = APIRouter(dependencies=[Depends(may_read)])
+router.include_router(dkim_router)
 
 
 @router.get("/templates")

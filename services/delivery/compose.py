@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from services.delivery.content.placing import NotOrdinary
 from services.delivery.content.plan import Plan, plan_of
+from services.delivery.dkim.signing import Signer
 from services.delivery.domain.content import Content
 from services.delivery.domain.runs import RunKind
 from services.delivery.links import PROOF_LINK, Link, ListUnsubscribe, list_unsubscribe, token_of
@@ -22,10 +23,18 @@ NO_LINK: Final = ListUnsubscribe(None, one_click=False)
 
 
 class Composer:
-    """Composes the mails of one content; what they share is made once."""
+    """Composes the mails of one content; what they share is made once.
 
-    def __init__(self, content: Content, settings: DeliverySettings) -> None:
-        self._content = content
+    Attributes:
+        content: what it is made of.
+        signer: signs the mails; without one the relay may.
+    """
+
+    def __init__(
+        self, content: Content, settings: DeliverySettings, signer: Signer | None = None
+    ) -> None:
+        self.content = content
+        self.signer = signer
         self._settings = settings
         self._writer = Writer(content.from_name, content.from_address)
         self._plans: dict[bool, Plan | None] = {}
@@ -44,21 +53,22 @@ class Composer:
         header = NO_LINK
         if row.kind is RunKind.CAMPAIGN:
             header = list_unsubscribe(url, self._settings.unsubscribe_mailto)
-        return self._writer.write(
+        mail = self._writer.write(
             parts,
             Envelope(
                 to=row.address,
-                message_id=message_id(row.run_id, row.member_id, self._content.from_address),
+                message_id=message_id(row.run_id, row.member_id, self.content.from_address),
                 unsubscribe=header,
                 at=at,
             ),
         )
+        return self.signer.signed(mail, at=int(at.timestamp())) if self.signer else mail
 
     def _parts(self, row: Claimed, url: str) -> Parts:
         values = variables(
             row.merge, number=row.campaign_number, label=row.campaign_label, unsubscribe_url=url
         )
-        values |= _links(row, self._content, self._settings, values)
+        values |= _links(row, self.content, self._settings, values)
         plan = self._plan(linked=bool(url))
         if plan is not None:
             try:
@@ -66,11 +76,11 @@ class Composer:
             except NotOrdinary:
                 # Rendering places it as well, or says what is wrong with it.
                 pass
-        return parts_of(render(self._content, values))
+        return parts_of(render(self.content, values))
 
     def _plan(self, *, linked: bool) -> Plan | None:
         if linked not in self._plans:
-            self._plans[linked] = plan_of(self._content, linked=linked)
+            self._plans[linked] = plan_of(self.content, linked=linked)
         return self._plans[linked]
 
 
