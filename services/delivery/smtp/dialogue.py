@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from enum import Enum, auto
+from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Final
 
@@ -24,7 +24,7 @@ from shared import faults
 GO_AHEAD: Final = 354
 
 
-class Step(Enum):
+class Step(IntEnum):
     """What the next reply answers."""
 
     RSET = auto()

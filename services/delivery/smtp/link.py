@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Iterator
 from typing import Final, cast
 
 from services.delivery.smtp.dialogue import Dialogue
@@ -61,8 +62,7 @@ class Link(asyncio.Protocol):
             return
         try:
             if self._dialogue is None:
-                self._inbox.extend(self._parser.feed(data))
-                self._woken.set()
+                self._keep(self._parser.feed(data))
             else:
                 self._go_on(self._dialogue, data)
         except ProtocolViolation:
@@ -159,6 +159,12 @@ class Link(asyncio.Protocol):
             self._heard_at = self._loop.time()
             dialogue.receive(reply)
         self._write(dialogue)
+
+    def _keep(self, replies: Iterator[Reply]) -> None:
+        self._inbox.extend(replies)
+        self._woken.set()
+        if len(self._inbox) > 1:
+            raise ProtocolViolation("more replies than commands")
 
     def _write(self, dialogue: Dialogue) -> None:
         if dialogue.lost:

@@ -12,7 +12,7 @@ LINE_OCTETS: Final = 2_048
 REPLY_LINES: Final = 200
 CLOSING: Final = 421
 _ENHANCED: Final = re.compile(rb"\s*([245]\.\d{1,3}\.\d{1,3})\b")
-_NUMBER: Final = re.compile(rb"[2-5]\d\d")
+_CODES: Final = {b"%d" % code: code for code in range(200, 600)}
 
 
 class ProtocolViolation(Exception):
@@ -37,7 +37,7 @@ class ReplyParser:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._code = b""
+        self._code = 0
         self._lines: list[bytes] = []
 
     @property
@@ -61,17 +61,17 @@ class ReplyParser:
             raise ProtocolViolation("a reply's line is too long")
 
     def _line(self, line: bytes) -> Reply | None:
-        code, mark = line[:3], line[3:4]
-        if len(line) > LINE_OCTETS or not _NUMBER.fullmatch(code) or mark not in b" -":
+        code, mark = _CODES.get(line[:3], 0), line[3:4]
+        if len(line) > LINE_OCTETS or not code or mark not in b" -":
             raise ProtocolViolation("what came is no reply")
         if self._lines and code != self._code:
             raise ProtocolViolation("a reply's lines differ in their code")
         if mark != b"-" and not self._lines:
-            return Reply(int(code), (line[4:],))
+            return Reply(code, (line[4:],))
         self._code = code
         self._lines.append(line[4:])
         if mark != b"-":
-            reply = Reply(int(code), tuple(self._lines))
+            reply = Reply(code, tuple(self._lines))
             self._lines = []
             return reply
         if len(self._lines) >= REPLY_LINES:
