@@ -10,7 +10,7 @@ import pytest
 
 from services.delivery.domain.relays import Relay
 from services.delivery.smtp import CANNOT_CONNECT, CannotConnect, Connection, Mail, Relays
-from tests.integration.smtp_servers import HOST, Visit, scripted, settings_for
+from tests.integration.smtp.servers import HOST, Visit, scripted, settings_for
 
 CONTENT = b"Subject: a\r\n\r\n" + b"x" * 60 + b"\r\n.\r\nend\r\n"
 LONG = 1e12

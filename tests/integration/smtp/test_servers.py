@@ -17,11 +17,20 @@ from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.smtp import CANNOT_CONNECT, Answer, CannotConnect, Connection, Mail
 from services.delivery.smtp.replies import Capabilities
 from tests.integration.delivery_harness import Catcher, catching
-from tests.integration.smtp_servers import HOST, Authority, Visit, postfix, scripted, settings_for
-from tests.integration.smtp_servers import sink as a_sink
+from tests.integration.smtp.servers import (
+    HOST,
+    Authority,
+    Visit,
+    postfix,
+    scripted,
+    settings_for,
+)
+from tests.integration.smtp.servers import sink as a_sink
 from tests.waiting import eventually
 
 LONG = 1e12
+
+
 BODIES = [
     b"",
     b".\r\n",
