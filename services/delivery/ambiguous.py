@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.delivery.store.lists import Lists
 from services.delivery.store.runs import RunStore
+from services.delivery.store.sending import SendingStore
 from services.delivery.wire import AmbiguousView
 from shared.database import Connection
 from shared.uow import Work
@@ -15,16 +16,17 @@ from topics.delivery import MessageOutcome, Outcome
 AT_ONCE: Final = 5_000
 _DECIDE: Final = """
 WITH chosen AS (
-    SELECT run_id, member_id FROM ledger
-    WHERE outcome = 'ambiguous' AND ($1::uuid IS NULL OR run_id = $1)
-      AND ($2::uuid IS NULL OR member_id = $2)
-    LIMIT $5 FOR UPDATE)
+    SELECT l.run_id, l.member_id FROM attempts a
+    JOIN ledger l ON l.run_id = a.run_id AND l.member_id = a.member_id AND l.attempts = a.number
+    WHERE a.outcome = 'ambiguous' AND l.outcome = 'ambiguous'
+      AND ($1::uuid IS NULL OR l.run_id = $1) AND ($2::uuid IS NULL OR l.member_id = $2)
+    LIMIT $5 FOR UPDATE OF l)
 UPDATE ledger l
-SET outcome = $3, next_at = $4, outcome_at = CASE WHEN $3 = 'sent' THEN $4::timestamptz END,
+SET outcome = $3, outcome_at = CASE WHEN $3 = 'sent' THEN $4::timestamptz END,
     merge = CASE WHEN $3 = 'sent' THEN '{}' ELSE l.merge END
 FROM chosen, runs r
 WHERE l.run_id = chosen.run_id AND l.member_id = chosen.member_id AND r.run_id = l.run_id
-RETURNING l.run_id, r.kind
+RETURNING l.run_id, l.member_id, r.kind
 """
 
 
@@ -62,6 +64,13 @@ async def _decide(work: Work, run_id: UUID | None, member_id: UUID | None, outco
     if outcome is Outcome.SENT:
         for message_id in single:
             work.emit(MessageOutcome(message_id=message_id, outcome=outcome, at=work.now))
+    else:
+        await SendingStore(work.connection).enqueue(
+            [row["run_id"] for row in rows],
+            [row["member_id"] for row in rows],
+            [row["kind"] != "campaign" for row in rows],
+            [work.now] * len(rows),
+        )
     others = {row["run_id"] for row in rows} - set(single)
     if others:
         await RunStore(work.connection).mark(*others)

@@ -1,7 +1,8 @@
 """Claims: rows under lease, their attempts written, before any server is called.
 
-The transaction that claims reads consent, pause and stop once more. What may still leave after one
-of them commits is what was claimed before: at most a batch a connection, within one lease.
+Each transaction that claims reads consent, pause and stop once more. What may still leave after one
+of them commits is what was claimed before: a batch or a window a connection, for at most
+``WINDOW_SECONDS`` and the call under way.
 """
 
 from __future__ import annotations
@@ -9,22 +10,52 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
 
-from services.delivery.domain.runs import RunKind
+from services.delivery.domain.runs import Reason, RunKind
+from services.delivery.results import write_results, write_window
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.consents import ConsentStore
+from services.delivery.store.queue import QueueStore
 from services.delivery.store.runs import RunStore
-from services.delivery.store.sending import Claimed, SendingStore
+from services.delivery.store.sending import Claimed, Result, SendingStore
+from services.delivery.store.slices import Slice, SliceStore
 from shared.uow import UnitOfWork, Work
+
+WINDOW_SECONDS: Final = 0.5
+"""How long rows may wait for their call once consent, pause and stop were read for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows under lease; after ``until`` (monotonic seconds) none of them may be called."""
+    """Rows of the queue under lease; after ``until`` (monotonic seconds) none may be called."""
 
     rows: Sequence[Claimed]
     until: float
+
+
+@dataclass(slots=True)
+class Share:
+    """A slice under lease: the rows still to be called, those of the open window first.
+
+    Attributes:
+        window: how many of the rows may be called now, until ``until`` (monotonic seconds).
+    """
+
+    part: Slice
+    rows: list[Claimed]
+    window: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is left of a slice, and how many rows of it may be called; none: it is closed."""
+
+    rows: list[Claimed]
+    window: int
 
 
 class Claims:
@@ -40,38 +71,137 @@ class Claims:
         self.owner = owner
         self._turn = 0
 
-    async def due(self) -> bool:
-        """Whether any row may be sent now."""
+    async def due_urgent(self) -> bool:
+        """Whether a proof or a single message may be sent now."""
         async with self._uow.pool.acquire() as connection:
-            return await SendingStore(connection).due(self._uow.clock.now())
+            return await QueueStore(connection).urgent_due(self._uow.clock.now())
 
-    async def take(self) -> Batch:
-        """Put due rows under lease: proofs and single messages first, then runs in turn."""
-        lease = self._settings.sender_lease_seconds
-        # Measured from before the transaction, so the lease in the row ends later; a call that
-        # begins in time is over by then, unless every command of it takes its whole timeout.
-        until = time.monotonic() + lease - min(self._settings.smtp_timeout_seconds, lease / 2)
+    async def due_bulk(self) -> bool:
+        """Whether a campaign's message may be sent now."""
+        async with self._uow.pool.acquire() as connection:
+            return await SliceStore(connection).due(self._uow.clock.now())
+
+    async def take_urgent(self) -> Batch:
+        """Put due proofs and single messages under lease, oldest first."""
+        until = self._until()
         async with self._uow.begin() as work:
-            store = SendingStore(work.connection)
-            rows = await store.lock_urgent(work.now, self._settings.sender_batch)
-            rows = rows or await self._bulk(store, work.now)
-            rows = await _wanted(work, rows)
-            if rows:
-                await store.lease(rows, owner=self.owner, seconds=lease, at=work.now)
-        return Batch(rows, until)
+            rows = await QueueStore(work.connection).lock_urgent(
+                work.now, self._settings.sender_batch
+            )
+            return Batch(await self._lease(work, rows), until)
 
-    async def _bulk(self, store: SendingStore, now: datetime) -> list[Claimed]:
-        run_ids = await store.active_runs()
+    async def take_bulk(self) -> Batch | Share | None:
+        """Put what a campaign sends under lease, runs in turn: a slice, or rows that go again."""
+        async with self._uow.pool.acquire() as connection:
+            runs = await SliceStore(connection).active_runs()
         self._turn += 1
-        for i in range(len(run_ids)):
-            run_id = run_ids[(self._turn + i) % len(run_ids)]
-            rows = await store.lock_bulk(run_id, now, self._settings.sender_batch)
-            if rows:
-                return rows
-        return []
+        for i in range(len(runs)):
+            run_id, rate = runs[(self._turn + i) % len(runs)]
+            # Second attempts take turns with the first ones: neither waits for all of the other.
+            for again in (True, False) if self._turn % 2 else (False, True):
+                found = await (self._again(run_id, rate) if again else self._share(run_id))
+                if found is not None:
+                    return found
+        return None
+
+    async def _again(self, run_id: UUID, rate: int | None) -> Batch | None:
+        until = self._until()
+        async with self._uow.begin() as work:
+            size = self._settings.sender_batch
+            queue = QueueStore(work.connection)
+            if rate is not None and await queue.bulk_due(run_id, work.now):
+                size, _ = await SliceStore(work.connection).tokens(run_id, size, work.now)
+            rows = await queue.lock_bulk(run_id, work.now, size)
+            if not rows:
+                return None
+            return Batch(await self._lease(work, rows), until)
+
+    async def _lease(self, work: Work, rows: list[Claimed]) -> list[Claimed]:
+        rows = await wanted(work, rows)
+        if rows:
+            await QueueStore(work.connection).lease(
+                rows, owner=self.owner, seconds=self._settings.sender_lease_seconds, at=work.now
+            )
+        return rows
+
+    async def _share(self, run_id: UUID) -> Share | None:
+        until = self._until()
+        async with self._uow.begin() as work:
+            slices = SliceStore(work.connection)
+            part = await slices.claim(
+                run_id, work.now, owner=self.owner, seconds=self._settings.sender_lease_seconds
+            )
+            if part is None:
+                return None
+            opened = await self._open(work, part, await slices.rows(part))
+        return Share(part, opened.rows, opened.window, until) if opened.window else None
+
+    async def next_window(
+        self, share: Share, results: Sequence[Result], *, give_back: bool
+    ) -> bool:
+        """Write a window's results and open the next; return whether there is one.
+
+        ``results`` are of the window's rows that were called, or ended without a call, in order.
+        May be called again with the same ones when a transaction's fate is not known. With
+        ``give_back`` the slice is freed and no window opened.
+        """
+        until = self._until()
+        done, rest = share.rows[: len(results)], share.rows[len(results) :]
+        async with self._uow.begin() as work:
+            slices = SliceStore(work.connection)
+            halted = await slices.held(share.part, self.owner)
+            if halted is None:
+                # Somebody else has the slice, and has called this window's rows ambiguous.
+                await write_results(work, results)
+                return False
+            await write_window(work, done, results, owner=self.owner)
+            if rest and (halted or give_back):
+                await slices.release(share.part, rest[0].position or 0, work.now)
+                return False
+            opened = await self._open(work, share.part, rest)
+        share.rows, share.window, share.until = opened.rows, opened.window, until
+        return share.window > 0
+
+    async def _open(self, work: Work, part: Slice, rows: list[Claimed]) -> Opened:
+        """Open the next window of a locked slice, over rows that are wanted and may go now."""
+        slices = SliceStore(work.connection)
+        while rows:
+            size = await self._allowed(work, part, rows)
+            if size == 0:
+                return Opened([], 0)
+            window = await wanted(work, rows[:size])
+            rows = window + rows[size:]
+            if window:
+                lease = self._settings.sender_lease_seconds
+                await slices.open_window(part, window, at=work.now, seconds=lease)
+                return Opened(rows, len(window))
+        await slices.finish(part)
+        await RunStore(work.connection).mark(part.run_id)
+        return Opened([], 0)
+
+    async def _allowed(self, work: Work, part: Slice, rows: Sequence[Claimed]) -> int:
+        """Return how many rows the run's rate allows now; a slice that must wait is given back."""
+        size = min(self._settings.sender_window, len(rows))
+        if part.rate_per_minute is None:
+            return size
+        slices = SliceStore(work.connection)
+        granted, seconds = await slices.tokens(part.run_id, size, work.now)
+        if granted == 0:
+            later = work.now + timedelta(seconds=min(seconds, 60.0))
+            await slices.release(part, rows[0].position or 0, later)
+        return granted
+
+    def _until(self) -> float:
+        """Return until when what is claimed now may be called (monotonic seconds).
+
+        Measured from before the transaction, so the lease in the row ends later; a call that
+        begins in time is over by then, unless every command of it takes its whole timeout.
+        """
+        lease = self._settings.sender_lease_seconds
+        return time.monotonic() + lease - min(self._settings.smtp_timeout_seconds, lease / 2)
 
 
-async def _wanted(work: Work, rows: list[Claimed]) -> list[Claimed]:
+async def wanted(work: Work, rows: list[Claimed]) -> list[Claimed]:
     """Return the rows whose recipients want them; the others are Ignored.
 
     Consent counts for campaigns. A proof goes to colleagues, and a single message answers what its
@@ -82,7 +212,7 @@ async def _wanted(work: Work, rows: list[Claimed]) -> list[Claimed]:
     unwanted = [row for row in rows if row.kind is RunKind.CAMPAIGN and row.recipient_key in gone]
     if not unwanted:
         return rows
-    await SendingStore(work.connection).ignore_opted_out(unwanted, work.now)
-    await RunStore(work.connection).mark(*(row.run_id for row in unwanted))
+    await SendingStore(work.connection).ignore(unwanted, Reason.OPTED_OUT.value, work.now)
+    await RunStore(work.connection).mark(*{row.run_id for row in unwanted})
     refused = {(row.run_id, row.member_id) for row in unwanted}
     return [row for row in rows if (row.run_id, row.member_id) not in refused]

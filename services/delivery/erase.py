@@ -21,16 +21,25 @@ WITH rows AS (
         ON l.run_id = r.run_id AND l.recipient_key = $1
     WHERE r.kind <> 'transactional'
     UNION
-    SELECT run_id, member_id FROM ledger WHERE recipient_key = $1 AND urgent)
+    SELECT run_id, member_id FROM ledger WHERE recipient_key = $1 AND urgent),
+free AS (
+    SELECT l.run_id, l.member_id FROM rows JOIN ledger l USING (run_id, member_id)
+    WHERE l.outcome IN ('pending', 'ambiguous')
+      AND NOT EXISTS (SELECT 1 FROM queue q
+                      WHERE q.run_id = l.run_id AND q.member_id = l.member_id
+                        AND q.lease_until IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM slices s
+                      WHERE s.run_id = l.run_id AND s.lease_until IS NOT NULL
+                        AND l.position >= s.window_from AND l.position < s.window_to)),
+dequeued AS (
+    DELETE FROM queue q USING free f WHERE q.run_id = f.run_id AND q.member_id = f.member_id)
 UPDATE ledger l
 SET recipient_key = 'erased:' || l.member_id, address = '', merge = '{}',
-    outcome = CASE WHEN l.outcome IN ('pending', 'ambiguous') AND l.lease_until IS NULL
-                   THEN 'ignored' ELSE l.outcome END,
-    reason = CASE WHEN l.outcome IN ('pending', 'ambiguous') AND l.lease_until IS NULL
-                  THEN $2 ELSE l.reason END,
+    outcome = CASE WHEN f.run_id IS NOT NULL THEN 'ignored' ELSE l.outcome END,
+    reason = CASE WHEN f.run_id IS NOT NULL THEN $2 ELSE l.reason END,
     outcome_at = coalesce(l.outcome_at, $3)
-FROM rows, runs r
-WHERE l.run_id = rows.run_id AND l.member_id = rows.member_id AND r.run_id = l.run_id
+FROM rows JOIN runs r USING (run_id) LEFT JOIN free f USING (run_id, member_id)
+WHERE l.run_id = rows.run_id AND l.member_id = rows.member_id
 RETURNING l.run_id, l.member_id, l.outcome, l.reason, r.kind
 """
 # Whoever is still to be written to from this snapshot is counted, and gets nothing.

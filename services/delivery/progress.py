@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final, cast
 from uuid import UUID
 
@@ -18,8 +19,10 @@ from services.delivery.proving import complete_proof
 from services.delivery.results import write_results
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.ledger import SWEEP_ROWS, LedgerStore
+from services.delivery.store.queue import QueueStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.sending import Result, SendingStore
+from services.delivery.store.slices import Abandoned, SliceStore
 from services.delivery.store.snapshots import SnapshotStore
 from shared.consumer import wait_or_stop
 from shared.errors import INFRASTRUCTURE, reason_of
@@ -37,6 +40,7 @@ from topics.delivery import (
 log = logger(__name__)
 
 EXPIRED_AT_ONCE: Final = 1_000
+EXPIRED_SLICES_AT_ONCE: Final = 10
 
 
 async def run_progress(runtime: Runtime, stop: asyncio.Event) -> None:
@@ -55,7 +59,7 @@ async def run_progress(runtime: Runtime, stop: asyncio.Event) -> None:
 
 async def look(runtime: Runtime) -> None:
     """Give up lost attempts, then bring every marked run's totals up to date."""
-    while await _give_up_lost(runtime) == EXPIRED_AT_ONCE:
+    while await _give_up_lost(runtime):
         pass
     async with runtime.pool.acquire() as connection:
         marked = await RunStore(connection).marked()
@@ -70,29 +74,56 @@ async def look(runtime: Runtime) -> None:
 
 
 async def _give_up_lost(runtime: Runtime) -> int:
+    """Call attempts ambiguous whose holder is gone; return how many leases were given up."""
     async with runtime.uow.begin() as work:
-        lost = await SendingStore(work.connection).lock_expired(EXPIRED_AT_ONCE)
-        policy = settings_of(work).ambiguous_policy
-        await write_results(
-            work,
-            [
-                Result(
-                    run_id=run_id,
-                    member_id=member_id,
-                    number=number,
-                    kind=kind,
-                    verdict=Verdict.AMBIGUOUS,
-                    code="",
-                    outcome=ambiguous_outcome(kind, policy),
-                    reason="",
-                    next_at=work.now,
-                )
-                for run_id, member_id, number, kind in lost
-            ],
+        lost = await QueueStore(work.connection).lock_expired(EXPIRED_AT_ONCE)
+        await _doubt(work, lost)
+        slices = await SliceStore(work.connection).lock_expired(EXPIRED_SLICES_AT_ONCE)
+        for part in slices:
+            await _give_up_slice(work, part)
+        return len(lost) + len(slices)
+
+
+async def _give_up_slice(work: Work, part: Abandoned) -> None:
+    """Give every row of an abandoned window an attempt in doubt; the rest of the slice is free."""
+    slices = SliceStore(work.connection)
+    doubted = await slices.in_doubt(part)
+    if doubted:
+        members, numbers = [one for one, _ in doubted], [number for _, number in doubted]
+        await SendingStore(work.connection).begin(
+            [part.run_id] * len(doubted),
+            members,
+            numbers,
+            part.lease_owner,
+            part.window_at or work.now,
         )
-        if lost:
-            log.warning("sender.attempts_lost", count=len(lost), policy=policy)
-        return len(lost)
+        await _doubt(
+            work, [(part.run_id, one, number, RunKind.CAMPAIGN) for one, number in doubted]
+        )
+    await slices.give_back(part, work.now)
+
+
+async def _doubt(work: Work, lost: Sequence[tuple[UUID, UUID, int, RunKind]]) -> None:
+    policy = settings_of(work).ambiguous_policy
+    await write_results(
+        work,
+        [
+            Result(
+                run_id=run_id,
+                member_id=member_id,
+                number=number,
+                kind=kind,
+                verdict=Verdict.AMBIGUOUS,
+                code="",
+                outcome=ambiguous_outcome(kind, policy),
+                reason="",
+                next_at=work.now,
+            )
+            for run_id, member_id, number, kind in lost
+        ],
+    )
+    if lost:
+        log.warning("sender.attempts_lost", count=len(lost), policy=policy)
 
 
 async def advance(runtime: Runtime, run_id: UUID) -> bool:
@@ -117,6 +148,7 @@ async def _sweep(work: Work, run: Run) -> int:
     ledger = LedgerStore(work.connection)
     swept = 0
     if run.stop_reason is not None:
+        await SliceStore(work.connection).drop_free(run.run_id)
         channels = [Channel.EMAIL]
         # Letters at the supplier cannot be called back from here: their answer is awaited.
         if not run.letters_handed_over:

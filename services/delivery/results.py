@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from services.delivery.domain.runs import FINAL, RunKind
+from services.delivery.domain.runs import FINAL, RunKind, Verdict
 from services.delivery.store.runs import RunStore
-from services.delivery.store.sending import Result, SendingStore
+from services.delivery.store.sending import Claimed, Ended, Result, SendingStore
+from services.delivery.store.slices import SliceStore, plain
 from shared.uow import Work
 from topics.delivery import MessageOutcome
 
@@ -17,13 +19,72 @@ async def write_results(work: Work, results: Sequence[Result]) -> None:
         return
     ended = await SendingStore(work.connection).end(results, work.now)
     single = {one.run_id for one in results if one.kind is RunKind.TRANSACTIONAL}
+    _answer_single(work, [row for row in ended if row.run_id in single])
+    others = {row.run_id for row in ended} - single
+    if others:
+        await RunStore(work.connection).mark(*others)
+
+
+def _answer_single(work: Work, ended: Sequence[Ended]) -> None:
     for row in ended:
-        if row.run_id in single and row.outcome in FINAL:
+        if row.outcome in FINAL:
             work.emit(
                 MessageOutcome(
                     message_id=row.run_id, outcome=row.outcome, reason=row.reason, at=work.now
                 )
             )
-    others = {row.run_id for row in ended} - single
-    if others:
-        await RunStore(work.connection).mark(*others)
+
+
+async def write_window(
+    work: Work, rows: Sequence[Claimed], results: Sequence[Result], *, owner: str
+) -> None:
+    """Write what came of a window, whose slice is locked.
+
+    The usual result, sent at the first attempt with the answer that most got, is one statement over
+    the window's positions; every other one is written with an attempt of its own.
+
+    ``rows`` are those that were called, or ended without a call, in order of position; ``results``
+    has one for each.
+    """
+    if not rows:
+        return
+    codes = Counter(one.code for one in results if plain(one))
+    usual = codes.most_common(1)[0][0] if codes else None
+    others = [
+        (row, one)
+        for row, one in zip(rows, results, strict=True)
+        if not plain(one) or one.code != usual
+    ]
+    if usual is not None:
+        await SliceStore(work.connection).sent(
+            rows,
+            code=usual,
+            but=[row.position or 0 for row, _ in others],
+            keep_merge=False,
+            at=work.now,
+        )
+    await _write_others(work, others, owner)
+    await RunStore(work.connection).mark(rows[0].run_id)
+
+
+async def _write_others(work: Work, others: Sequence[tuple[Claimed, Result]], owner: str) -> None:
+    store = SendingStore(work.connection)
+    released = [row for row, one in others if one.verdict is Verdict.RELEASED]
+    if released:
+        # Passed over within a called window: never called itself, so it is no attempt.
+        await store.enqueue(
+            [row.run_id for row in released],
+            [row.member_id for row in released],
+            [False] * len(released),
+            [work.now] * len(released),
+        )
+    called = [one for _, one in others if one.verdict is not Verdict.RELEASED]
+    if called:
+        await store.begin(
+            [one.run_id for one in called],
+            [one.member_id for one in called],
+            [one.number for one in called],
+            owner,
+            work.now,
+        )
+        await write_results(work, called)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import Final, cast
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from typing import Final, TypeVar, cast
 
 from prometheus_client import Counter
 
-from services.delivery.claims import Batch, Claims
+from services.delivery.claims import WINDOW_SECONDS, Batch, Claims, Share
 from services.delivery.compose import compose
 from services.delivery.domain.content import Content
 from services.delivery.domain.runs import Circumstances, Reason, RunKind, Verdict, rule
@@ -21,10 +23,9 @@ from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate
 from services.delivery.results import write_results
 from services.delivery.settings import DeliverySettings
-from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection
+from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail
 from services.delivery.store.sending import Claimed, Result
 from services.delivery.store.templates import TemplateStore
-from shared import faults
 from shared.consumer import wait_or_stop
 from shared.errors import INFRASTRUCTURE, reason_of
 from shared.ids import new_id
@@ -32,8 +33,10 @@ from shared.logs import logger
 from shared.service import Runtime
 
 log = logger(__name__)
+T = TypeVar("T")
 
 IDLE_SECONDS: Final = 0.2
+URGENT_IDLE_SECONDS: Final = 0.05
 TROUBLE_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 5.0
 ATTEMPTS: Final = Counter(
@@ -42,17 +45,45 @@ ATTEMPTS: Final = Counter(
 URGENT_SPEED: Final = 6.0
 """Somebody waits for a proof or an answer: it is tried again that much sooner."""
 CONTENTS_KEPT: Final = 200
+NOT_CALLED: Final = Answer(Verdict.RELEASED)
 
 
 async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
-    """Send what is due over the configured number of connections until ``stop`` is set."""
+    """Send what is due over the configured number of connections until ``stop`` is set.
+
+    With more than one connection, the first is kept for proofs and single messages: they do not
+    wait behind a campaign's window.
+    """
     settings = cast("DeliverySettings", runtime.settings)
     owner = f"{settings.muster_instance}:{new_id().hex[-12:]}"
     claims = Claims(runtime.uow, settings, owner)
-    turn = asyncio.Lock()
+    contents = Contents(runtime)
+    number, bulk_turn = settings.sender_connections, asyncio.Lock()
     async with asyncio.TaskGroup() as group:
-        for _ in range(settings.sender_connections):
-            group.create_task(Worker(runtime, settings, claims, turn).run(stop))
+        for i in range(number):
+            turn = bulk_turn if i else asyncio.Lock()
+            only = i == 0 and number > 1
+            worker = Worker(runtime, claims, contents, turn, urgent=i == 0, bulk=not only)
+            group.create_task(worker.run(stop))
+
+
+class Contents:
+    """Contents by hash, kept by a process: none ever changes under its hash."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._kept: dict[str, Content] = {}
+
+    async def of(self, rows: Sequence[Claimed]) -> dict[str, Content]:
+        """Return the contents that rows need."""
+        wanted = {row.template_hash for row in rows}
+        if missing := wanted - self._kept.keys():
+            if len(self._kept) >= CONTENTS_KEPT:
+                self._kept = {one: self._kept[one] for one in wanted & self._kept.keys()}
+            async with self._runtime.pool.acquire() as connection:
+                for one in missing:
+                    self._kept[one] = await TemplateStore(connection).content(one)
+        return {one: self._kept[one] for one in wanted}
 
 
 class Worker:
@@ -60,17 +91,28 @@ class Worker:
 
     Args:
         turn: held while looking for work, so that idle workers of a process ask once, not each.
+        urgent: whether it takes proofs and single messages.
+        bulk: whether it takes what campaigns send.
     """
 
     def __init__(
-        self, runtime: Runtime, settings: DeliverySettings, claims: Claims, turn: asyncio.Lock
+        self,
+        runtime: Runtime,
+        claims: Claims,
+        contents: Contents,
+        turn: asyncio.Lock,
+        *,
+        urgent: bool,
+        bulk: bool,
     ) -> None:
         self._runtime = runtime
-        self._settings = settings
+        self._settings = cast("DeliverySettings", runtime.settings)
         self._claims = claims
+        self._contents = contents
         self._turn = turn
-        self._connection = Connection(settings)
-        self._contents: dict[str, Content] = {}
+        self._urgent = urgent
+        self._bulk = bulk
+        self._connection = Connection(self._settings)
         self._spread = random.Random()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -94,63 +136,104 @@ class Worker:
         self._connection.drop()
 
     async def _once(self, stop: asyncio.Event) -> None:
+        """Claim what is due and hand it over; wait a little when there is nothing."""
         async with self._turn:
-            if not await self._claims.due():
-                await wait_or_stop(stop, IDLE_SECONDS)
-                return
-            # Nothing is claimed while there is nobody to hand it to.
-            if not await self._connected():
-                await wait_or_stop(stop, TROUBLE_SECONDS)
-                return
-            batch = await self._claims.take()
-        await self.send(batch, stop)
+            found = await self._claim(stop)
+            if found is None:
+                await wait_or_stop(stop, URGENT_IDLE_SECONDS if self._urgent else IDLE_SECONDS)
+        if isinstance(found, Share):
+            await self._send_share(found, stop)
+        elif found is not None:
+            await self._send_batch(found, stop)
 
-    async def send(self, batch: Batch, stop: asyncio.Event) -> None:
+    async def _claim(self, stop: asyncio.Event) -> Batch | Share | None:
+        urgent = self._urgent and await self._claims.due_urgent()
+        if not urgent and not (self._bulk and await self._claims.due_bulk()):
+            return None
+        # Nothing is claimed while there is nobody to hand it to.
+        if not await self._connected():
+            await wait_or_stop(stop, TROUBLE_SECONDS)
+            return None
+        return await (self._claims.take_urgent() if urgent else self._claims.take_bulk())
+
+    async def _send_batch(self, batch: Batch, stop: asyncio.Event) -> None:
         """Hand a batch over and write what came of it."""
-        results: list[Result] = []
-        for row in batch.rows:
-            answer, reason = Answer(Verdict.RELEASED), ""
-            if not stop.is_set() and time.monotonic() < batch.until:
-                answer, reason = await self._send_one(row)
-            results.append(self._result(row, answer, reason))
+        answers = await self.send(batch.rows, batch.until, stop)
+        answers += [(NOT_CALLED, "")] * (len(batch.rows) - len(answers))
+        results = [
+            self._result(row, *answer) for row, answer in zip(batch.rows, answers, strict=True)
+        ]
+
+        async def write() -> None:
+            async with self._runtime.uow.begin() as work:
+                await write_results(work, results)
+
         if results:
-            await self._write(results, stop)
+            await self._until_done(stop, write)
 
-    async def _write(self, results: list[Result], stop: asyncio.Event) -> None:
-        """Write results, however long the database is away: what is known must not get lost."""
-        while True:
-            try:
-                async with self._runtime.uow.begin() as work:
-                    await write_results(work, results)
-            except INFRASTRUCTURE as problem:
-                log.warning("sender.results_wait", error=reason_of(problem), count=len(results))
-                if stop.is_set():
+    async def _send_share(self, share: Share, stop: asyncio.Event) -> None:
+        """Hand a slice over, window by window, each with its outcomes written behind it."""
+        more = True
+        while more:
+            rows = share.rows[: share.window]
+            answers = await self.send(rows, share.until, stop)
+            if not answers:
+                await wait_or_stop(stop, IDLE_SECONDS)
+            # Rows are called in order: what was not called is the end of the window.
+            while answers and answers[-1][0].verdict is Verdict.RELEASED:
+                answers.pop()
+            results = [
+                self._result(row, *answer) for row, answer in zip(rows, answers, strict=False)
+            ]
+            give_back = stop.is_set() or not await self._connected()
+            write = partial(self._claims.next_window, share, results, give_back=give_back)
+            more = bool(await self._until_done(stop, write))
+            if more and self._urgent and await self._claims.due_urgent():
+                await self._send_batch(await self._claims.take_urgent(), stop)
+
+    async def send(
+        self, rows: Sequence[Claimed], until: float, stop: asyncio.Event
+    ) -> list[tuple[Answer, str]]:
+        """Call the server with rows, in order; return what came of each, and why.
+
+        The answers end early when time is up or the connection is gone: the rest was not called.
+        """
+        contents = await self._until_done(stop, partial(self._contents.of, rows)) or {}
+        until = min(until, time.monotonic() + WINDOW_SECONDS)
+        unfit: dict[int, tuple[Answer, str]] = {}
+        called: list[int] = []
+
+        def mails() -> Iterator[Mail]:
+            for i, row in enumerate(rows):
+                if stop.is_set() or time.monotonic() >= until:
                     return
-                await wait_or_stop(stop, TROUBLE_SECONDS)
-            else:
-                return
+                mail = self._mail(row, contents[row.template_hash])
+                if isinstance(mail, Mail):
+                    called.append(i)
+                    yield mail
+                else:
+                    unfit[i] = Answer(Verdict.FAILED), mail
 
-    async def _send_one(self, row: Claimed) -> tuple[Answer, str]:
-        """Return what came of a row, and why in the ledger's words."""
+        answers = await self._connection.send_many(mails(), until=until)
+        found = dict(unfit)
+        for i, answer in zip(called, answers, strict=False):
+            found[i] = answer, answer.reason
+            ATTEMPTS.labels(rows[i].kind, answer.verdict).inc()
+        reached = max(found, default=-1) + 1
+        return [found.get(i, (NOT_CALLED, "")) for i in range(reached)]
+
+    def _mail(self, row: Claimed, content: Content) -> Mail | str:
+        """Return a row's mail, or why there is none, in the ledger's words."""
         if not is_address(row.address):
-            return Answer(Verdict.FAILED), Reason.BAD_ADDRESS
-        content = await self._content(row.template_hash)
+            return Reason.BAD_ADDRESS
         try:
             mail = compose(row, content, self._settings, at=self._runtime.clock.now())
         except BadTemplate as problem:
-            return Answer(Verdict.FAILED), f"{Reason.PERSONALISATION}: {problem}"
+            return f"{Reason.PERSONALISATION}: {problem}"
         except (ValueError, TypeError, LookupError) as problem:
             # What one recipient's data does to MIME must not hold up the others.
-            return Answer(Verdict.FAILED), f"{Reason.PERSONALISATION}: {type(problem).__name__}"
-        if not await self._connected():
-            return Answer(Verdict.RELEASED), ""
-        faults.reach("sender.before_call")
-        answer = await self._connection.send(
-            sender=content.from_address, recipient=row.address, mail=mail
-        )
-        faults.reach("sender.after_call")
-        ATTEMPTS.labels(row.kind, answer.verdict).inc()
-        return answer, answer.reason
+            return f"{Reason.PERSONALISATION}: {type(problem).__name__}"
+        return Mail(sender=content.from_address, recipient=row.address, content=mail)
 
     async def _connected(self) -> bool:
         try:
@@ -160,15 +243,16 @@ class Worker:
             return False
         return True
 
-    async def _content(self, template_hash: str) -> Content:
-        """Return a content; it never changes under its hash."""
-        if template_hash not in self._contents:
-            if len(self._contents) >= CONTENTS_KEPT:
-                self._contents.clear()
-            async with self._runtime.pool.acquire() as connection:
-                content = await TemplateStore(connection).content(template_hash)
-            self._contents[template_hash] = content
-        return self._contents[template_hash]
+    async def _until_done(self, stop: asyncio.Event, do: Callable[[], Awaitable[T]]) -> T | None:
+        """Read or write, however long the database is away: what is known must not get lost."""
+        while True:
+            try:
+                return await do()
+            except INFRASTRUCTURE as problem:
+                log.warning("sender.database_wait", error=reason_of(problem))
+                if stop.is_set():
+                    return None
+                await wait_or_stop(stop, TROUBLE_SECONDS)
 
     def _result(self, row: Claimed, answer: Answer, reason: str) -> Result:
         settings = self._settings

@@ -39,7 +39,14 @@ class DeliverySettings(Settings):
     snapshot_max_age_days: float = Field(default=7.0, gt=0, le=365)
 
     sender_batch: int = Field(
-        default=20, ge=1, le=500, description="messages claimed at once by one connection"
+        default=100, ge=1, le=500, description="rows of the queue claimed at once"
+    )
+    sender_window: int = Field(
+        default=100,
+        ge=1,
+        le=500,
+        description="messages a connection may call before their outcomes are written; what is"
+        " ambiguous after a kill is at most this many a connection",
     )
     sender_connections: int = Field(default=4, ge=0, le=100, description="0 sends nothing")
     sender_lease_seconds: float = Field(default=60.0, ge=0.5, le=600)

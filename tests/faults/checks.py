@@ -92,13 +92,19 @@ def compare(rows: Sequence[Attempted], caught: dict[str, int]) -> Mails:
     )
 
 
+# Sent at the first attempt is told by the ledger row alone; in an open window anything is unclear.
 _ATTEMPTED: Final = """
 SELECT l.run_id, l.member_id, l.outcome,
-       count(*) FILTER (WHERE a.outcome = 'sent') AS sent,
-       count(*) FILTER (WHERE a.outcome IN ('ambiguous', 'open')) AS unclear
+       count(*) FILTER (WHERE a.outcome = 'sent')
+           + (l.outcome = 'sent' AND l.attempts = 1 AND count(a.number) = 0)::int AS sent,
+       count(*) FILTER (WHERE a.outcome IN ('ambiguous', 'open'))
+           + (l.outcome = 'pending' AND EXISTS (
+                SELECT 1 FROM delivery.slices s
+                WHERE s.run_id = l.run_id AND s.number = l.position / 10000
+                  AND l.position >= s.window_from AND l.position < s.window_to))::int AS unclear
 FROM delivery.ledger l
 LEFT JOIN delivery.attempts a ON a.run_id = l.run_id AND a.member_id = l.member_id
-WHERE l.channel = 'email' GROUP BY 1, 2, 3
+WHERE l.channel = 'email' GROUP BY l.run_id, l.member_id
 """
 
 

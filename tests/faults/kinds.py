@@ -7,8 +7,9 @@ the sender, and so that what was really hit is written down before the process d
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.delivery import sender
-from services.delivery.claims import Batch
 from shared import faults
 from shared.batch import Item, read
 from shared.consumer import Batcher
@@ -148,11 +148,10 @@ def _watch_relay() -> None:
 
 
 def _watch_sender() -> None:
-    inner: Callable[..., Awaitable[None]] = sender.Worker.send
+    inner = sender.Worker.run
 
-    async def send(self: sender.Worker, batch: Batch, stop: Any) -> None:
+    async def run(self: sender.Worker, stop: asyncio.Event) -> None:
         _now_in.set(frozenset({Kind.SENDER}))
-        await inner(self, batch, stop)
-        _now_in.set(frozenset())
+        await inner(self, stop)
 
-    sender.Worker.send = send  # type: ignore[method-assign]  # in a child process only
+    sender.Worker.run = run  # type: ignore[method-assign]  # in a child process only

@@ -21,7 +21,7 @@ from services.cli.checking import verdicts
 from services.delivery import invariants as delivery_invariants
 from services.delivery.app import SERVICE as DELIVERY
 from services.delivery.store import ledger as ledger_store
-from services.delivery.store import sending
+from services.delivery.store import queue, sending
 from services.delivery.store.ledger import LedgerStore
 from services.delivery.store.runs import RunStore
 from shared import consumer, faults, inbox, kafka, relay, topics_admin
@@ -394,14 +394,15 @@ async def test_an_attempt_written_after_its_call_is_repeated_without_a_trace(
 
 
 def switch_attempts_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    lease, end = sending.SendingStore.lease, sending.SendingStore.end
+    begin, end = sending.SendingStore.begin, sending.SendingStore.end
 
-    async def lease_and_end(self: Any, results: Any, at: Any) -> Any:
-        await lease(self, results, owner="late", seconds=60, at=at)
+    async def begin_and_end(self: Any, results: Any, at: Any) -> Any:
+        numbers = [one.number for one in results]
+        await begin(self, *sending.keys(results), numbers, "late", at)
         return await end(self, results, at)
 
-    monkeypatch.setattr(sending.SendingStore, "lease", answering(None))
-    monkeypatch.setattr(sending.SendingStore, "end", lease_and_end)
+    monkeypatch.setattr(queue.QueueStore, "lease", answering(None))
+    monkeypatch.setattr(sending.SendingStore, "end", begin_and_end)
 
 
 def loses_connection_once(point: str) -> Any:

@@ -287,11 +287,12 @@ DAMAGES = {
     "DELETE FROM ledger WHERE address = 'a@x.example'": "I2 every member",
     "UPDATE ledger SET outcome = 'pending' WHERE NOT urgent": "I2 finished only",
     """UPDATE runs SET counts = counts || '{"sent": 9}'""": "I2 the totals",
-    "DELETE FROM attempts": "I3 a message that was sent",
+    "UPDATE ledger SET attempts = 0": "I3 a message that was sent",
+    "UPDATE ledger SET outcome = 'pending' WHERE address = 'b@x.example'": "I3 what is pending",
     "INSERT INTO attempts SELECT run_id, member_id, 9, owner, started_at, ended_at, outcome, code"
     " FROM attempts": "I3 a message was accepted twice",
     "INSERT INTO consents SELECT recipient_key, 'email', true, now(), now() - interval '1 hour'"
-    " FROM ledger WHERE NOT urgent": "I5",
+    " FROM ledger WHERE NOT urgent": "I5 nothing is sent",
     "UPDATE approvals SET content_hash = 'another'": "I6",
     "UPDATE approvals SET outcome = 'rejected'": "I6",
 }

@@ -177,15 +177,15 @@ async def test_two_senders_share_a_run_and_nobody_gets_two(
         SERVICE,
         SMTP_PORT=str(catcher.port),
         PROGRESS_SECONDS="0.1",
-        SENDER_BATCH="5",
+        SENDER_WINDOW="5",
     )
     async with sending(runtime), sending(other):
+        await eventually(
+            lambda: runtime.pool.fetchval("SELECT count(DISTINCT lease_owner) = 2 FROM slices"),
+            what="slices in the hands of both",
+        )
         end = await finished(runtime, case)
     assert end.counts.sent == 400
-    owners = await runtime.pool.fetch(
-        "SELECT owner, count(*) FROM attempts WHERE run_id = $1 GROUP BY owner", case.run_id
-    )
-    assert len(owners) == 2
     mails = await catcher.store.after(0, 1_000)
     assert len(mails) == 401
 
@@ -201,13 +201,16 @@ async def test_a_stop_gives_back_what_was_not_called_and_waits_for_no_slow_serve
     catcher.misbehave(FaultRule(action=Action.DELAY, delay_seconds=60))
     async with sending(runtime):
         await eventually(
-            lambda: runtime.pool.fetchval("SELECT count(*) FROM attempts WHERE outcome = 'open'")
+            lambda: runtime.pool.fetchval(
+                "SELECT count(*) FROM slices WHERE window_to > window_from"
+            )
         )
         began = time.monotonic()
     assert time.monotonic() - began < 8
     rows = await runtime.pool.fetch(
-        "SELECT outcome, count(*) AS rows FROM ledger"
-        " WHERE run_id = $1 AND lease_until IS NULL GROUP BY outcome",
+        "SELECT outcome, count(*) AS rows FROM ledger WHERE run_id = $1 GROUP BY outcome",
         case.run_id,
     )
     assert {row["outcome"]: row["rows"] for row in rows} == {"ambiguous": 1, "pending": 9}
+    [part] = await runtime.pool.fetch("SELECT window_from, window_to, lease_until FROM slices")
+    assert (part["window_from"], part["window_to"], part["lease_until"]) == (1, 1, None)

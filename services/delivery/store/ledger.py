@@ -10,6 +10,8 @@ from uuid import UUID
 
 from services.delivery.domain.runs import Reason
 from services.delivery.store.runs import Run
+from services.delivery.store.sending import SendingStore
+from services.delivery.store.slices import PER_CHUNK, SliceStore
 from shared.database import Connection
 from topics.delivery import Channel, DeliveryCounts, Outcome
 
@@ -20,6 +22,7 @@ WITH members AS (
     SELECT (m.member ->> 'member_id')::uuid AS member_id, m.member,
            nullif(m.member ->> 'email', '') AS email, m.member ->> 'recipient_key' AS key,
            coalesce((m.member ->> 'opted_out')::boolean, false) AS opted_out,
+           (c.index * {PER_CHUNK} + m.place - 1)::int AS position,
            row_number() OVER (PARTITION BY m.member ->> 'recipient_key'
                               ORDER BY c.index, m.place) AS nth
     FROM snapshot_chunks c
@@ -37,7 +40,7 @@ WITH members AS (
         ON l.run_id = $1 AND l.recipient_key = m.key AND l.channel = 'email'
 )
 INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, reason, address, merge,
-    next_at, outcome_at)
+    outcome_at, position)
 SELECT $1, member_id,
        CASE WHEN email IS NULL OR reason = '{Reason.DOUBLE}' THEN 'member:' || member_id
             ELSE key END,
@@ -47,18 +50,18 @@ SELECT $1, member_id,
             ELSE jsonb_build_object('contact', member - 'site' - 'recipient_key' - 'opted_out'
                     - 'member_id' - 'contact_id' - 'deal_id' - 'kind',
                 'site', member -> 'site') END,
-       $6, CASE WHEN reason <> '' THEN $6::timestamptz END
-FROM sorted
+       CASE WHEN reason <> '' THEN $6::timestamptz END, position
+FROM sorted ORDER BY position
 ON CONFLICT (run_id, member_id) DO NOTHING
 """
 _ADD: Final = """
 INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, reason, urgent, address,
-    merge, next_at, outcome_at)
+    merge, outcome_at)
 SELECT r.run_id, r.member_id, r.recipient_key, 'email', r.outcome, r.reason, true, r.address,
-       r.merge, $8, CASE WHEN r.outcome <> 'pending' THEN $8::timestamptz END
+       r.merge, CASE WHEN r.outcome <> 'pending' THEN $8::timestamptz END
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
     AS r (run_id, member_id, recipient_key, outcome, reason, address, merge)
-ON CONFLICT DO NOTHING
+ON CONFLICT DO NOTHING RETURNING run_id, member_id, outcome
 """
 _COUNTS: Final = """
 SELECT channel, outcome, count(*)::int AS rows FROM ledger WHERE run_id = $1 GROUP BY 1, 2
@@ -69,15 +72,21 @@ WHERE run_id = $1 AND channel = 'direct_mail' AND outcome = 'pending'
   AND ($2::uuid IS NULL OR member_id > $2)
 ORDER BY member_id LIMIT $3
 """
-_SWEEP: Final = """
+# What a holder may be calling right now is left to it: its window, and what it leased row by row.
+_SWEEP: Final = f"""
 WITH chosen AS (
-    SELECT run_id, member_id FROM ledger
-    WHERE run_id = $1 AND outcome = 'pending' AND lease_until IS NULL
-      AND channel = ANY ($2::text[])
-    LIMIT $6 FOR UPDATE SKIP LOCKED)
+    SELECT run_id, member_id FROM ledger l
+    WHERE run_id = $1 AND outcome = 'pending' AND channel = ANY ($2::text[])
+      AND NOT EXISTS (SELECT 1 FROM queue q
+                      WHERE q.run_id = l.run_id AND q.member_id = l.member_id
+                        AND q.lease_until IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM slices s
+                      WHERE s.run_id = l.run_id AND s.number = l.position / {PER_CHUNK}
+                        AND s.lease_until IS NOT NULL)
+    LIMIT $6 FOR UPDATE SKIP LOCKED), dequeued AS (
+    DELETE FROM queue q USING chosen c WHERE q.run_id = c.run_id AND q.member_id = c.member_id)
 UPDATE ledger l
-SET outcome = $3, reason = $4, outcome_at = $5, address = CASE WHEN $3 = 'sent' THEN address END,
-    merge = '{}'
+SET outcome = $3, reason = $4, outcome_at = $5
 FROM chosen WHERE l.run_id = chosen.run_id AND l.member_id = chosen.member_id
 """
 SWEEP_ROWS: Final = 20_000
@@ -113,11 +122,14 @@ class LedgerStore:
             run.supplier_service_id is not None,
             at,
         )
+        await SliceStore(self._connection).add(
+            run.run_id, first=run.next_chunk, until=until_chunk, at=at
+        )
         return int(done.rpartition(" ")[2])
 
     async def add(self, rows: Sequence[NewRow], at: datetime) -> None:
         """Write single rows, which go before those of campaigns; known ones are left alone."""
-        await self._connection.execute(
+        added = await self._connection.fetch(
             _ADD,
             [row.run_id for row in rows],
             [row.member_id for row in rows],
@@ -127,6 +139,13 @@ class LedgerStore:
             [row.address for row in rows],
             [row.merge for row in rows],
             at,
+        )
+        due = [row for row in added if row["outcome"] == Outcome.PENDING]
+        await SendingStore(self._connection).enqueue(
+            [row["run_id"] for row in due],
+            [row["member_id"] for row in due],
+            [True] * len(due),
+            [at] * len(due),
         )
 
     async def counts(self, run_id: UUID) -> DeliveryCounts:

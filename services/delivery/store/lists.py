@@ -25,11 +25,11 @@ ORDER BY member_id LIMIT $4
 """
 _AMBIGUOUS: Final = """
 SELECT l.run_id, l.member_id, r.campaign_id, l.attempts, l.address, a.started_at AS attempted_at
-FROM ledger l
+FROM attempts a
+JOIN ledger l
+    ON l.run_id = a.run_id AND l.member_id = a.member_id AND l.attempts = a.number
 JOIN runs r ON r.run_id = l.run_id
-JOIN attempts a
-    ON a.run_id = l.run_id AND a.member_id = l.member_id AND a.number = l.attempts
-WHERE l.outcome = 'ambiguous' AND ($1::uuid IS NULL OR l.run_id = $1)
+WHERE a.outcome = 'ambiguous' AND l.outcome = 'ambiguous' AND ($1::uuid IS NULL OR l.run_id = $1)
   AND ($2::uuid IS NULL OR (l.run_id, l.member_id) > ($2, $3))
 ORDER BY l.run_id, l.member_id LIMIT $4
 """

@@ -1,0 +1,96 @@
+"""The queue: rows handed out one by one, for proofs, single messages and second attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from services.delivery.domain.runs import RunKind
+from services.delivery.store.sending import KEYS, Claimed, SendingStore, keys
+from shared.database import Connection
+
+ACTIVE: Final = "r.state = 'started' AND NOT r.paused AND r.stop_reason IS NULL"
+_DUE_URGENT: Final = """
+SELECT EXISTS (SELECT 1 FROM queue WHERE urgent AND lease_until IS NULL AND next_at <= $1)
+"""
+_DUE_BULK: Final = """
+SELECT EXISTS (SELECT 1 FROM queue
+               WHERE NOT urgent AND run_id = $1 AND lease_until IS NULL AND next_at <= $2)
+"""
+_ROW: Final = f"""
+SELECT l.run_id, l.member_id, l.recipient_key, l.address, l.merge, l.attempts + 1 AS number,
+       r.kind, r.template_hash, r.campaign_number, r.campaign_label, r.subject_prefix,
+       r.retry_until
+FROM queue q
+JOIN ledger l ON l.run_id = q.run_id AND l.member_id = q.member_id
+JOIN runs r ON r.run_id = q.run_id
+WHERE q.lease_until IS NULL AND q.next_at <= $1 AND {ACTIVE}
+"""
+_URGENT: Final = _ROW + " AND q.urgent ORDER BY q.next_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED"
+_BULK: Final = (
+    _ROW
+    + " AND NOT q.urgent AND q.run_id = $3 ORDER BY q.next_at LIMIT $2"
+    + " FOR UPDATE OF q SKIP LOCKED"
+)
+_LEASE: Final = f"""
+UPDATE queue q
+SET lease_owner = $3, lease_until = clock_timestamp() + $4 * interval '1 second'
+FROM {KEYS} WHERE q.run_id = k.run_id AND q.member_id = k.member_id
+"""
+_EXPIRED: Final = """
+SELECT q.run_id, q.member_id, l.attempts AS number, r.kind
+FROM queue q
+JOIN ledger l ON l.run_id = q.run_id AND l.member_id = q.member_id
+JOIN runs r ON r.run_id = q.run_id
+WHERE q.lease_until < clock_timestamp()
+LIMIT $1 FOR UPDATE OF q SKIP LOCKED
+"""
+
+
+class QueueStore:
+    """Rows that wait for an attempt of their own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def urgent_due(self, now: datetime) -> bool:
+        """Whether a proof or a single message may be sent now."""
+        return bool(await self._connection.fetchval(_DUE_URGENT, now))
+
+    async def bulk_due(self, run_id: UUID, now: datetime) -> bool:
+        """Whether a row of a campaign's run may go again now."""
+        return bool(await self._connection.fetchval(_DUE_BULK, run_id, now))
+
+    async def lock_urgent(self, now: datetime, limit: int) -> list[Claimed]:
+        """Return due rows of proofs and single messages, locked, oldest first."""
+        return [claimed(row) for row in await self._connection.fetch(_URGENT, now, limit)]
+
+    async def lock_bulk(self, run_id: UUID, now: datetime, limit: int) -> list[Claimed]:
+        """Return due rows of a campaign's run, locked, oldest first."""
+        return [claimed(row) for row in await self._connection.fetch(_BULK, now, limit, run_id)]
+
+    async def lease(
+        self, rows: Sequence[Claimed], *, owner: str, seconds: float, at: datetime
+    ) -> None:
+        """Put rows under a lease and write their attempts, before any server is called."""
+        await self._connection.execute(_LEASE, *keys(rows), owner, seconds)
+        numbers = [row.number for row in rows]
+        await SendingStore(self._connection).begin(*keys(rows), numbers, owner, at)
+
+    async def lock_expired(self, limit: int) -> list[tuple[UUID, UUID, int, RunKind]]:
+        """Return rows whose lease ran out without an outcome, locked."""
+        rows = await self._connection.fetch(_EXPIRED, limit)
+        return [
+            (row["run_id"], row["member_id"], row["number"], RunKind(row["kind"])) for row in rows
+        ]
+
+
+def claimed(row: asyncpg.Record) -> Claimed:
+    """Return a row as the sender takes it."""
+    values: dict[str, Any] = dict(row)
+    values["kind"] = RunKind(values["kind"])
+    return Claimed(**values)
