@@ -172,6 +172,9 @@ class StartDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
     content_hash: str
     count: int
     chunks: int
+    rate_per_minute: int | None = Field(
+        default=None, gt=0, description="messages a minute at most; none: as fast as they are taken"
+    )
 
 
 class PauseDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
@@ -185,6 +188,41 @@ class ResumeDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
     """Go on with a paused delivery."""
 
     campaign_id: UUID
+    actor: Actor
+
+
+class SetDeliveryPace(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Limit what a campaign's runs under way hand over a minute, or lift the limit.
+
+    It holds from the next window on. Answer: ``DeliveryProgressed``, or ``DeliveryRefused``.
+    """
+
+    campaign_id: UUID
+    rate_per_minute: int | None = Field(default=None, gt=0)
+    actor: Actor
+
+
+class AgainScope(StrEnum):
+    """Which recipients of a run are sent to again."""
+
+    FAILED = "failed"
+    """Those whose message failed."""
+    MISSED = "missed"
+    """All who got nothing though they may: the failed, and those that a stop left out."""
+
+
+class SendAgain(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
+    """Send a run again to recipients who got nothing; consent is read again for each.
+
+    Whoever got the message, may have got it, opted out, is a double or has no address is left
+    alone. Refused when the run's approval is no longer in force or its rows were purged.
+    Answer: ``DeliveryProgressed`` …, ``DeliveryFinished``; or ``DeliveryRefused``.
+    """
+
+    campaign_id: UUID
+    delivery_id: UUID
+    run_id: UUID
+    scope: AgainScope = AgainScope.FAILED
     actor: Actor
 
 
@@ -363,6 +401,9 @@ class DeliveryProgressed(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
     delivery_id: UUID
     counts: DeliveryCounts
     paused: bool = False
+    in_flight: int = Field(
+        default=0, description="of the pending, how many may be in a server's hands right now"
+    )
     revision: int
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.cli import dkim
+from services.cli import dkim, pace
 from services.cli.letters import opened
 from services.delivery import ambiguous
 from services.delivery.wire import AmbiguousView
@@ -20,6 +20,9 @@ app = typer.Typer(help="Deliveries.")
 list_app = typer.Typer(help="Messages whose server was lost before it answered.")
 app.add_typer(list_app, name="ambiguous")
 app.add_typer(dkim.app, name="dkim")
+app.add_typer(pace.domains, name="domains")
+app.command()(pace.again)
+app.command("pace")(pace.pace)
 console = Console()
 
 Run = Annotated[UUID | None, typer.Option("--run", help="one run only")]

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import HTMLResponse
 
-from services.delivery import wire
+from services.delivery import api_runs, wire
 from services.delivery.api_dkim import dkim_router
 from services.delivery.store.approvals import ApprovalStore
 from services.delivery.store.deliveries import DeliveryStore
@@ -46,6 +46,7 @@ async def _manager(actor: Caller, runtime: Here) -> bool:
 Manages = Annotated[bool, Depends(_manager)]
 router = APIRouter(dependencies=[Depends(may_read)])
 router.include_router(dkim_router)
+router.include_router(api_runs.router)
 
 
 @router.get("/templates")

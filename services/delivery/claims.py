@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from services.delivery.domain.runs import Reason, RunKind
+from services.delivery.pacing import paced
 from services.delivery.results import write_results, write_window
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.consents import ConsentStore
@@ -117,7 +118,7 @@ class Claims:
             return Batch(await self._lease(work, rows), until)
 
     async def _lease(self, work: Work, rows: list[Claimed]) -> list[Claimed]:
-        rows = await wanted(work, rows)
+        rows = await paced(work, await wanted(work, rows))
         if rows:
             await QueueStore(work.connection).lease(
                 rows, owner=self.owner, seconds=self._settings.sender_lease_seconds, at=work.now
@@ -149,16 +150,17 @@ class Claims:
         done, rest = share.rows[: len(results)], share.rows[len(results) :]
         async with self._uow.begin() as work:
             slices = SliceStore(work.connection)
-            halted = await slices.held(share.part, self.owner)
-            if halted is None:
+            hold = await slices.held(share.part, self.owner)
+            if hold is None:
                 # Somebody else has the slice, and has called this window's rows ambiguous.
                 await write_results(work, results)
                 return False
             await write_window(work, done, results, owner=self.owner)
-            if rest and (halted or give_back):
+            if rest and (hold.halted or give_back):
                 await slices.release(share.part, rest[0].position or 0, work.now)
                 return False
-            opened = await self._open(work, share.part, rest)
+            part = replace(share.part, rate_per_minute=hold.rate_per_minute)
+            opened = await self._open(work, part, rest)
         share.rows, share.window, share.until = opened.rows, opened.window, until
         return share.window > 0
 
@@ -169,7 +171,7 @@ class Claims:
             size = await self._allowed(work, part, rows)
             if size == 0:
                 return Opened([], 0)
-            window = await wanted(work, rows[:size])
+            window = await paced(work, await wanted(work, rows[:size]))
             rows = window + rows[size:]
             if window:
                 lease = self._settings.sender_lease_seconds

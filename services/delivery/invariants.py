@@ -19,7 +19,7 @@ CHECKS: Final[dict[str, str]] = {
     "I2 every member of an approved snapshot is in the ledger": """
         SELECT format('run %s: %s members, %s rows', r.run_id, r.count, count(l.run_id))
         FROM runs r LEFT JOIN ledger l ON l.run_id = r.run_id
-        WHERE r.kind = 'campaign' AND r.filled GROUP BY r.run_id, r.count
+        WHERE r.kind = 'campaign' AND r.filled AND r.purged_at IS NULL GROUP BY r.run_id, r.count
         HAVING count(l.run_id) <> r.count
     """,
     "I2 finished only when nothing is pending or ambiguous": """
@@ -37,7 +37,7 @@ CHECKS: Final[dict[str, str]] = {
             ('ambiguous', r.counts ->> 'ambiguous')) AS p (name, said)
         LEFT JOIN (SELECT run_id, outcome, count(*) AS rows FROM ledger GROUP BY run_id, outcome) l
             ON l.run_id = r.run_id AND l.outcome = p.name
-        WHERE r.kind = 'campaign' AND r.state = 'finished' AND r.filled
+        WHERE r.kind = 'campaign' AND r.state = 'finished' AND r.filled AND r.purged_at IS NULL
           AND p.said::int <> coalesce(l.rows, 0)
     """,
     "I3 a message that was sent has an attempt": """

@@ -174,7 +174,8 @@ async def _sweep(work: Work, run: Run) -> int:
 async def publish_progress(work: Work, run: Run, *, paused: bool) -> None:
     """Count a locked run's rows and publish the totals; end it when nothing is left."""
     counts = await LedgerStore(work.connection).counts(run.run_id)
-    done = run.filled and run.state == "started" and not counts.pending and not counts.ambiguous
+    settled = not counts.pending and not counts.ambiguous and run.again_scope is None
+    done = run.filled and run.state == "started" and settled
     if run.kind is RunKind.PROOF:
         if done:
             await RunStore(work.connection).change(
@@ -198,6 +199,7 @@ async def _publish(
         return
     runs = RunStore(work.connection)
     revision = await runs.keep_counts(run.run_id, counts)
+    in_flight = await SliceStore(work.connection).in_flight(run.run_id)
     work.emit(
         DeliveryProgressed(
             campaign_id=run.campaign_id,
@@ -205,6 +207,7 @@ async def _publish(
             delivery_id=run.delivery_id,
             counts=counts,
             paused=paused and not done,
+            in_flight=in_flight,
             revision=revision,
         )
     )

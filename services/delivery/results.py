@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from services.delivery.domain.runs import FINAL, RunKind, Verdict
 from services.delivery.store.runs import RunStore
 from services.delivery.store.sending import Claimed, Ended, Result, SendingStore
-from services.delivery.store.slices import SliceStore, plain
+from services.delivery.store.slices import SliceStore
 from shared.uow import Work
 from topics.delivery import MessageOutcome
 
@@ -48,23 +48,23 @@ async def write_window(
     """
     if not rows:
         return
-    codes = Counter(one.code for one in results if plain(one))
-    usual = codes.most_common(1)[0][0] if codes else None
-    others = [
-        (row, one)
-        for row, one in zip(rows, results, strict=True)
-        if not plain(one) or one.code != usual
-    ]
-    if usual is not None:
-        await SliceStore(work.connection).sent(
-            rows,
-            code=usual,
-            but=[row.position or 0 for row, _ in others],
-            keep_merge=False,
-            at=work.now,
-        )
-    await _write_others(work, others, owner)
+    usual = _usual_code(results)
+    pairs = list(zip(rows, results, strict=True))
+    sent = [row for row, one in pairs if _is_usual(one, usual)]
+    if sent and usual is not None:
+        slices = SliceStore(work.connection)
+        await slices.sent(sent, code=usual, keep_merge=False, at=work.now)
+    await _write_others(work, [pair for pair in pairs if not _is_usual(pair[1], usual)], owner)
     await RunStore(work.connection).mark(rows[0].run_id)
+
+
+def _usual_code(results: Sequence[Result]) -> str | None:
+    codes = Counter(one.code for one in results if _is_usual(one, one.code))
+    return codes.most_common(1)[0][0] if codes else None
+
+
+def _is_usual(result: Result, code: str | None) -> bool:
+    return result.verdict == Verdict.SENT and result.number == 1 and result.code == code
 
 
 async def _write_others(work: Work, others: Sequence[tuple[Claimed, Result]], owner: str) -> None:

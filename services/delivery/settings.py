@@ -54,6 +54,13 @@ class DeliverySettings(Settings):
     sender_retry_hours: float = Field(
         default=72.0, gt=0, le=240, description="how long a deferred message is tried again"
     )
+    ledger_days: float = Field(
+        default=400.0,
+        gt=0,
+        le=3650,
+        description="how long the rows of a run are kept after its end; an unsubscribe link is good"
+        " for a year",
+    )
     proof_retry_minutes: float = Field(default=15.0, gt=0, le=24 * 60)
     progress_seconds: float = Field(
         default=1.0, ge=0.05, le=60, description="how often totals of a run are published at most"

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from services.delivery.approving import DEADLINE, REMINDER, expire, remind, settings_of
 from services.delivery.domain.runs import StartAsked, start_refusal
+from services.delivery.store.again import AgainStore
 from services.delivery.store.approvals import ApprovalStore
 from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.ledger import LedgerStore
+from services.delivery.store.purge import PurgeStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.snapshots import SnapshotStore
 from services.delivery.tracking.copies import keep_copies
@@ -26,11 +28,14 @@ from topics.supplier import ExtractionRow, ExtractRows
 STARTS_A_STEP: Final = 20
 CHUNKS_EXTRACTED_A_STEP: Final = 20
 CHUNKS_DROPPED_A_STEP: Final = 200
+ROWS_AGAIN_A_STEP: Final = 5_000
+ROWS_PURGED_A_STEP: Final = 5_000
+RUNS_PURGED_A_STEP: Final = 100
 
 
 async def deliveries_in_campaigns(work: Work) -> Step:
     """Do the first of deliveryMgt's pieces that has something to do."""
-    for piece in (_expire, _remind, _start, _fill, _extract, _tidy):
+    for piece in (_expire, _remind, _start, _fill, _again, _extract, _tidy, _purge):
         done = await piece(work)
         if done:
             return Step(rows_in=done, rows_out=len(work.emitted), more=True)
@@ -142,6 +147,21 @@ async def _fill(work: Work) -> int:
     return max(rows, 1)
 
 
+async def _again(work: Work) -> int:
+    """Put some rows of a run that is sent again into the queue."""
+    runs = RunStore(work.connection)
+    run = await runs.lock_one("again_scope IS NOT NULL AND NOT paused")
+    if run is None:
+        return 0
+    taken = await AgainStore(work.connection).take(run, ROWS_AGAIN_A_STEP, work.now)
+    last = taken.rows < ROWS_AGAIN_A_STEP
+    await runs.change(
+        run.run_id, again_after=taken.last, again_scope=None if last else run.again_scope
+    )
+    await runs.mark(run.run_id)
+    return max(taken.rows, 1)
+
+
 async def _plan_letters(work: Work, run: Run) -> None:
     """Fix how many letters go to the supplier and in how many chunks, once all rows are known."""
     letters = await LedgerStore(work.connection).letters_count(run.run_id)
@@ -211,6 +231,21 @@ async def _tidy(work: Work) -> int:
     return await SnapshotStore(work.connection).drop_chunks(
         unused_since=work.now - timedelta(days=days), limit=CHUNKS_DROPPED_A_STEP
     )
+
+
+async def _purge(work: Work) -> int:
+    """Remove rows of runs that ended long ago: they hold addresses and personal data."""
+    store = PurgeStore(work.connection)
+    before = work.now - timedelta(days=settings_of(work).ledger_days)
+    gone = 0
+    for run_id in await store.lock_old(before, RUNS_PURGED_A_STEP):
+        rows = await store.rows_of(run_id, ROWS_PURGED_A_STEP - gone)
+        gone += max(rows, 1)
+        if rows == 0:
+            await store.done(run_id, work.now)
+        if gone >= ROWS_PURGED_A_STEP:
+            break
+    return gone
 
 
 WORKFLOWS: Final = (

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared import logs
-from tests.bench import actions, core, timings
+from tests.bench import actions, core, delivery, timings
 from tests.bench.results import Figure, write
 from tests.servers import Servers, running_servers
 
@@ -30,6 +30,8 @@ def show(figures: list[Figure]) -> None:
 
 
 async def _measure(servers: Servers, arguments: argparse.Namespace) -> list[Figure]:
+    if arguments.what == "delivery":
+        return await delivery.measure(servers, messages=arguments.mails, runs=arguments.runs)
     figures = await actions.measure(servers, runs=arguments.runs)
     if arguments.what == "core":
         messages, runs = arguments.messages, arguments.runs
@@ -51,8 +53,9 @@ def _time(parts: list[str] | None) -> None:
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(prog="muster bench", description="Measure, then claim.")
-    parser.add_argument("what", choices=["core", "actions", "timings"], help="core has actions too")
+    parser.add_argument("what", choices=["core", "actions", "delivery", "timings"])
     parser.add_argument("--messages", type=int, default=core.MESSAGES)
+    parser.add_argument("--mails", type=int, default=delivery.MESSAGES)
     parser.add_argument("--runs", type=int, default=core.RUNS)
     parser.add_argument(
         "--part", choices=list(timings.COMMANDS), action="append", help="of timings: only these"

@@ -236,8 +236,13 @@ async def approved(runtime: Runtime, case: Case, *, service: bool = True, **temp
     for chunk in case.chunks:
         await runtime.execute(chunk)
     await runtime.execute(case.proof(REVIEWER))
-    asked = await first(runtime, ApprovalRequested)
-    await runtime.execute(case.decide(asked, Decision.APPROVE))
+
+    async def asked() -> list[ApprovalRequested]:
+        every = await said(runtime, ApprovalRequested)
+        return [one for one in every if one.campaign_id == case.campaign_id]
+
+    [request] = await eventually(asked, seconds=20, what="the request for approval")
+    await runtime.execute(case.decide(request, Decision.APPROVE))
 
 
 async def finished(runtime: Runtime, case: Case, seconds: float = 20) -> DeliveryFinished:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from services.delivery.approving import SERVICE, settings_of, withdraw
@@ -9,6 +10,7 @@ from services.delivery.domain.content import content_hash
 from services.delivery.domain.runs import RunKind
 from services.delivery.handlers.templates import prepared
 from services.delivery.progress import finish_unstarted, publish_progress
+from services.delivery.store.again import AgainStore
 from services.delivery.store.causes import first_time
 from services.delivery.store.deliveries import Delivery, DeliveryStore
 from services.delivery.store.runs import Run, RunStore
@@ -23,6 +25,8 @@ from topics.delivery import (
     PauseDelivery,
     PrepareDelivery,
     ResumeDelivery,
+    SendAgain,
+    SetDeliveryPace,
     StartDelivery,
     StopDelivery,
     WithdrawApproval,
@@ -31,7 +35,9 @@ from topics.delivery import (
 registry = Registry()
 
 
-def _refused(command: PrepareDelivery | StartDelivery, refusal: Refused) -> DeliveryRefused:
+def _refused(
+    command: PrepareDelivery | StartDelivery | SendAgain, refusal: Refused
+) -> DeliveryRefused:
     return DeliveryRefused(
         campaign_id=command.campaign_id,
         delivery_id=command.delivery_id,
@@ -93,6 +99,7 @@ async def start_delivery(command: StartDelivery, work: Work) -> None:
         chunks=command.chunks,
         supplier_service_id=delivery.supplier_service_id,
         retry_until=work.now + timedelta(hours=hours),
+        rate_per_minute=command.rate_per_minute,
     )
     if await RunStore(work.connection).add(run, work.now) or await _ask_again(run, work):
         await wake(work, "deliveryMgt")
@@ -139,6 +146,53 @@ async def _set_paused(command: PauseDelivery | ResumeDelivery, work: Work, *, pa
     await wake(work, "deliveryMgt")
 
 
+@registry.on(SetDeliveryPace)
+async def set_delivery_pace(command: SetDeliveryPace, work: Work) -> None:
+    """Change how fast a campaign's messages may leave; other campaigns do not notice."""
+    if not await _permitted(command, work):
+        return
+    runs = RunStore(work.connection)
+    for run in await runs.lock_under_way(command.campaign_id):
+        await runs.change(run.run_id, rate_per_minute=command.rate_per_minute)
+        await publish_progress(work, run, paused=run.paused)
+
+
+@registry.on(SendAgain, refusal=_refused)
+async def send_again(command: SendAgain, work: Work) -> None:
+    """Note which recipients of a run are sent to again; deliveryMgt puts them into the queue."""
+    await require(work, command.actor, Right.MANAGE_CAMPAIGNS)
+    runs = RunStore(work.connection)
+    run = await runs.lock(command.run_id)
+    if (
+        run is None
+        or run.kind is not RunKind.CAMPAIGN
+        or (run.campaign_id, run.delivery_id) != (command.campaign_id, command.delivery_id)
+    ):
+        raise Refused("there is no such run of this delivery", field="run_id")
+    if run.state not in {"started", "finished"}:
+        raise Refused(f"this run is {run.state}: nothing of it was sent yet", field="run_id")
+    if run.again_scope is not None:
+        raise Refused("this run is being sent again already", field="run_id")
+    if not await AgainStore(work.connection).approved(run.run_id):
+        raise Refused("its approval is no longer in force, or its rows were removed since")
+    if not await first_time(work):
+        return
+    await runs.change(
+        run.run_id,
+        state="started",
+        finished_at=None,
+        stop_reason=None,
+        again_scope=command.scope.value,
+        again_asked_at=work.now,
+        again_after=None,
+        retry_until=work.now + timedelta(hours=settings_of(work).sender_retry_hours),
+    )
+    await publish_progress(
+        work, replace(run, state="started", again_scope=command.scope.value), paused=run.paused
+    )
+    await wake(work, "deliveryMgt")
+
+
 @registry.on(StopDelivery)
 async def stop_delivery(command: StopDelivery, work: Work) -> None:
     """End a delivery: nothing more leaves, what has not left becomes Ignored."""
@@ -154,7 +208,11 @@ async def stop_delivery(command: StopDelivery, work: Work) -> None:
     await wake(work, "deliveryMgt")
 
 
-async def _permitted(command: PauseDelivery | ResumeDelivery | StopDelivery, work: Work) -> bool:
+Halting = PauseDelivery | ResumeDelivery | SetDeliveryPace | StopDelivery
+"""Commands that name a campaign and its manager, and touch its runs under way."""
+
+
+async def _permitted(command: Halting, work: Work) -> bool:
     """Return whether to act: the actor may, and the command was not carried out before."""
     try:
         await require(work, command.actor, Right.MANAGE_CAMPAIGNS)
@@ -165,7 +223,7 @@ async def _permitted(command: PauseDelivery | ResumeDelivery | StopDelivery, wor
 
 
 async def refuse_for_campaign(
-    command: PauseDelivery | ResumeDelivery | StopDelivery | WithdrawApproval,
+    command: Halting | WithdrawApproval,
     refusal: Refused,
     work: Work,
 ) -> None:

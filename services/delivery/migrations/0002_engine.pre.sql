@@ -60,3 +60,31 @@ END $$;
 ALTER TABLE runs ADD COLUMN rate_per_minute integer CHECK (rate_per_minute > 0);
 ALTER TABLE runs ADD COLUMN tokens double precision NOT NULL DEFAULT 1;
 ALTER TABLE runs ADD COLUMN tokens_at timestamptz;
+
+-- How much a destination's domain may be sent a minute, and a day while it is being warmed up.
+CREATE TABLE domain_limits (
+    domain        text PRIMARY KEY CHECK (domain = lower(domain)),
+    per_minute    integer CHECK (per_minute > 0),
+    warmup_from   date,
+    warmup_start  integer CHECK (warmup_start > 0),
+    warmup_factor numeric(6, 3) NOT NULL DEFAULT 2 CHECK (warmup_factor >= 1),
+    CHECK ((warmup_from IS NULL) = (warmup_start IS NULL)),
+    CHECK (per_minute IS NOT NULL OR warmup_start IS NOT NULL)
+);
+-- What was taken of a limit, by whoever sends; one row a domain, its minute and its day.
+CREATE TABLE domain_usage (
+    domain    text PRIMARY KEY REFERENCES domain_limits ON DELETE CASCADE,
+    minute_at timestamptz NOT NULL,
+    minute    integer NOT NULL,
+    day_at    date NOT NULL,
+    day       integer NOT NULL
+);
+
+-- Failed rows, or all that got nothing, sent again: how far that has come.
+ALTER TABLE runs ADD COLUMN again_scope text CHECK (again_scope IN ('failed', 'missed'));
+ALTER TABLE runs ADD COLUMN again_asked_at timestamptz;
+ALTER TABLE runs ADD COLUMN again_after integer;
+-- When the rows of a run were removed; its totals stay.
+ALTER TABLE runs ADD COLUMN purged_at timestamptz;
+CREATE INDEX runs_again ON runs (run_id) WHERE again_scope IS NOT NULL;
+CREATE INDEX runs_old ON runs (finished_at) WHERE state = 'finished' AND purged_at IS NULL;

@@ -18,13 +18,14 @@ _COLUMNS: Final = """
 run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id, template_hash,
 content_hash, snapshot_id, snapshot_hash, count, chunks, next_chunk, filled, paused, stop_reason,
 supplier_service_id, letters_total, letters_chunks, letters_next, letters_after, letters_outcome,
-letters_reason, subject_prefix, retry_until, revision
+letters_reason, subject_prefix, retry_until, revision, rate_per_minute, again_scope,
+again_asked_at, again_after
 """
 _ADD: Final = """
 INSERT INTO runs (run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id,
     template_hash, content_hash, snapshot_id, snapshot_hash, count, chunks, filled,
-    supplier_service_id, subject_prefix, retry_until, asked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    supplier_service_id, subject_prefix, retry_until, asked_at, rate_per_minute)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (run_id) DO NOTHING RETURNING 1
 """
 _ADD_MESSAGES: Final = """
@@ -43,6 +44,8 @@ class Run:
     Attributes:
         next_chunk: the first chunk of the snapshot that is not in the ledger yet.
         letters_after: the last ledger row handed to the supplier.
+        again_scope: which rows are being sent again, those of positions up to ``again_after`` are
+            in the queue.
         letters_outcome: what the supplier's answer makes of the letters that are pending.
     """
 
@@ -73,6 +76,10 @@ class Run:
     letters_outcome: str | None = None
     letters_reason: str = ""
     revision: int = 0
+    rate_per_minute: int | None = None
+    again_scope: str | None = None
+    again_asked_at: datetime | None = None
+    again_after: int | None = None
 
     @property
     def letters_handed_over(self) -> bool:
@@ -114,6 +121,7 @@ class RunStore:
             run.subject_prefix,
             run.retry_until,
             at,
+            run.rate_per_minute,
         )
         return bool(added)
 

@@ -52,7 +52,7 @@ _END_ROWS: Final = f"""
 UPDATE ledger l
 SET outcome = k.outcome, reason = k.reason, code = k.code,
     outcome_at = CASE WHEN k.outcome <> 'pending' THEN $8::timestamptz END,
-    merge = CASE WHEN k.outcome IN ('sent', 'failed') THEN '{{}}' ELSE l.merge END
+    merge = CASE WHEN k.outcome = 'sent' THEN '{{}}' ELSE l.merge END
 FROM {_RESULTS}
 WHERE l.run_id = k.run_id AND l.member_id = k.member_id AND l.attempts = k.number
   AND l.outcome IN ('pending', 'ambiguous')

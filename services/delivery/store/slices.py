@@ -13,11 +13,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.delivery.domain.runs import RunKind
 from services.delivery.store.queue import ACTIVE, claimed
-from services.delivery.store.sending import Claimed, Result
+from services.delivery.store.sending import Claimed
 from shared.database import Connection
-from topics.delivery import Outcome
 
 PER_CHUNK: Final = 10_000
 """Positions a chunk of a snapshot may take; it holds at most 500 members."""
@@ -61,7 +59,7 @@ WHERE l.run_id = $1 AND l.position >= $2 AND l.position < $3
 ORDER BY l.position
 """
 _HELD: Final = """
-SELECT r.paused OR r.stop_reason IS NOT NULL AS halted
+SELECT r.paused OR r.stop_reason IS NOT NULL AS halted, r.rate_per_minute
 FROM slices s JOIN runs r ON r.run_id = s.run_id
 WHERE s.run_id = $1 AND s.number = $2 AND s.lease_epoch = $3 AND s.lease_owner = $4
 FOR UPDATE OF s
@@ -79,10 +77,9 @@ WHERE run_id = $1 AND number = $2
 """
 _SENT: Final = """
 UPDATE ledger
-SET outcome = 'sent', code = $4, attempts = attempts + 1, outcome_at = $5,
-    merge = CASE WHEN $6 THEN merge ELSE '{}' END
-WHERE run_id = $1 AND position >= $2 AND position <= $3 AND outcome = 'pending'
-  AND channel = 'email' AND position <> ALL ($7::int[])
+SET outcome = 'sent', code = $3, attempts = attempts + 1, outcome_at = $4,
+    merge = CASE WHEN $5 THEN merge ELSE '{}' END
+WHERE run_id = $1 AND position = ANY ($2::int[]) AND outcome = 'pending' AND channel = 'email'
 """
 _EXPIRED: Final = """
 SELECT run_id, number, window_from, window_to, window_at, lease_owner FROM slices
@@ -93,6 +90,13 @@ SELECT l.member_id, l.attempts + 1 AS number FROM ledger l
 WHERE l.run_id = $1 AND l.position >= $2 AND l.position < $3
   AND l.outcome = 'pending' AND l.channel = 'email'
   AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.run_id = l.run_id AND q.member_id = l.member_id)
+"""
+_IN_FLIGHT: Final = """
+SELECT (SELECT count(*) FROM queue WHERE run_id = $1 AND lease_until IS NOT NULL)
+     + (SELECT count(*) FROM slices s
+        JOIN ledger l ON l.run_id = s.run_id AND l.outcome = 'pending' AND l.channel = 'email'
+            AND l.position >= s.window_from AND l.position < s.window_to
+        WHERE s.run_id = $1 AND s.lease_until IS NOT NULL)
 """
 _DROP_FREE: Final = "DELETE FROM slices WHERE run_id = $1 AND lease_until IS NULL"
 _TOKENS: Final = """
@@ -123,6 +127,14 @@ class Slice:
     def end(self) -> int:
         """The position after its last."""
         return (self.number + 1) * PER_CHUNK
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A slice in hand: whether its run is halted, and how fast it may go (messages a minute)."""
+
+    halted: bool
+    rate_per_minute: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +180,10 @@ class SliceStore:
         rows = await self._connection.fetch(_ROWS, part.run_id, part.start, part.end)
         return [claimed(row) for row in rows]
 
-    async def held(self, part: Slice, owner: str) -> bool | None:
-        """Lock a slice; return whether its run is halted, ``None`` when somebody else has it."""
-        found: bool | None = await self._connection.fetchval(
-            _HELD, part.run_id, part.number, part.epoch, owner
-        )
-        return found
+    async def held(self, part: Slice, owner: str) -> Hold | None:
+        """Lock a slice and return how its run stands; ``None`` when somebody else has it."""
+        row = await self._connection.fetchrow(_HELD, part.run_id, part.number, part.epoch, owner)
+        return Hold(**dict(row)) if row else None
 
     async def open_window(
         self, part: Slice, rows: Sequence[Claimed], *, at: datetime, seconds: float
@@ -195,19 +205,11 @@ class SliceStore:
         )
 
     async def sent(
-        self,
-        rows: Sequence[Claimed],
-        *,
-        code: str,
-        but: Sequence[int],
-        keep_merge: bool,
-        at: datetime,
+        self, rows: Sequence[Claimed], *, code: str, keep_merge: bool, at: datetime
     ) -> None:
-        """End a window's rows as sent, all with one answer, but those at some positions."""
-        first, last = rows[0].position, rows[-1].position
-        await self._connection.execute(
-            _SENT, rows[0].run_id, first, last, code, at, keep_merge, list(but)
-        )
+        """End rows of one slice as sent at the first attempt, all with one answer."""
+        positions = [row.position for row in rows]
+        await self._connection.execute(_SENT, rows[0].run_id, positions, code, at, keep_merge)
 
     async def lock_expired(self, limit: int) -> list[Abandoned]:
         """Return slices whose lease ran out, locked."""
@@ -223,6 +225,11 @@ class SliceStore:
         """Free an abandoned slice behind its window."""
         await self._connection.execute(_RELEASE, part.run_id, part.number, part.window_to, at)
 
+    async def in_flight(self, run_id: UUID) -> int:
+        """Return how many messages of a run may be in a server's hands right now."""
+        count: int = await self._connection.fetchval(_IN_FLIGHT, run_id)
+        return count
+
     async def drop_free(self, run_id: UUID) -> None:
         """Remove a run's slices that nobody holds: nothing of them will leave."""
         await self._connection.execute(_DROP_FREE, run_id)
@@ -232,8 +239,3 @@ class SliceStore:
         row = await self._connection.fetchrow(_TOKENS, run_id, now, wanted)
         assert row is not None, "a run under way is never deleted"
         return row["granted"], row["seconds_each"]
-
-
-def plain(result: Result) -> bool:
-    """Whether a result is the usual one: sent at the first attempt."""
-    return result.outcome is Outcome.SENT and result.number == 1 and result.kind is RunKind.CAMPAIGN
