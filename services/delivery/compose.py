@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from services.delivery.content.placing import NotOrdinary
@@ -38,6 +37,11 @@ class Composer:
         self._settings = settings
         self._writer = Writer(content.from_name, content.from_address)
         self._plans: dict[bool, Plan | None] = {}
+
+    @property
+    def from_address(self) -> str:
+        """The address its mails come from."""
+        return self._content.from_address
 
     def compose(self, row: Claimed, *, at: datetime) -> bytes:
         """Return the mail of a row.
@@ -82,16 +86,6 @@ class Composer:
         if linked not in self._plans:
             self._plans[linked] = plan_of(self.content, linked=linked)
         return self._plans[linked]
-
-
-@lru_cache(maxsize=256)
-def _composer(content: Content, settings: DeliverySettings) -> Composer:
-    return Composer(content, settings)
-
-
-def compose(row: Claimed, content: Content, settings: DeliverySettings, *, at: datetime) -> bytes:
-    """Return the mail of a row; see :class:`Composer`, which is faster to keep."""
-    return _composer(content, settings).compose(row, at=at)
 
 
 def _links(

@@ -10,20 +10,20 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar, cast
 
 from prometheus_client import Counter
 
 from services.delivery.claims import WINDOW_SECONDS, Batch, Claims, Share
-from services.delivery.compose import compose
-from services.delivery.domain.content import Content
+from services.delivery.compose import Composer
 from services.delivery.domain.runs import Circumstances, Reason, RunKind, Verdict, rule
 from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate
 from services.delivery.results import write_results
 from services.delivery.settings import DeliverySettings
-from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail
+from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail, Relays
 from services.delivery.store.sending import Claimed, Result
 from services.delivery.store.templates import TemplateStore
 from shared.consumer import wait_or_stop
@@ -56,34 +56,46 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
     """
     settings = cast("DeliverySettings", runtime.settings)
     owner = f"{settings.muster_instance}:{new_id().hex[-12:]}"
-    claims = Claims(runtime.uow, settings, owner)
-    contents = Contents(runtime)
+    shared = Shared(
+        Claims(runtime.uow, settings, owner), Composers(runtime), Relays(settings.relays)
+    )
     number, bulk_turn = settings.sender_connections, asyncio.Lock()
     async with asyncio.TaskGroup() as group:
         for i in range(number):
             turn = bulk_turn if i else asyncio.Lock()
             only = i == 0 and number > 1
-            worker = Worker(runtime, claims, contents, turn, urgent=i == 0, bulk=not only)
+            worker = Worker(runtime, shared, turn, urgent=i == 0, bulk=not only)
             group.create_task(worker.run(stop))
 
 
-class Contents:
-    """Contents by hash, kept by a process: none ever changes under its hash."""
+class Composers:
+    """What composes mails, by content, kept by a process: no content changes under its hash."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._kept: dict[str, Content] = {}
+        self._settings = cast("DeliverySettings", runtime.settings)
+        self._kept: dict[str, Composer] = {}
 
-    async def of(self, rows: Sequence[Claimed]) -> dict[str, Content]:
-        """Return the contents that rows need."""
+    async def of(self, rows: Sequence[Claimed]) -> dict[str, Composer]:
+        """Return the composers that rows need, by template hash."""
         wanted = {row.template_hash for row in rows}
         if missing := wanted - self._kept.keys():
             if len(self._kept) >= CONTENTS_KEPT:
                 self._kept = {one: self._kept[one] for one in wanted & self._kept.keys()}
             async with self._runtime.pool.acquire() as connection:
                 for one in missing:
-                    self._kept[one] = await TemplateStore(connection).content(one)
+                    content = await TemplateStore(connection).content(one)
+                    self._kept[one] = Composer(content, self._settings)
         return {one: self._kept[one] for one in wanted}
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the workers of a process have in common."""
+
+    claims: Claims
+    composers: Composers
+    relays: Relays
 
 
 class Worker:
@@ -98,8 +110,7 @@ class Worker:
     def __init__(
         self,
         runtime: Runtime,
-        claims: Claims,
-        contents: Contents,
+        shared: Shared,
         turn: asyncio.Lock,
         *,
         urgent: bool,
@@ -107,12 +118,12 @@ class Worker:
     ) -> None:
         self._runtime = runtime
         self._settings = cast("DeliverySettings", runtime.settings)
-        self._claims = claims
-        self._contents = contents
+        self._claims = shared.claims
+        self._composers = shared.composers
         self._turn = turn
         self._urgent = urgent
         self._bulk = bulk
-        self._connection = Connection(self._settings)
+        self._connection = Connection(self._settings, shared.relays)
         self._spread = random.Random()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -198,7 +209,7 @@ class Worker:
 
         The answers end early when time is up or the connection is gone: the rest was not called.
         """
-        contents = await self._until_done(stop, partial(self._contents.of, rows)) or {}
+        composers = await self._until_done(stop, partial(self._composers.of, rows)) or {}
         until = min(until, time.monotonic() + WINDOW_SECONDS)
         unfit: dict[int, tuple[Answer, str]] = {}
         called: list[int] = []
@@ -207,7 +218,7 @@ class Worker:
             for i, row in enumerate(rows):
                 if stop.is_set() or time.monotonic() >= until:
                     return
-                mail = self._mail(row, contents[row.template_hash])
+                mail = self._mail(row, composers[row.template_hash])
                 if isinstance(mail, Mail):
                     called.append(i)
                     yield mail
@@ -222,18 +233,18 @@ class Worker:
         reached = max(found, default=-1) + 1
         return [found.get(i, (NOT_CALLED, "")) for i in range(reached)]
 
-    def _mail(self, row: Claimed, content: Content) -> Mail | str:
+    def _mail(self, row: Claimed, composer: Composer) -> Mail | str:
         """Return a row's mail, or why there is none, in the ledger's words."""
         if not is_address(row.address):
             return Reason.BAD_ADDRESS
         try:
-            mail = compose(row, content, self._settings, at=self._runtime.clock.now())
+            mail = composer.compose(row, at=self._runtime.clock.now())
         except BadTemplate as problem:
             return f"{Reason.PERSONALISATION}: {problem}"
         except (ValueError, TypeError, LookupError) as problem:
             # What one recipient's data does to MIME must not hold up the others.
             return f"{Reason.PERSONALISATION}: {type(problem).__name__}"
-        return Mail(sender=content.from_address, recipient=row.address, content=mail)
+        return Mail(sender=composer.from_address, recipient=row.address, content=mail)
 
     async def _connected(self) -> bool:
         try:

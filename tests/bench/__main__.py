@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import uvloop
 from rich.console import Console
@@ -14,7 +13,6 @@ from tests.bench import actions, core, delivery, timings
 from tests.bench.results import Figure, write
 from tests.servers import Servers, running_servers
 
-ROOT = Path(".muster/bench")
 console = Console()
 
 
@@ -65,7 +63,7 @@ def main() -> None:
         _time(arguments.part)
         return
     logs.configure(level="warning", service="bench")
-    with running_servers(ROOT, durable=True) as servers:
+    with running_servers(delivery.ROOT, durable=True) as servers:
         figures = uvloop.run(_measure(servers, arguments))
     show(figures)
     path = write(arguments.what, f"muster bench {arguments.what}", figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -205,7 +206,7 @@ class Site:
 
 
 @asynccontextmanager
-async def site(servers: Servers, folder: Path, sink_port: int, **more: str) -> AsyncIterator[Site]:
+async def site(servers: Servers, folder: Path, sink: Sink, **more: str) -> AsyncIterator[Site]:
     """Yield an empty instance whose mails go to a sink."""
     async with instance(servers, SERVICE) as (settings, owner):
         await topics_admin.apply(settings, topics=all_topics())
@@ -218,7 +219,7 @@ async def site(servers: Servers, folder: Path, sink_port: int, **more: str) -> A
             "HTTP_BASE_PORT": str(free_block(9000 + os.getpid() % 200 * 50, 40)),
             "LOG_LEVEL": "info",
             "SMTP_HOST": "127.0.0.1",
-            "SMTP_PORT": str(sink_port),
+            "SMTP_PORT": str(sink.port),
             **more,
         }
         made = Site(runtime, owner, variables, folder)
@@ -229,9 +230,17 @@ async def site(servers: Servers, folder: Path, sink_port: int, **more: str) -> A
             await runtime.pool.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A running ``smtp-sink``."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def smtp_sink() -> Iterator[int]:
-    """Run Debian's ``smtp-sink`` and yield its port.
+def smtp_sink() -> Iterator[Sink]:
+    """Run Debian's ``smtp-sink`` and yield it.
 
     Raises:
         SystemExit: it is not installed.
@@ -249,7 +258,7 @@ def smtp_sink() -> Iterator[int]:
     )
     try:
         _wait_for(port)
-        yield port
+        yield Sink(port, process.pid)
     finally:
         process.terminate()
         process.wait(10)
@@ -265,10 +274,40 @@ def _wait_for(port: int) -> None:
     raise SystemExit("smtp-sink does not answer")
 
 
+def server_pids(root: Path) -> dict[str, list[int]]:
+    """Return the processes of embedded servers, by name; none where they are not ours."""
+    found = {}
+    for name in ("postgres", "kafka"):
+        state = root / name / "state.json"
+        if state.exists():
+            found[name] = [int(json.loads(state.read_text())["process"]["pid"])]
+    return found
+
+
 def cpu_seconds(pid: int) -> float:
-    """Return a process's CPU time, from the kernel's accounting."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    """Return the CPU time of a process, its children and those it has waited for."""
+    total = 0.0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _is_or_descends_from(int(entry.name), pid):
+            total += sum(int(one) for one in _stat(int(entry.name))[11:15]) / _TICK
+    return total
+
+
+def _is_or_descends_from(pid: int, ancestor: int) -> bool:
+    while pid > 1 and pid != ancestor:
+        fields = _stat(pid)
+        if not fields:
+            return False
+        pid = int(fields[1])
+    return pid == ancestor
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of a process's accounting from its state on; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def peak_mb(pid: int) -> float:

@@ -20,17 +20,22 @@ from shared.database import Connection
 PER_CHUNK: Final = 10_000
 """Positions a chunk of a snapshot may take; it holds at most 500 members."""
 
+# A ledger just filled has no statistics yet: written so, only the index by position fits, and no
+# plan reads the whole run for a window of it.
+EMAIL: Final = "(l.channel = 'email') IS TRUE"
+
 _ACTIVE_RUNS: Final = f"""
 SELECT run_id, rate_per_minute FROM runs r WHERE kind = 'campaign' AND {ACTIVE} ORDER BY run_id
 """
 _DUE: Final = f"""
 SELECT EXISTS (
-    SELECT 1 FROM runs r WHERE r.kind = 'campaign' AND {ACTIVE} AND (
-        EXISTS (SELECT 1 FROM slices s
-                WHERE s.run_id = r.run_id AND s.lease_until IS NULL AND s.next_at <= $1)
-        OR EXISTS (SELECT 1 FROM queue q
-                   WHERE q.run_id = r.run_id AND NOT q.urgent AND q.lease_until IS NULL
-                     AND q.next_at <= $1)))
+    SELECT 1 FROM runs r WHERE r.kind = 'campaign' AND {ACTIVE} AND coalesce(
+        (SELECT true FROM slices s
+         WHERE s.run_id = r.run_id AND s.lease_until IS NULL AND s.next_at <= $1 LIMIT 1),
+        (SELECT true FROM queue q
+         WHERE q.run_id = r.run_id AND NOT q.urgent AND q.lease_until IS NULL
+           AND q.next_at <= $1 LIMIT 1),
+        false))
 """
 _ADD: Final = f"""
 INSERT INTO slices (run_id, number, next_at, window_from, window_to)
@@ -49,13 +54,13 @@ FROM chosen c JOIN runs r ON r.run_id = c.run_id
 WHERE s.run_id = c.run_id AND s.number = c.number AND {ACTIVE}
 RETURNING s.run_id, s.number, s.lease_epoch AS epoch, s.window_to AS start, r.rate_per_minute
 """
-_ROWS: Final = """
+_ROWS: Final = f"""
 SELECT l.run_id, l.member_id, l.recipient_key, l.address, l.merge, l.attempts + 1 AS number,
        r.kind, r.template_hash, r.campaign_number, r.campaign_label, r.subject_prefix,
        r.retry_until, l.position
 FROM ledger l JOIN runs r ON r.run_id = l.run_id
 WHERE l.run_id = $1 AND l.position >= $2 AND l.position < $3
-  AND l.outcome = 'pending' AND l.channel = 'email'
+  AND l.outcome = 'pending' AND {EMAIL}
 ORDER BY l.position
 """
 _HELD: Final = """
@@ -75,28 +80,30 @@ UPDATE slices
 SET window_from = $3, window_to = $3, next_at = $4, lease_owner = NULL, lease_until = NULL
 WHERE run_id = $1 AND number = $2
 """
-_SENT: Final = """
-UPDATE ledger
+_SENT: Final = f"""
+UPDATE ledger l
 SET outcome = 'sent', code = $3, attempts = attempts + 1, outcome_at = $4,
-    merge = CASE WHEN $5 THEN merge ELSE '{}' END
-WHERE run_id = $1 AND position = ANY ($2::int[]) AND outcome = 'pending' AND channel = 'email'
+    merge = CASE WHEN $5 THEN merge ELSE '{{}}' END
+WHERE l.run_id = $1 AND l.position >= $6 AND l.position <= $7 AND l.position = ANY ($2::int[])
+  AND l.outcome = 'pending' AND {EMAIL}
 """
 _EXPIRED: Final = """
 SELECT run_id, number, window_from, window_to, window_at, lease_owner FROM slices
 WHERE lease_until < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED
 """
-_DOUBTED: Final = """
+_DOUBTED: Final = f"""
 SELECT l.member_id, l.attempts + 1 AS number FROM ledger l
 WHERE l.run_id = $1 AND l.position >= $2 AND l.position < $3
-  AND l.outcome = 'pending' AND l.channel = 'email'
+  AND l.outcome = 'pending' AND {EMAIL}
   AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.run_id = l.run_id AND q.member_id = l.member_id)
 """
-_IN_FLIGHT: Final = """
+_IN_FLIGHT: Final = f"""
 SELECT (SELECT count(*) FROM queue WHERE run_id = $1 AND lease_until IS NOT NULL)
-     + (SELECT count(*) FROM slices s
-        JOIN ledger l ON l.run_id = s.run_id AND l.outcome = 'pending' AND l.channel = 'email'
-            AND l.position >= s.window_from AND l.position < s.window_to
-        WHERE s.run_id = $1 AND s.lease_until IS NOT NULL)
+     + (SELECT coalesce(sum(held.rows), 0) FROM slices s CROSS JOIN LATERAL (
+            SELECT count(*) AS rows FROM ledger l
+            WHERE l.run_id = s.run_id AND l.outcome = 'pending' AND {EMAIL}
+              AND l.position >= s.window_from AND l.position < s.window_to) AS held
+        WHERE s.run_id = $1 AND s.lease_until IS NOT NULL)::bigint
 """
 _DROP_FREE: Final = "DELETE FROM slices WHERE run_id = $1 AND lease_until IS NULL"
 _TOKENS: Final = """
@@ -208,8 +215,9 @@ class SliceStore:
         self, rows: Sequence[Claimed], *, code: str, keep_merge: bool, at: datetime
     ) -> None:
         """End rows of one slice as sent at the first attempt, all with one answer."""
-        positions = [row.position for row in rows]
-        await self._connection.execute(_SENT, rows[0].run_id, positions, code, at, keep_merge)
+        places = [row.position or 0 for row in rows]
+        ends = places[0], places[-1]
+        await self._connection.execute(_SENT, rows[0].run_id, places, code, at, keep_merge, *ends)
 
     async def lock_expired(self, limit: int) -> list[Abandoned]:
         """Return slices whose lease ran out, locked."""
