@@ -52,8 +52,7 @@ async def write_window(
     pairs = list(zip(rows, results, strict=True))
     sent = [row for row, one in pairs if _is_usual(one, usual)]
     if sent and usual is not None:
-        slices = SliceStore(work.connection)
-        await slices.sent(sent, code=usual, keep_merge=False, at=work.now)
+        await SliceStore(work.connection).sent(sent, code=usual, at=work.now)
     await _write_others(work, [pair for pair in pairs if not _is_usual(pair[1], usual)], owner)
     await RunStore(work.connection).mark(rows[0].run_id)
 

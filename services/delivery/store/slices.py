@@ -83,8 +83,8 @@ WHERE run_id = $1 AND number = $2
 _SENT: Final = f"""
 UPDATE ledger l
 SET outcome = 'sent', code = $3, attempts = attempts + 1, outcome_at = $4,
-    merge = CASE WHEN $5 THEN merge ELSE '{{}}' END
-WHERE l.run_id = $1 AND l.position >= $6 AND l.position <= $7 AND l.position = ANY ($2::int[])
+    merge = '{{}}'
+WHERE l.run_id = $1 AND l.position >= $5 AND l.position <= $6 AND l.position = ANY ($2::int[])
   AND l.outcome = 'pending' AND {EMAIL}
 """
 _EXPIRED: Final = """
@@ -211,13 +211,11 @@ class SliceStore:
             "DELETE FROM slices WHERE run_id = $1 AND number = $2", part.run_id, part.number
         )
 
-    async def sent(
-        self, rows: Sequence[Claimed], *, code: str, keep_merge: bool, at: datetime
-    ) -> None:
+    async def sent(self, rows: Sequence[Claimed], *, code: str, at: datetime) -> None:
         """End rows of one slice as sent at the first attempt, all with one answer."""
         places = [row.position or 0 for row in rows]
         ends = places[0], places[-1]
-        await self._connection.execute(_SENT, rows[0].run_id, places, code, at, keep_merge, *ends)
+        await self._connection.execute(_SENT, rows[0].run_id, places, code, at, *ends)
 
     async def lock_expired(self, limit: int) -> list[Abandoned]:
         """Return slices whose lease ran out, locked."""
