@@ -38,11 +38,6 @@ class Composer:
         self._writer = Writer(content.from_name, content.from_address)
         self._plans: dict[bool, Plan | None] = {}
 
-    @property
-    def from_address(self) -> str:
-        """The address its mails come from."""
-        return self._content.from_address
-
     def compose(self, row: Claimed, *, at: datetime) -> bytes:
         """Return the mail of a row.
 

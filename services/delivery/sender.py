@@ -18,6 +18,7 @@ from prometheus_client import Counter
 
 from services.delivery.claims import WINDOW_SECONDS, Batch, Claims, Share
 from services.delivery.compose import Composer
+from services.delivery.composers import Composers
 from services.delivery.domain.runs import Circumstances, Reason, RunKind, Verdict, rule
 from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate
@@ -25,7 +26,6 @@ from services.delivery.results import write_results
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail, Relays
 from services.delivery.store.sending import Claimed, Result
-from services.delivery.store.templates import TemplateStore
 from shared.consumer import wait_or_stop
 from shared.errors import INFRASTRUCTURE, reason_of
 from shared.ids import new_id
@@ -44,7 +44,6 @@ ATTEMPTS: Final = Counter(
 )
 URGENT_SPEED: Final = 6.0
 """Somebody waits for a proof or an answer: it is tried again that much sooner."""
-CONTENTS_KEPT: Final = 200
 NOT_CALLED: Final = Answer(Verdict.RELEASED)
 
 
@@ -57,7 +56,9 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
     settings = cast("DeliverySettings", runtime.settings)
     owner = f"{settings.muster_instance}:{new_id().hex[-12:]}"
     shared = Shared(
-        Claims(runtime.uow, settings, owner), Composers(runtime), Relays(settings.relays)
+        Claims(runtime.uow, settings, owner),
+        Composers(runtime.pool, settings),
+        Relays(settings.relays),
     )
     number, bulk_turn = settings.sender_connections, asyncio.Lock()
     async with asyncio.TaskGroup() as group:
@@ -66,27 +67,6 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
             only = i == 0 and number > 1
             worker = Worker(runtime, shared, turn, urgent=i == 0, bulk=not only)
             group.create_task(worker.run(stop))
-
-
-class Composers:
-    """What composes mails, by content, kept by a process: no content changes under its hash."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._settings = cast("DeliverySettings", runtime.settings)
-        self._kept: dict[str, Composer] = {}
-
-    async def of(self, rows: Sequence[Claimed]) -> dict[str, Composer]:
-        """Return the composers that rows need, by template hash."""
-        wanted = {row.template_hash for row in rows}
-        if missing := wanted - self._kept.keys():
-            if len(self._kept) >= CONTENTS_KEPT:
-                self._kept = {one: self._kept[one] for one in wanted & self._kept.keys()}
-            async with self._runtime.pool.acquire() as connection:
-                for one in missing:
-                    content = await TemplateStore(connection).content(one)
-                    self._kept[one] = Composer(content, self._settings)
-        return {one: self._kept[one] for one in wanted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +189,9 @@ class Worker:
 
         The answers end early when time is up or the connection is gone: the rest was not called.
         """
-        composers = await self._until_done(stop, partial(self._composers.of, rows)) or {}
+        hashes = {row.template_hash for row in rows}
+        read = partial(self._composers.of, hashes, now=self._runtime.clock.now())
+        composers = await self._until_done(stop, read) or {}
         until = min(until, time.monotonic() + WINDOW_SECONDS)
         unfit: dict[int, tuple[Answer, str]] = {}
         called: list[int] = []
@@ -244,7 +226,7 @@ class Worker:
         except (ValueError, TypeError, LookupError) as problem:
             # What one recipient's data does to MIME must not hold up the others.
             return f"{Reason.PERSONALISATION}: {type(problem).__name__}"
-        return Mail(sender=composer.from_address, recipient=row.address, content=mail)
+        return Mail(sender=composer.content.from_address, recipient=row.address, content=mail)
 
     async def _connected(self) -> bool:
         try:
