@@ -68,6 +68,13 @@ class CampaignStore:
         )
         return number
 
+    async def numbered(self, number: int) -> UUID | None:
+        """Return the id of the campaign with a number."""
+        found: UUID | None = await self._connection.fetchval(
+            "SELECT campaign_id FROM campaigns WHERE number = $1", number
+        )
+        return found
+
     async def lock(self, campaign_id: UUID) -> Campaign | None:
         """Return a campaign, its row locked until the transaction ends."""
         row = await self._connection.fetchrow(

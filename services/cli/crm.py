@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from services.cli.choices import actor_of
 from services.cli.letters import opened
 from services.targeting.imports import ImportReport, Kind, import_csv
-from services.web.operators import find_operator
 from shared.errors import Refused
-from topics.message import Actor, Via
 
 app = typer.Typer(help="The directory of sites, contacts, employees and deals.")
 console = Console()
@@ -47,10 +46,6 @@ def import_file(
 
 
 async def _import(kind: Kind, file: Path, rejects: Path, email: str) -> ImportReport:
-    async with opened("web") as web, web.uow.begin() as work:
-        operator_id = await find_operator(work, email)
-    if operator_id is None:
-        raise Refused(f"there is no operator {email}; add one with: muster operator add")
+    actor = await actor_of(email)
     async with opened("targeting") as targeting:
-        actor = Actor(id=str(operator_id), via=Via.CLI)
         return await import_csv(targeting.uow, kind, file, rejects, actor)

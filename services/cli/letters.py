@@ -19,7 +19,7 @@ from shared.database import open_pool
 from shared.logs import redact
 from shared.producer import unpack_headers
 from shared.service import Runtime
-from shared.settings import Settings
+from shared.settings import Settings, load
 
 app = typer.Typer(help="Dead letters: what could not be handled.", no_args_is_help=True)
 console = Console()
@@ -27,11 +27,14 @@ console = Console()
 
 @asynccontextmanager
 async def opened(name: str, settings: Settings | None = None) -> AsyncIterator[Runtime]:
-    """Yield a service's runtime for a command: its rows, no consumer."""
-    found = settings or settings_or_exit()
-    pool = await open_pool(found, name, size=2)
+    """Yield a service's runtime for a command: its rows and settings, no consumer."""
+    service = find(name)
+    if settings is None:
+        settings_or_exit()
+        settings = load(service.settings)
+    pool = await open_pool(settings, name, size=2)
     try:
-        yield Runtime(find(name), found, pool)
+        yield Runtime(service, settings, pool)
     finally:
         await pool.close()
 
