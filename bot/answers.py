@@ -8,8 +8,8 @@ from uuid import UUID
 
 from bot.blocks import Json, content, esc
 from bot.cards import Setting, already_decided, campaign_name
-from bot.handlers import channel_setting, outgoing_of
-from bot.labels import control_name, status_name, workflow_name
+from bot.handlers import channel_setting, outgoing_of, settings_of
+from bot.labels import control_name, reason_text, status_name, workflow_name
 from bot.memory import Memory
 from bot.modals import campaign_modal, form_id
 from bot.store import Ask, BotStore, Person
@@ -142,6 +142,11 @@ async def _tell_move(event: CampaignMoved, ask: Ask, work: Work) -> None:
     await tell(work, person, ask.channel, content(line))
 
 
+def _reason(event: CampaignRefused | WorkflowRefused, language: str, work: Work) -> str:
+    zone = settings_of(work).zone
+    return esc(reason_text(language, zone, event.reason, event.code, event.values), 1000)
+
+
 @registry.on(CampaignRefused)
 async def tell_refused(event: CampaignRefused, work: Work) -> None:
     """Tell who asked why a campaign's command was not carried out."""
@@ -151,7 +156,7 @@ async def tell_refused(event: CampaignRefused, work: Work) -> None:
     language = person.language
     name = await known_name(work, event.campaign_id, event.number)
     verb = say(language, VERBS[event.command]) if event.command in VERBS else event.command
-    line = say(language, "refused", what=f"{name}, {verb}", reason=esc(event.reason, 1000))
+    line = say(language, "refused", what=f"{name}, {verb}", reason=_reason(event, language, work))
     channel = await Memory(work.connection).channel_of(str(event.campaign_id), event.actor.id)
     await tell(work, person, channel, content(line))
 
@@ -191,7 +196,8 @@ async def tell_workflow_refused(event: WorkflowRefused, work: Work) -> None:
     if person is None or event.actor.via is not Via.SLACK:
         return
     what = f"{control_name(person.language, event.control)} *{esc(event.name)}*"
-    line = say(person.language, "refused", what=what, reason=esc(event.reason, 1000))
+    reason = _reason(event, person.language, work)
+    line = say(person.language, "refused", what=what, reason=reason)
     memory = Memory(work.connection)
     channel = await memory.channel_of(f"workflow:{event.name}", event.actor.id)
     await tell(work, person, channel, content(line))

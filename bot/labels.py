@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from bot.words import in_language
+from bot import formats
+from bot.words import FRENCH, in_language
+from shared.french import in_french
 from shared.rights import Right
 from topics.campaign import CampaignStatus
 from topics.delivery import ApprovalOutcome
@@ -73,6 +79,27 @@ def workflow_name(language: str, status: WorkflowStatus) -> str:
 def control_name(language: str, control: Control) -> str:
     """Return what a control's button says."""
     return in_language(language, _CONTROL[control])
+
+
+def value_name(language: str, zone: ZoneInfo, field: str, value: str) -> str:
+    """Return a value of a sentence (a state, a right, a time) in words."""
+    if field in {"status", "to"}:
+        known = {str(one): pair for one, pair in (*_STATUS.items(), *_WORKFLOW.items())}
+        return in_language(language, known[value]).lower() if value in known else value
+    if field == "right":
+        return right_name(language, Right(value)) if value in set(Right) else value
+    if field == "at":
+        return formats.moment(datetime.fromisoformat(value), zone, language)
+    return value
+
+
+def reason_text(
+    language: str, zone: ZoneInfo, reason: str, code: str | None, values: Mapping[str, str]
+) -> str:
+    """Return a reason in the reader's language, in the service's own words where that is all."""
+    if language != FRENCH or not code:
+        return reason
+    return in_french(code, values, partial(value_name, language, zone)) or reason
 
 
 def right_name(language: str, right: Right) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from bot import formats
 from bot.blocks import (
@@ -19,7 +20,7 @@ from bot.blocks import (
     section,
 )
 from bot.cards import Setting, campaign_name, mention
-from bot.labels import control_name, status_name, workflow_name
+from bot.labels import control_name, reason_text, status_name, workflow_name
 from bot.store import Beat, Page, Person
 from bot.words import say
 from topics.campaign import CampaignState, CampaignStatus, Synthesis
@@ -64,9 +65,15 @@ def start_button(workflow: str, language: str) -> Json:
     return button(text, f"workflow_{Control.START}", workflow, style="primary")
 
 
+def _waiting(state: CampaignState, language: str) -> str:
+    """Return what a campaign waits for, in the campaign's zone."""
+    reason, code = state.waiting_for or "", state.waiting_code
+    return esc(reason_text(language, ZoneInfo(state.zone), reason, code, state.waiting_values))
+
+
 def waiting_line(state: CampaignState, language: str) -> str:
     """Return what holds a campaign up."""
-    return say(language, "waiting_for", what=esc(state.waiting_for or ""))
+    return say(language, "waiting_for", what=_waiting(state, language))
 
 
 def campaign_list(page: Page, setting: Setting) -> Json:
@@ -186,7 +193,7 @@ def progress(sums: Synthesis) -> tuple[int, int]:
 
 def waits(state: CampaignState, language: str) -> Json:
     """Return the notice that a campaign waits for a stopped workflow, with a button."""
-    line = say(language, "waits", campaign=_name(state), what=esc(state.waiting_for or ""))
+    line = say(language, "waits", campaign=_name(state), what=_waiting(state, language))
     name = state.waiting_workflow or ""
     return content(line, [section(f":hourglass: {line}", accessory=start_button(name, language))])
 

@@ -11,21 +11,25 @@ class Refused(Exception):
 
     Attributes:
         field: the field to mend, when there is one.
-        code: a stable word for programs.
+        code: a stable word for programs, and for readers of another language.
+        values: what the sentence of that code speaks of (states as their codes).
     """
 
-    def __init__(self, reason: str, *, field: str | None = None, code: str = "refused") -> None:
+    def __init__(
+        self, reason: str, *, field: str | None = None, code: str = "refused", **values: str
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.field = field
         self.code = code
+        self.values = values
 
 
 class NotAllowed(Refused):
     """The actor lacks the right."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, code="not_allowed")
+    def __init__(self, reason: str, **values: str) -> None:
+        super().__init__(reason, code="not_allowed", **values)
 
 
 class Permanent(Exception):

@@ -146,5 +146,5 @@ async def require(work: Work, actor: Actor, right: Right) -> Operator | None:
     if operator is None:
         raise NotAllowed("this operator is not known here")
     if not operator.may(right):
-        raise NotAllowed(f"{operator.name} may not {right}")
+        raise NotAllowed(f"{operator.name} may not {right}", operator=operator.name, right=right)
     return operator

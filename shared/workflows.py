@@ -306,7 +306,12 @@ async def apply_control(
     status = WorkflowStatus(row["status"]) if row else WorkflowStatus.STOPPED
     after = ALLOWED[command.control].get(status)
     if after is None:
-        raise Refused(f"{command.name} is {status}: it cannot {command.control}")
+        raise Refused(
+            f"{command.name} is {status}: it cannot {command.control}",
+            code="cannot_control",
+            workflow=command.name,
+            status=status,
+        )
     await set_status(work, command.name, after)
     await publish(work, workflow, sweep)
 
@@ -356,5 +361,10 @@ async def is_started(work: Work, name: str) -> bool:
 
 def _refused(command: ControlWorkflow, refusal: Refused) -> WorkflowRefused:
     return WorkflowRefused(
-        name=command.name, control=command.control, reason=refusal.reason, actor=command.actor
+        name=command.name,
+        control=command.control,
+        reason=refusal.reason,
+        code=refusal.code,
+        values=refusal.values,
+        actor=command.actor,
     )

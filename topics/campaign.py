@@ -171,7 +171,8 @@ class CampaignMoved(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
 class CampaignRefused(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
     """A command was not carried out.
 
-    ``command`` is its class name, ``field`` the field to mend when there is one.
+    ``command`` is its class name, ``field`` the field to mend when there is one. ``code`` and
+    ``values`` say the reason for readers of another language.
     """
 
     campaign_id: UUID
@@ -179,6 +180,8 @@ class CampaignRefused(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
     command: str
     reason: str
     field: str | None = None
+    code: str = ""
+    values: dict[str, str] = Field(default_factory=dict)
     actor: Actor
 
 
@@ -207,7 +210,8 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
     """A campaign as the bot, the pages and the other services see it.
 
     ``waiting_for`` says in words what holds the campaign up, such as a stopped technical workflow
-    (then ``waiting_workflow`` is its name, for a button that starts it).
+    (then ``waiting_workflow`` is its name, for a button that starts it); ``waiting_code`` and
+    ``waiting_values`` say it for readers of another language.
     """
 
     campaign_id: UUID
@@ -229,5 +233,7 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
     synthesis: Synthesis = Synthesis()
     waiting_for: str | None = None
     waiting_workflow: str | None = None
+    waiting_code: str | None = None
+    waiting_values: dict[str, str] = Field(default_factory=dict)
     created_at: datetime
     modified_at: datetime

@@ -48,6 +48,8 @@ class WorkflowRefused(Event, topic=WORKFLOWS_EVENTS, key="name"):
     name: str
     control: Control
     reason: str
+    code: str = ""
+    values: dict[str, str] = Field(default_factory=dict)
     actor: Actor
 
 

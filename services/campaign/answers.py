@@ -383,5 +383,5 @@ async def workflow_changed(event: WorkflowState, work: Work) -> None:
 async def _say_again(work: Work, campaign: Campaign) -> None:
     store = CampaignStore(work.connection)
     now_waits = waiting(campaign, await store.workflows(), now=work.now)
-    if now_waits != (campaign.waiting_for, campaign.waiting_workflow):
+    if (now_waits.reason, now_waits.workflow) != (campaign.waiting_for, campaign.waiting_workflow):
         await conductor.save(work, campaign, campaign, SYSTEM)

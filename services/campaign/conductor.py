@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from services.campaign.domain import (
     Campaign,
+    Wait,
     is_complete,
     move,
     synthesis,
@@ -36,8 +37,13 @@ async def save(
 ) -> Campaign:
     """Write a campaign, tell of its move, publish its state, set its timers."""
     store = CampaignStore(work.connection)
-    waits, workflow = waiting(after, await store.workflows(), now=work.now)
-    after = replace(after, version=after.version + 1, waiting_for=waits, waiting_workflow=workflow)
+    wait = waiting(after, await store.workflows(), now=work.now)
+    after = replace(
+        after,
+        version=after.version + 1,
+        waiting_for=wait.reason,
+        waiting_workflow=wait.workflow,
+    )
     if before is None:
         await store.insert(after)
     else:
@@ -58,7 +64,7 @@ async def save(
             )
         )
     await _set_timers(work, after)
-    work.emit(state_of(after))
+    work.emit(state_of(after, wait))
     return after
 
 
@@ -74,8 +80,8 @@ async def _set_timers(work: Work, campaign: Campaign) -> None:
         await clear(work, END_TIMER, key)
 
 
-def state_of(campaign: Campaign) -> CampaignState:
-    """Return the state message of a campaign."""
+def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
+    """Return the state message of a campaign; with what it waits for by code, where known."""
     counts = campaign.counts
     return CampaignState(
         campaign_id=campaign.campaign_id,
@@ -98,6 +104,8 @@ def state_of(campaign: Campaign) -> CampaignState:
         synthesis=synthesis(campaign),
         waiting_for=campaign.waiting_for,
         waiting_workflow=campaign.waiting_workflow,
+        waiting_code=wait.code if wait else None,
+        waiting_values=dict(wait.values) if wait else {},
         created_at=campaign.created_at,
         modified_at=campaign.modified_at,
     )

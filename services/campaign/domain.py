@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -128,8 +128,14 @@ def move(campaign: Campaign, to: Status) -> Campaign:
         Refused: the state table lacks the move.
     """
     if to not in ALLOWED[campaign.status]:
-        raise Refused(f"{campaign.short} is {campaign.status}: it cannot become {to}")
+        reason = f"{campaign.short} is {campaign.status}: it cannot become {to}"
+        raise Refused(reason, code="cannot_move", **named(campaign), to=to)
     return replace(campaign, status=to)
+
+
+def named(campaign: Campaign) -> dict[str, str]:
+    """Return what a refusal's sentence says of a campaign: its short number and its state."""
+    return {"campaign": campaign.short, "status": campaign.status.value}
 
 
 def default_end(start_at: datetime, zone: str) -> datetime:
@@ -147,7 +153,7 @@ def planned(
         Refused: a field is missing or wrong; ``field`` says which.
     """
     if plan.label is None or not plan.label.strip():
-        raise Refused("a campaign needs a label", field="label")
+        raise Refused("a campaign needs a label", field="label", code="label_missing")
     chosen_zone = _known_zone(plan.zone or zone)
     start_at = plan.start_at or now
     campaign = Campaign(
@@ -174,12 +180,14 @@ def edited(campaign: Campaign, plan: CampaignPlan, *, now: datetime) -> Campaign
         Refused: the state forbids an edit, a fixed field is set, or a value is wrong.
     """
     if campaign.status not in EDITABLE:
-        raise Refused(f"{campaign.short} is {campaign.status}: it cannot be edited")
+        reason = f"{campaign.short} is {campaign.status}: it cannot be edited"
+        raise Refused(reason, code="cannot_edit", **named(campaign))
     for name in FIXED:
         if getattr(plan, name) is not None:
-            raise Refused(f"{name} cannot be changed once the campaign is saved", field=name)
+            reason = f"{name} cannot be changed once the campaign is saved"
+            raise Refused(reason, field=name, code="fixed_once_saved")
     if plan.label is not None and not plan.label.strip():
-        raise Refused("a campaign needs a label", field="label")
+        raise Refused("a campaign needs a label", field="label", code="label_missing")
     changes = _chosen(plan)
     if plan.label is not None:
         changes["label"] = plan.label.strip()
@@ -211,13 +219,15 @@ def _chosen(plan: CampaignPlan) -> dict[str, Any]:
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        raise Refused(f"{name} is no time zone; try one like Europe/Paris", field="zone")
+        reason = f"{name} is no time zone; try one like Europe/Paris"
+        raise Refused(reason, field="zone", code="unknown_zone", zone=name)
     return name
 
 
 def _checked(campaign: Campaign) -> Campaign:
     if campaign.end_at <= campaign.start_at:
-        raise Refused("the end must come after the start", field="end_at")
+        reason = "the end must come after the start"
+        raise Refused(reason, field="end_at", code="end_before_start")
     return campaign
 
 
@@ -305,23 +315,33 @@ def is_complete(campaign: Campaign) -> bool:
     )
 
 
-def waiting(
-    campaign: Campaign, workflows: Mapping[str, WorkflowStatus], *, now: datetime
-) -> tuple[str | None, str | None]:
-    """Return what holds a campaign up, in words, and the stopped workflow behind it, if one is."""
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What holds a campaign up: in words, by code for other languages, the workflow behind it."""
+
+    reason: str | None = None
+    code: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    workflow: str | None = None
+
+
+def waiting(campaign: Campaign, workflows: Mapping[str, WorkflowStatus], *, now: datetime) -> Wait:
+    """Return what holds a campaign up, and the stopped workflow behind it, if one is."""
     for name, needed in _needs(campaign, now):
         status = workflows.get(name, WorkflowStatus.STARTED)
         if needed and status is not WorkflowStatus.STARTED:
-            return f"waits for {name}, which is {status}", name
+            values = {"workflow": name, "status": status.value}
+            return Wait(f"waits for {name}, which is {status}", "waits_workflow", values, name)
     if campaign.status is Status.PROOF_PENDING and campaign.approved:
-        return "waits for its budget and stock", None
+        return Wait("waits for its budget and stock", "waits_means")
     if campaign.status is Status.PROOF_PENDING:
-        return "waits for the approval of its proof", None
+        return Wait("waits for the approval of its proof", "waits_proof")
     if campaign.status is Status.READY_TO_RUN and not campaign.approved:
-        return "waits for the approval of its target", None
+        return Wait("waits for the approval of its target", "waits_target")
     if campaign.status is Status.READY_TO_RUN and campaign.start_at > now:
-        return f"starts at {campaign.start_at.isoformat(timespec='minutes')}", None
-    return campaign.problem or None, None
+        at = campaign.start_at.isoformat(timespec="minutes")
+        return Wait(f"starts at {at}", "waits_start", {"at": at})
+    return Wait(campaign.problem or None)
 
 
 def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:

@@ -13,6 +13,7 @@ from services.campaign.domain import (
     changed_fields,
     edited,
     move,
+    named,
     planned,
 )
 from services.campaign.runs import commands_of_run
@@ -66,6 +67,8 @@ def refused(command: AnyCommand, refusal: Refused) -> CampaignRefused:
         command=type(command).__name__,
         reason=refusal.reason,
         field=refusal.field,
+        code=refusal.code,
+        values=refusal.values,
         actor=command.actor,
     )
 
@@ -79,7 +82,7 @@ async def locked(work: Work, campaign_id: UUID, actor: Actor) -> Campaign:
     await require(work, actor, Right.MANAGE_CAMPAIGNS)
     campaign = await CampaignStore(work.connection).lock(campaign_id)
     if campaign is None:
-        raise Refused("there is no such campaign", field="campaign_id")
+        raise Refused("there is no such campaign", field="campaign_id", code="unknown_campaign")
     return campaign
 
 
@@ -99,7 +102,7 @@ async def create(command: CreateCampaign, work: Work) -> None:
     await require(work, command.actor, Right.MANAGE_CAMPAIGNS)
     store = CampaignStore(work.connection)
     if await store.lock(command.campaign_id) is not None:
-        raise Refused("this campaign is saved already", field="campaign_id")
+        raise Refused("this campaign is saved already", field="campaign_id", code="saved_already")
     settings = work.settings
     campaign = planned(
         command.plan,
@@ -160,9 +163,15 @@ async def request_proof(command: RequestProof, work: Work) -> None:
     """Freeze the target; the snapshot's arrival asks for the proof, or for the approval alone."""
     before = await locked(work, command.campaign_id, command.actor)
     if before.approved:
-        raise Refused(f"{before.short} is approved already")
+        raise Refused(
+            f"{before.short} is approved already", code="approved_already", **named(before)
+        )
     if before.snapshot_id is not None and before.status is not Status.ERROR:
-        raise Refused(f"{before.short} has a proof or an approval under way")
+        raise Refused(
+            f"{before.short} has a proof or an approval under way",
+            code="proof_under_way",
+            **named(before),
+        )
     await conductor.save(
         work, before, freeze(work, before), command.actor, "the proof was asked for"
     )
@@ -175,11 +184,13 @@ def freeze(work: Work, campaign: Campaign) -> Campaign:
         Refused: it has no target, or its state does not allow it.
     """
     if campaign.targeting_id is None or campaign.counts is None:
-        raise Refused("choose a target first, and wait for its count", field="targeting_id")
+        reason = "choose a target first, and wait for its count"
+        raise Refused(reason, field="targeting_id", code="no_target")
     if campaign.has_message:
         campaign = move(campaign, Status.PROOF_GENERATING)
     elif campaign.status is not Status.READY_TO_RUN:
-        raise Refused("choose a template or action models first", field="template_id")
+        reason = "choose a template or action models first"
+        raise Refused(reason, field="template_id", code="no_content")
     snapshot_id = new_id()
     work.emit(
         FreezeSnapshot(
@@ -198,9 +209,11 @@ async def launch(command: LaunchCampaign, work: Work) -> None:
     """Make an approved campaign due now."""
     before = await locked(work, command.campaign_id, command.actor)
     if before.status is not Status.READY_TO_RUN:
-        raise Refused(f"{before.short} is {before.status}: only a ready_to_run one can be launched")
+        reason = f"{before.short} is {before.status}: only a ready_to_run one can be launched"
+        raise Refused(reason, code="cannot_launch", **named(before))
     if not before.approved:
-        raise Refused("its target is not approved yet: ask for the approval first")
+        reason = "its target is not approved yet: ask for the approval first"
+        raise Refused(reason, code="target_not_approved")
     await wake(work, "operationMgt")
     after = replace(before, start_at=min(before.start_at, work.now), modified_at=work.now)
     await conductor.save(work, before, after, command.actor)
@@ -225,7 +238,8 @@ async def resume(command: ResumeCampaign, work: Work) -> None:
     """Go on."""
     before = await locked(work, command.campaign_id, command.actor)
     if before.status is not Status.SUSPENDED:
-        raise Refused(f"{before.short} is {before.status}: only a suspended one can be resumed")
+        reason = f"{before.short} is {before.status}: only a suspended one can be resumed"
+        raise Refused(reason, code="cannot_resume", **named(before))
     after = move(before, Status.RUNNING)
     if after.has_message:
         work.emit(ResumeDelivery(campaign_id=after.campaign_id, actor=conductor.SYSTEM))
@@ -260,7 +274,8 @@ async def retry(command: RetryCampaign, work: Work) -> None:
     """Leave the error state the way it was entered: a new proof, or the run again."""
     before = await locked(work, command.campaign_id, command.actor)
     if before.status is not Status.ERROR:
-        raise Refused(f"{before.short} is {before.status}: only one in error can be retried")
+        reason = f"{before.short} is {before.status}: only one in error can be retried"
+        raise Refused(reason, code="cannot_retry", **named(before))
     if before.run_id is None:
         after = freeze(work, before)
     else:

@@ -12,6 +12,7 @@ from services.campaign.domain import (
     ALLOWED,
     FINAL,
     Campaign,
+    Wait,
     default_end,
     edited,
     is_complete,
@@ -120,8 +121,10 @@ def test_letters_are_planned_only_with_a_supplier() -> None:
 def test_a_stopped_workflow_is_named_by_what_waits_for_it() -> None:
     due = replace(a_campaign(), status=Status.READY_TO_RUN, approved=True)
     stopped = {"operationMgt": WorkflowStatus.STOPPED}
-    assert waiting(due, stopped, now=NOW) == (
+    wait = waiting(due, stopped, now=NOW)
+    assert (wait.reason, wait.workflow) == (
         "waits for operationMgt, which is stopped",
         "operationMgt",
     )
-    assert waiting(due, {}, now=NOW) == (None, None)
+    assert (wait.code, wait.values["status"]) == ("waits_workflow", "stopped")
+    assert waiting(due, {}, now=NOW) == Wait()

@@ -1,0 +1,71 @@
+"""French readers get French reasons; every code a campaign's rules give has its sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from bot.labels import reason_text
+from bot.lists import campaign_status, waits
+from shared.errors import Refused
+from shared.french import SENTENCES
+from shared.rights import Right
+from tests.unit.bot import samples
+from topics.campaign import CampaignStatus
+
+REPOSITORY = Path(__file__).parent.parent.parent.parent
+SOURCES = [
+    *(REPOSITORY / "services" / "campaign").rglob("*.py"),
+    REPOSITORY / "shared/workflows.py",
+]
+CODES = sorted(
+    {
+        code
+        for source in SOURCES
+        for code in re.findall(r'(?:code=|Wait\([^()]*?, )"([a-z_]+)"', source.read_text())
+    }
+)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_code_of_campaigns_or_workflows_has_a_french_sentence(code: str) -> None:
+    assert code in SENTENCES
+
+
+def test_what_a_campaign_waits_for_is_said_in_the_readers_language() -> None:
+    state = samples.a_campaign(
+        waiting_for="waits for operationMgt, which is stopped",
+        waiting_workflow="operationMgt",
+        waiting_code="waits_workflow",
+        waiting_values={"workflow": "operationMgt", "status": "stopped"},
+    )
+    assert "attend operationMgt, qui est arrêté" in str(waits(state, "fr"))
+    assert "waits for operationMgt, which is stopped" in str(waits(state, "en"))
+    later = samples.a_campaign(
+        waiting_for="starts at 2026-12-01T08:00+00:00",
+        waiting_code="waits_start",
+        waiting_values={"at": "2026-12-01T08:00+00:00"},
+    )
+    shown = str(campaign_status(later, {}, samples.FRENCH, now=samples.NOW))
+    assert "démarre le 1 déc. 2026, 09:00 (Europe/Paris)" in shown
+
+
+def french(refusal: Refused) -> str:
+    return reason_text("fr", samples.PARIS, refusal.reason, refusal.code, refusal.values)
+
+
+def test_a_refusal_is_said_in_french_with_states_and_rights_in_words() -> None:
+    stuck = Refused(
+        "C-7 is running", code="cannot_edit", campaign="C-7", status=CampaignStatus.RUNNING
+    )
+    assert french(stuck) == "C-7 est à l’état en cours d’exécution : elle n’est pas modifiable."
+    no = Refused("no", code="not_allowed", operator="Ada", right=Right.MANAGE_CAMPAIGNS)
+    assert french(no) == "Ada n’a pas le droit : gérer les campagnes."
+
+
+def test_what_has_no_french_sentence_is_shown_as_it_came() -> None:
+    assert french(Refused(f"unheard of {uuid4().int % 7}", code="new_code")).startswith("unheard")
+    assert french(Refused("less is known", code="cannot_edit")) == "less is known"
