@@ -190,7 +190,9 @@ async def read_overview(
         OTHERS,
     )
     workflows = await connection.fetch(
-        "SELECT name, service, label, label_fr, status, last_run_at, next_at, error"
+        # A state is told when a run did something: a time that has passed is not the next one.
+        "SELECT name, service, label, label_fr, status, last_run_at, error,"
+        " CASE WHEN next_at > now() THEN next_at END AS next_at"
         " FROM seen_workflows ORDER BY name LIMIT 200"
     )
     full = len(campaigns) == CAMPAIGNS

@@ -13,7 +13,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "lead": ("Campaigns at a glance", "Les campagnes en un coup d’œil"),
     "skip": ("Skip to content", "Aller au contenu"),
     "other_language": ("Français", "English"),
-    "as_of": ("As of", "Situation à"),
+    "as_of": ("As of", "Situation au"),
     "refresh": ("Refresh every 5 seconds", "Actualiser toutes les 5 secondes"),
     "mails": ("Caught mails", "Mails interceptés"),
     "campaigns": ("Campaigns", "Campagnes"),

@@ -58,6 +58,10 @@ def _element(element: Mapping[str, Any]) -> str:
     style = html.escape(str(element.get("style", "")))
     action = html.escape(str(element.get("action_id", "")))
     label = html.escape(element_label(element).strip("[]() "))
+    url = str(element.get("url", ""))
+    if url.startswith(("http://", "https://")):
+        address = html.escape(url)
+        return f'<a class="element {style}" title="{action}" href="{address}">{label}</a>'
     return f'<span class="element {style}" title="{action}">{label}</span>'
 
 

@@ -32,7 +32,8 @@ def demo(
 
 
 async def _demo(folder: Path, *, keep_serving: bool) -> int:
-    console = Console()
+    # A pipe has no width of its own: notes would be cut at 80 characters.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     console.rule("[bold]Muster[/]: one campaign, from Slack to Finished")
     console.print("starting Kafka, PostgreSQL, a mail catcher and a stub Slack workspace …")
     async with staging.servers(folder) as (variables, slack_url):
