@@ -15,10 +15,11 @@ from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Final
 
-from services.delivery.domain.runs import Reason, Verdict, verdict_of
-from services.delivery.smtp import addresses, lines
+from services.delivery.domain.runs import Verdict, verdict_of
+from services.delivery.smtp import lines
 from services.delivery.smtp.mails import RELEASED, Answer, Mail, Unsendable
 from services.delivery.smtp.replies import CLOSING, Capabilities, ProtocolViolation, Reply
+from services.delivery.smtp.transactions import Transaction, prepared
 from shared import faults
 
 GO_AHEAD: Final = 354
@@ -35,18 +36,6 @@ class Step(IntEnum):
     """The final dot of a mail."""
     LONE_DOT = auto()
     """The end of a message without recipient, which a server asked for all the same."""
-
-
-class _Transaction:
-    """One mail that may be offered, as bytes."""
-
-    __slots__ = ("commands", "content", "index", "refusal")
-
-    def __init__(self, index: int, commands: tuple[bytes, bytes, bytes], content: bytes) -> None:
-        self.index = index
-        self.commands = commands
-        self.content = content
-        self.refusal: Reply | None = None
 
 
 class Dialogue:
@@ -79,8 +68,8 @@ class Dialogue:
         self._clock = clock
         self._expected: deque[Step] = deque()
         self._plan: deque[tuple[Step, bytes]] = deque()
-        self._next: _Transaction | None = None
-        self._offered: _Transaction | None = None
+        self._next: Transaction | None = None
+        self._offered: Transaction | None = None
         self._handed: int | None = None
         self._unclean = False
         self._late = False
@@ -146,36 +135,15 @@ class Dialogue:
 
     # -- mails
 
-    def _take(self) -> _Transaction | None:
+    def _take(self) -> Transaction | None:
         for mail in self._mails:
             index = len(self.answers)
             self.answers.append(RELEASED)
             try:
-                return self._prepare(index, mail)
+                return prepared(index, mail, self._peer)
             except Unsendable as problem:
                 self.answers[index] = Answer(Verdict.FAILED, relay=self._relay, fault=problem.fault)
         return None
-
-    def _prepare(self, index: int, mail: Mail) -> _Transaction:
-        peer, content = self._peer, mail.content
-        lines.checked(content)
-        options = b" SIZE=%d" % len(content) if peer.sizes else b""
-        if 0 < peer.size < len(content):
-            raise Unsendable(f"{Reason.UNSENDABLE}: the server takes {peer.size} octets at most")
-        if not content.isascii():
-            if not peer.eight_bit:
-                raise Unsendable(f"{Reason.UNSENDABLE}: the server takes no 8-bit content")
-            options += b" BODY=8BITMIME"
-        sender = _sender(mail.sender, utf8=peer.utf8)
-        recipient = addresses.path(mail.recipient, utf8=peer.utf8)
-        if peer.utf8 and not (sender.isascii() and recipient.isascii()):
-            options += b" SMTPUTF8"
-        commands = (
-            b"MAIL FROM:<%s>%s\r\n" % (sender, options),
-            b"RCPT TO:<%s>\r\n" % recipient,
-            b"DATA\r\n",
-        )
-        return _Transaction(index, commands, lines.stuffed(content))
 
     def _offer(self) -> None:
         self.look_ahead()
@@ -250,7 +218,7 @@ class Dialogue:
         _accepted(reply)
 
     @property
-    def _current(self) -> _Transaction:
+    def _current(self) -> Transaction:
         assert self._offered is not None  # its group is only expected while it is offered
         return self._offered
 
@@ -283,7 +251,7 @@ class Dialogue:
         self.answers[self._handed] = self._answer(reply)
         self._handed = None
 
-    def _refused(self, transaction: _Transaction) -> Answer:
+    def _refused(self, transaction: Transaction) -> Answer:
         if transaction.refusal is None:
             return Answer(Verdict.DEFERRED, relay=self._relay)
         return self._answer(transaction.refusal)
@@ -306,15 +274,6 @@ _TURNS: Final[dict[Step, Callable[[Dialogue, Reply], None]]] = {
 @lru_cache(maxsize=256)
 def _answered(code: int, text: str, relay: str) -> Answer:
     return Answer(verdict_of(code), text, relay)
-
-
-@lru_cache(maxsize=256)
-def _sender(address: str, *, utf8: bool) -> bytes:
-    """Return the reverse-path; what is wrong with it is not the recipient's address."""
-    try:
-        return addresses.path(address, utf8=utf8) if address else b""
-    except Unsendable:
-        raise Unsendable(f"{Reason.UNSENDABLE}: the sender's address") from None
 
 
 def _accepted(reply: Reply) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from services.delivery.domain.relays import Relay, parsed
+from services.delivery.settings import DeliverySettings
 from services.delivery.smtp.relays import Relays
 
 ONE, TWO, THREE = Relay("a.example", 25), Relay("b.example", 25), Relay("c.example", 587)
@@ -39,6 +41,24 @@ def test_relays_are_read_in_order() -> None:
 def test_what_is_no_relay_is_named(text: str) -> None:
     with pytest.raises(ValueError, match=r"host:port|twice"):
         parsed(text)
+
+
+def settings(**names: str) -> DeliverySettings:
+    needed = {"database_url": "postgresql://x@y/z", "kafka_bootstrap": "x:1"}
+    return DeliverySettings.model_validate({**needed, "muster_secret_key": "x" * 16, **names})
+
+
+def test_without_a_list_the_one_relay_is_asked() -> None:
+    assert settings(smtp_host="a.example", smtp_port="25").relays == (ONE,)
+    assert settings(smtp_host="z.example", smtp_relays="b.example:25,a.example:25").relays == (
+        TWO,
+        ONE,
+    )
+
+
+def test_a_wrong_list_names_its_variable_when_the_process_starts() -> None:
+    with pytest.raises(ValidationError, match="smtp_relays"):
+        settings(smtp_relays="a.example")
 
 
 def test_a_relay_that_failed_comes_last_for_thirty_seconds(relays: Relays, clock: Clock) -> None:
