@@ -29,7 +29,9 @@ def show(figures: list[Figure]) -> None:
 
 async def _measure(servers: Servers, arguments: argparse.Namespace) -> list[Figure]:
     if arguments.what == "delivery":
-        return await delivery.measure(servers, messages=arguments.mails, runs=arguments.runs)
+        return await delivery.measure(
+            servers, messages=arguments.mails, runs=arguments.runs, whole=not arguments.quick
+        )
     figures = await actions.measure(servers, runs=arguments.runs)
     if arguments.what == "core":
         messages, runs = arguments.messages, arguments.runs
@@ -54,6 +56,7 @@ def main() -> None:
     parser.add_argument("what", choices=["core", "actions", "delivery", "timings"])
     parser.add_argument("--messages", type=int, default=core.MESSAGES)
     parser.add_argument("--mails", type=int, default=delivery.MESSAGES)
+    parser.add_argument("--quick", action="store_true", help="leave out a delivery's largest sizes")
     parser.add_argument("--runs", type=int, default=core.RUNS)
     parser.add_argument(
         "--part", choices=list(timings.COMMANDS), action="append", help="of timings: only these"

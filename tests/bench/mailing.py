@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
-import shutil
 import signal
-import socket
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,25 +15,31 @@ from uuid import UUID
 
 import asyncpg
 
-from deploy.embedded.ports import free_port
 from services.cli.environment import free_block
 from services.delivery.app import SERVICE
-from shared import topics_admin
+from shared import kafka, topics_admin
 from shared.ids import new_id
 from shared.service import Runtime, open_runtime
 from tests.bench.databases import SECRET, instance
+from tests.bench.processes import Sink
 from tests.driving import Process, open_process
+from tests.records import record_of
 from tests.servers import Servers
 from tests.waiting import eventually
-from topics.delivery import DeliveryPrepared, PrepareDelivery, SaveTemplate, StartDelivery
+from topics.delivery import (
+    DeliveryPrepared,
+    PrepareDelivery,
+    SaveTemplate,
+    SendMessage,
+    StartDelivery,
+)
 from topics.message import Actor, Via
-from topics.names import all_topics
+from topics.names import DELIVERY_MESSAGES, all_topics
 from topics.operators import OperatorState, Role
 
 MAIL_BYTES: Final = 5_000
 CHUNK: Final = 500
-SINK_CONNECTIONS: Final = 1_000
-_TICK: Final = os.sysconf("SC_CLK_TCK")
+SENDER_DOMAIN: Final = "sender.example"
 
 _CHUNKS: Final = """
 INSERT INTO delivery.snapshot_chunks (snapshot_id, index, size, members)
@@ -51,6 +54,19 @@ SELECT $1, c, $2, (
             'country', 'FR', 'phone', '')))
     FROM generate_series(c * $2::int, c * $2 + $2 - 1) AS n)
 FROM generate_series($3::int, $4::int - 1) AS c
+"""
+
+
+MANY_ROWS: Final = 500_000
+_OLD: Final = """
+WITH run AS (
+    INSERT INTO delivery.runs (run_id, kind, state, count, retry_until, asked_at, finished_at)
+    VALUES ($1, 'campaign', 'finished', $2, now(), now(), now()))
+INSERT INTO delivery.ledger (run_id, member_id, recipient_key, channel, outcome, code, address,
+    merge, attempts, outcome_at, position)
+SELECT $1, uuidv7(), md5($1::text || n), 'email', 'sent', '250 2.0.0',
+       'person' || n || '@sample.example', '{}', 1, now(), n / 500 * 10000 + n % 500
+FROM generate_series(0, $2::int - 1) AS n
 """
 
 
@@ -101,19 +117,11 @@ class Site:
 
     async def approved(self, count: int, *, size: int = MAIL_BYTES) -> Campaign:
         """Return a campaign over ``count`` contacts, as if its proof had been approved."""
-        actor = Actor(id=str(await self._manager()), via=Via.CLI)
-        template_id, delivery_id, campaign_id = new_id(), new_id(), new_id()
-        await self.runtime.execute(
-            SaveTemplate(
-                template_id=template_id,
-                actor=actor,
-                label="Autumn",
-                subject="{{ contact.first_name }}, {{ site.name }} is due",
-                body=body(size),
-                text="{{ contact.first_name }}, your site {{ site.name }} is due.\n" * 8,
-                from_name="Workshop",
-                from_address="news@sender.example",
-            )
+        delivery_id, campaign_id = new_id(), new_id()
+        template_id = await self._template(
+            subject="{{ contact.first_name }}, {{ site.name }} is due",
+            body=body(size),
+            text="{{ contact.first_name }}, your site {{ site.name }} is due.\n" * 8,
         )
         [prepared] = await self.runtime.execute(
             PrepareDelivery(
@@ -125,6 +133,81 @@ class Site:
         await self._snapshot(made)
         await self._approval(made)
         return made
+
+    async def receipt(self) -> UUID:
+        """Return a template for single messages."""
+        return await self._template(
+            subject="Order {{ ctx.order }}", body="<p>Order {{ ctx.order }}</p>", text="Thank you"
+        )
+
+    async def _template(self, *, subject: str, body: str, text: str) -> UUID:
+        template_id = new_id()
+        await self.runtime.execute(
+            SaveTemplate(
+                template_id=template_id,
+                actor=Actor(id=str(await self._manager()), via=Via.CLI),
+                label="Autumn",
+                subject=subject,
+                body=body,
+                text=text,
+                from_name="Workshop",
+                from_address=f"news@{SENDER_DOMAIN}",
+            )
+        )
+        return template_id
+
+    async def ask(self, template_id: UUID, a_second: int, seconds: int) -> list[UUID]:
+        """Ask for single messages over Kafka, at a rate; return their ids."""
+        producer = kafka.plain_producer(self.runtime.settings, client_id="bench")
+        await producer.start()
+        topic = self.runtime.settings.kafka_namespace + DELIVERY_MESSAGES.name
+        asked = []
+        began = time.perf_counter()
+        for i in range(a_second * seconds):
+            message = SendMessage(
+                message_id=new_id(),
+                template_id=template_id,
+                address=f"customer{i}@sample.example",
+                recipient_key=f"{i:032x}",
+                ctx={"order": f"A-{i}"},
+            )
+            key, headers, value = record_of(message, source="/bench")
+            await producer.send(topic, value, key=key, headers=headers)
+            asked.append(message.message_id)
+            await asyncio.sleep(max(0.0, began + (i + 1) / a_second - time.perf_counter()))
+        await producer.stop()
+        return asked
+
+    async def times(self, asked: Sequence[UUID]) -> list[float]:
+        """Return how long single messages took (ms), from their row to their outcome."""
+
+        async def all_sent() -> bool:
+            count = await self.owner.fetchval(
+                "SELECT count(*) FROM delivery.ledger WHERE urgent AND outcome = 'sent'"
+            )
+            return bool(count == len(asked))
+
+        await eventually(all_sent, seconds=120, what="the single messages")
+        rows = await self.owner.fetch(
+            "SELECT extract(epoch FROM l.outcome_at - r.asked_at)::float8 * 1000 AS ms"
+            " FROM delivery.ledger l JOIN delivery.runs r USING (run_id) WHERE l.urgent"
+        )
+        return [row["ms"] for row in rows]
+
+    async def sent(self, made: Campaign) -> int:
+        """Return how many messages of a campaign were sent."""
+        count: int = await self.owner.fetchval(
+            "SELECT count(*) FROM delivery.ledger WHERE run_id = $1 AND outcome = 'sent'",
+            made.run_id,
+        )
+        return count
+
+    async def age(self, rows: int) -> None:
+        """Fill the ledger with rows of runs that ended before."""
+        for first in range(0, rows, MANY_ROWS):
+            await self.owner.execute(_OLD, new_id(), min(MANY_ROWS, rows - first), timeout=600)
+        await self.owner.execute("ANALYZE delivery.ledger", timeout=600)
+        await self.owner.execute("CHECKPOINT", timeout=600)
 
     async def _manager(self) -> UUID:
         manager = new_id()
@@ -228,91 +311,3 @@ async def site(servers: Servers, folder: Path, sink: Sink, **more: str) -> Async
         finally:
             made.stop_senders()
             await runtime.pool.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Sink:
-    """A running ``smtp-sink``."""
-
-    port: int
-    pid: int
-
-
-@contextmanager
-def smtp_sink() -> Iterator[Sink]:
-    """Run Debian's ``smtp-sink`` and yield it.
-
-    Raises:
-        SystemExit: it is not installed.
-    """
-    program = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin")
-    if program is None:
-        raise SystemExit("smtp-sink is missing: install the package postfix")
-    port = free_port()
-    # It drops its privileges when started as root, and counts nothing: it only answers.
-    user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    process = subprocess.Popen(
-        [program, *user, "-m", str(SINK_CONNECTIONS), f"127.0.0.1:{port}", "1000"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for(port)
-        yield Sink(port, process.pid)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit("smtp-sink does not answer")
-
-
-def server_pids(root: Path) -> dict[str, list[int]]:
-    """Return the processes of embedded servers, by name; none where they are not ours."""
-    found = {}
-    for name in ("postgres", "kafka"):
-        state = root / name / "state.json"
-        if state.exists():
-            found[name] = [int(json.loads(state.read_text())["process"]["pid"])]
-    return found
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process, its children and those it has waited for."""
-    total = 0.0
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _is_or_descends_from(int(entry.name), pid):
-            total += sum(int(one) for one in _stat(int(entry.name))[11:15]) / _TICK
-    return total
-
-
-def _is_or_descends_from(pid: int, ancestor: int) -> bool:
-    while pid > 1 and pid != ancestor:
-        fields = _stat(pid)
-        if not fields:
-            return False
-        pid = int(fields[1])
-    return pid == ancestor
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields of a process's accounting from its state on; empty when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def peak_mb(pid: int) -> float:
-    """Return a process's peak resident memory."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
