@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from rich.table import Table
 from services.cli import dkim, pace
 from services.cli.letters import opened
 from services.delivery import ambiguous
+from services.delivery.store.indicators import IndicatorStore, Saved
+from services.delivery.tracking.workflows import counted_now
 from services.delivery.wire import AmbiguousView
 
 app = typer.Typer(help="Deliveries.")
@@ -58,6 +61,33 @@ def assume_sent(run: Run = None, member: MemberOf = None) -> None:
 def resend(run: Run = None, member: MemberOf = None) -> None:
     """Send ambiguous messages again; a recipient may get one twice."""
     console.print(f"{_decide(ambiguous.resend, run, member)} will be sent again")
+
+
+@app.command()
+def indicators(
+    delivery: Annotated[UUID, typer.Argument(help="the delivery's id")],
+    recompute: Annotated[bool, typer.Option("--recompute", help="count again now")] = False,
+) -> None:
+    """Show a delivery's indicators: what its e-mails came to, and as of when."""
+
+    async def found() -> Saved | None:
+        async with opened("delivery") as runtime, runtime.uow.begin() as work:
+            saved = None if recompute else await IndicatorStore(work.connection).find(delivery)
+            return saved or await counted_now(work, delivery)
+
+    saved = asyncio.run(found())
+    if saved is None:
+        raise SystemExit("this delivery is not known, or its rows were removed")
+    table = Table("indicator", "", title=f"as of {saved.as_of:%Y-%m-%d %H:%M:%S} UTC")
+    for name, value in asdict(saved.figures).items():
+        table.add_row(name.replace("_", " "), _shown(value))
+    console.print(table)
+
+
+def _shown(value: int | float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1%}" if isinstance(value, float) else f"{value:,}"
 
 
 Decide = Callable[..., Awaitable[int]]

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from services.delivery import api_runs, wire
 from services.delivery.api_dkim import dkim_router
+from services.delivery.api_indicators import indicators_router
 from services.delivery.store.approvals import ApprovalStore
 from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.lists import Lists
@@ -47,6 +48,7 @@ Manages = Annotated[bool, Depends(_manager)]
 router = APIRouter(dependencies=[Depends(may_read)])
 router.include_router(dkim_router)
 router.include_router(api_runs.router)
+router.include_router(indicators_router)
 
 
 @router.get("/templates")

@@ -15,7 +15,9 @@ from services.delivery.public import public_router
 from services.delivery.sender import run_sender
 from services.delivery.settings import DeliverySettings
 from services.delivery.tracking.routes import tracking_router
+from services.delivery.tracking.workflows import TRACKING_WORKFLOWS
 from services.delivery.tracking.writer import run_tracking_writer
+from services.delivery.views import watch_activity
 from services.delivery.workflows import WORKFLOWS
 from shared.http import create_app
 from shared.service import Runtime, Service
@@ -35,8 +37,8 @@ SERVICE: Final = Service(
     registry,
     Path(__file__).parent / "migrations",
     settings=DeliverySettings,
-    workflows=WORKFLOWS,
+    workflows=(*WORKFLOWS, *TRACKING_WORKFLOWS),
     router=router,
-    tasks=(run_sender, run_progress, run_tracking_writer),
+    tasks=(run_sender, run_progress, run_tracking_writer, watch_activity),
     make_app=make_app,
 )

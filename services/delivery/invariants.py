@@ -82,6 +82,37 @@ CHECKS: Final[dict[str, str]] = {
           AND NOT EXISTS (SELECT 1 FROM attempts a
                           WHERE a.run_id = l.run_id AND a.member_id = l.member_id)
     """,
+    # The oldest window may have lost some of its rows to the purge; windows are kept longer.
+    "I2 windows add up to the events of the tracking log": """
+        WITH since AS (
+            SELECT date_bin('5 minutes', min(at), timestamptz 'epoch') AS first FROM tracking_log
+        ), seen AS (
+            SELECT run_id, url, kind, date_bin('5 minutes', at, timestamptz 'epoch') AS begins,
+                   count(*) AS events
+            FROM tracking_log WHERE counted GROUP BY 1, 2, 3, 4)
+        SELECT format('run %s, link %s at %s: %s events, counted %s times', run_id, url, begins,
+                      coalesce(s.events, 0), coalesce(w.events, 0))
+        FROM seen s FULL JOIN tracking_windows w USING (run_id, url, kind, begins)
+        WHERE coalesce(s.events, 0) > coalesce(w.events, 0)
+           OR coalesce(s.events, 0) < coalesce(w.events, 0)
+              AND begins > (SELECT first FROM since)
+    """,
+    # A picture may lag behind; showing more than there is, it counted something twice.
+    "I2 the live view shows no more than the rows": """
+        SELECT format('run %s: the live view shows %s %s, the rows are %s', a.run_id, s.shown,
+                      s.name, s.rows)
+        FROM live_activity a
+        CROSS JOIN LATERAL (VALUES
+            ('opens', (a.totals ->> 'opens')::int, (
+                SELECT count(*) FROM tracking_log t WHERE t.run_id = a.run_id AND t.kind = 2)),
+            ('clicks', (a.totals ->> 'clicks')::int, (
+                SELECT count(*) FROM tracking_log t WHERE t.run_id = a.run_id AND t.kind = 1)),
+            ('sent', (a.totals ->> 'sent')::int, (
+                SELECT count(*) FROM ledger l
+                WHERE l.run_id = a.run_id AND l.outcome IN ('sent', 'failed', 'ambiguous')))
+        ) AS s (name, shown, rows)
+        WHERE s.shown > s.rows
+    """,
     "I6 what was approved is what was sent": """
         SELECT format('run %s was sent on other hashes or another count than approved', r.run_id)
         FROM runs r LEFT JOIN approvals a ON a.approval_id = r.approval_id

@@ -87,12 +87,12 @@ class DeliverySettings(Settings):
     )
     tracking_log_days: float = Field(
         default=396.0,
-        gt=0,
+        ge=30,
         le=3660,
         description="how long opens and clicks of persons are kept; links are good for a year",
     )
     tracking_windows_days: float = Field(
-        default=760.0, gt=0, le=3660, description="how long their five-minute totals are kept"
+        default=760.0, ge=30, le=3660, description="how long their five-minute totals are kept"
     )
     extraction_rows: int = Field(default=500, ge=1, le=1000)
     fill_chunks: int = Field(

@@ -14,11 +14,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from mode.threads import WorkerThread
 
-from services.workflows import invariants, views
+from services.workflows import invariants
 from services.workflows.app import SERVICE
 from services.workflows.pages import ServiceRow, service_rows
-from services.workflows.views import HeartbeatWatch, watch_heartbeats, watch_of
-from shared import kafka
+from services.workflows.views import VIEW, HeartbeatWatch, watch_heartbeats, watch_of
+from shared import kafka, live_views
 from shared.service import Runtime
 from tests.conftest import Open, make_topics
 from tests.integration.test_core import running, send
@@ -73,7 +73,7 @@ async def commit_offsets(runtime: Runtime, offset: int) -> None:
     """Move the view's group back, as a replay of the topic does."""
     prefix = runtime.settings.kafka_namespace
     client = AIOKafkaConsumer(
-        bootstrap_servers=runtime.settings.kafka_bootstrap, group_id=prefix + views.APP_ID
+        bootstrap_servers=runtime.settings.kafka_bootstrap, group_id=prefix + VIEW.app_id
     )
     await client.start()
     partitions = [TopicPartition(prefix + HEARTBEATS.name, n) for n in range(HEARTBEATS.partitions)]
@@ -165,7 +165,7 @@ async def _broken(runtime: Runtime) -> list[str]:
 async def test_the_view_starts_again_after_it_broke(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, made = views.make_app, 0
+    make, made = live_views.make_app, 0
 
     def broken_once(*arguments: Any) -> Any:
         nonlocal made
@@ -174,8 +174,8 @@ async def test_the_view_starts_again_after_it_broke(
             raise OSError("no route to the broker")
         return make(*arguments)
 
-    monkeypatch.setattr(views, "make_app", broken_once)
-    monkeypatch.setattr(views, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(live_views, "make_app", broken_once)
+    monkeypatch.setattr(live_views, "AGAIN_SECONDS", 0.1)
     async with watching(runtime) as watch:
         await send(runtime, a_heartbeat(runtime, "delivery"))
         await eventually(lambda: counts(watch) == {"delivery": 1})

@@ -38,7 +38,10 @@ _MACHINES: Final = (
     ("yahoo image proxy", r"yahoomailproxy|yahoo.*slurp"),
     ("security scanner", _SCANNERS),
     ("preview", _PREVIEWS),
-    ("crawler", r"bot\b|crawl|spider|scanner|headless|phantomjs|lighthouse|monitor"),
+    (
+        "crawler",
+        r"bot[/;]|\bbot\b|\+https?://|crawl|spider|scanner|headless|phantomjs|lighthouse|monitor",
+    ),
     (
         "program",
         r"^(?:curl|wget|python|go-http|java|libwww|okhttp|ruby|php|axios|node|apache-http|perl)",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +13,15 @@ from services.delivery.domain.tracking import EventKind
 from shared.database import Connection
 
 _WRITE: Final = """
-INSERT INTO tracking_log (event_id, run_id, member_id, kind, url, at, source, agent, is_machine)
-SELECT e.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::smallint[],
-    $6::timestamptz[], $7::bytea[], $8::text[], $9::boolean[]) AS e
-ON CONFLICT (event_id) DO NOTHING
-RETURNING run_id, kind
+WITH new AS (
+    INSERT INTO tracking_log (event_id, run_id, member_id, kind, url, at, source, agent,
+        is_machine)
+    SELECT e.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::smallint[],
+        $6::timestamptz[], $7::bytea[], $8::text[], $9::boolean[]) AS e
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING run_id, kind)
+SELECT n.run_id, n.kind, count(*)::int AS events, coalesce(r.kind = 'campaign', false) AS campaign
+FROM new n LEFT JOIN runs r ON r.run_id = n.run_id GROUP BY n.run_id, n.kind, r.kind
 """
 _OPT_OUT: Final = """
 INSERT INTO tracking_log (event_id, run_id, member_id, kind, url, at, source, agent, is_machine)
@@ -82,6 +85,16 @@ class TrackingEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """How many events of a kind were written for a run; whether it is a campaign's."""
+
+    run_id: UUID
+    kind: EventKind
+    events: int
+    campaign: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FollowedRun:
     """What a link needs to know of the run it came with; it never changes once mails leave."""
 
@@ -99,7 +112,7 @@ class TrackingStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def write(self, events: Sequence[TrackingEvent]) -> Counter[tuple[UUID, EventKind]]:
+    async def write(self, events: Sequence[TrackingEvent]) -> list[Written]:
         """Write events, each once; return how many were new by run and kind."""
         rows = await self._connection.fetch(
             _WRITE,
@@ -113,7 +126,10 @@ class TrackingStore:
             [event.agent for event in events],
             [event.is_machine for event in events],
         )
-        return Counter((row["run_id"], EventKind(row["kind"])) for row in rows)
+        return [
+            Written(row["run_id"], EventKind(row["kind"]), row["events"], row["campaign"])
+            for row in rows
+        ]
 
     async def opted_out(
         self, event_id: UUID, run_id: UUID, recipient_key: str, *, number: int, at: datetime

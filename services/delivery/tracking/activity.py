@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from services.delivery.domain.tracking import EventKind
+from services.delivery.store.tracking import Written
 from shared.ids import new_id
 from shared.uow import Work
 from topics.delivery import ActivityCounts, DeliveryActivity
@@ -39,11 +40,14 @@ class ActivitySource:
             )
         )
 
-    def tell_events(self, work: Work, events: Mapping[tuple[UUID, EventKind], int]) -> None:
-        """Publish how many opens and clicks this transaction wrote, by run."""
+    def tell_events(self, work: Work, written: Sequence[Written]) -> None:
+        """Publish how many opens and clicks this transaction wrote, by campaign's run.
+
+        Single messages are runs of their own, too many and too small to look at live.
+        """
         told: dict[UUID, Counter[str]] = {}
-        for (run_id, kind), count in events.items():
-            if kind in _TOLD:
-                told.setdefault(run_id, Counter())[_TOLD[kind]] += count
+        for one in written:
+            if one.campaign and one.kind in _TOLD:
+                told.setdefault(one.run_id, Counter())[_TOLD[one.kind]] += one.events
         for run_id, counts in told.items():
             self.tell(work, run_id, ActivityCounts(**counts))

@@ -112,8 +112,8 @@ class EventWriter:
             new = await TrackingStore(work.connection).write(events)
             self._source.tell_events(work, new)
             faults.reach("tracking.before_commit")
-        for (_, kind), count in new.items():
-            WRITTEN.labels(kind.name.lower()).inc(count)
+        for one in new:
+            WRITTEN.labels(one.kind.name.lower()).inc(one.events)
 
 
 _WRITERS: WeakKeyDictionary[Runtime, EventWriter] = WeakKeyDictionary()

@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.workflows.views import APP_ID, TABLE, take
+from services.workflows.views import VIEW
+from shared.live_views import take as take_into
 from tests.records import record_of
 from topics.names import HEARTBEATS, HEARTBEATS_CHANGELOG
 from topics.workflows import WorkflowHeartbeat
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def take(table: dict[str, Any], message: Message) -> None:
+    take_into(VIEW, table, message)
 
 
 @dataclass
@@ -37,7 +42,7 @@ def a_record(offset: int, *, seconds: float = 0, partition: int = 0) -> Message:
 
 
 def test_the_changelog_is_the_topic_that_the_catalogue_lists() -> None:
-    assert f"{APP_ID}-{TABLE}-changelog" == HEARTBEATS_CHANGELOG.name
+    assert f"{VIEW.app_id}-{VIEW.table}-changelog" == HEARTBEATS_CHANGELOG.name
     assert HEARTBEATS_CHANGELOG.partitions == HEARTBEATS.partitions
 
 
