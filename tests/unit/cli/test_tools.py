@@ -44,7 +44,13 @@ def test_the_newest_tool_is_taken_and_an_old_one_refused(
 
 def test_every_workflow_that_sends_is_stopped_by_a_restore() -> None:
     assert set(backup.SENDING) <= set(owners())
-    assert set(owners()) - set(backup.SENDING) == {"budgetMgt", "stockMgt", "updateEventsStatus"}
+    assert set(owners()) - set(backup.SENDING) == {
+        "budgetMgt",
+        "deliveryIndicators",
+        "stockMgt",
+        "tracking",
+        "updateEventsStatus",
+    }
 
 
 @pytest.mark.parametrize(
