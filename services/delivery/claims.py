@@ -23,6 +23,7 @@ from services.delivery.store.queue import QueueStore
 from services.delivery.store.runs import RunStore
 from services.delivery.store.sending import Claimed, Result, SendingStore
 from services.delivery.store.slices import Slice, SliceStore
+from shared.ids import new_id
 from shared.uow import UnitOfWork, Work
 
 WINDOW_SECONDS: Final = 0.5
@@ -60,10 +61,10 @@ class Opened:
 
 
 class Claims:
-    """Claims rows for the workers of one process, which share an owner's name.
+    """Claims rows for one worker, which calls a batch or a slice at a time.
 
     Attributes:
-        owner: who holds the leases; unique per process start.
+        owner: who holds the leases; unique per worker and process start.
     """
 
     def __init__(self, uow: UnitOfWork, settings: DeliverySettings, owner: str) -> None:
@@ -71,6 +72,16 @@ class Claims:
         self._settings = settings
         self.owner = owner
         self._turn = 0
+
+    def disown(self) -> None:
+        """Claim under another name from now on: what is held under this one is not ours to free."""
+        self.owner = f"{self.owner.rpartition('/')[0] or self.owner}/{new_id().hex[-6:]}"
+
+    async def take_back(self) -> None:
+        """Free what a claim whose commit was never heard of may hold: nothing of it was called."""
+        async with self._uow.begin() as work:
+            await SliceStore(work.connection).take_back(self.owner, work.now)
+            await QueueStore(work.connection).take_back(self.owner, work.now)
 
     async def due_urgent(self) -> bool:
         """Whether a proof or a single message may be sent now."""
@@ -156,6 +167,8 @@ class Claims:
                 await write_results(work, results)
                 return False
             await write_window(work, done, results, owner=self.owner)
+            # Also when nothing was called: whoever stops the run waits for the slice.
+            await RunStore(work.connection).mark(share.part.run_id)
             if rest and (hold.halted or give_back):
                 await slices.release(share.part, rest[0].position or 0, work.now)
                 return False

@@ -101,6 +101,7 @@ async def _give_up_slice(work: Work, part: Abandoned) -> None:
             work, [(part.run_id, one, number, RunKind.CAMPAIGN) for one, number in doubted]
         )
     await slices.give_back(part, work.now)
+    await RunStore(work.connection).mark(part.run_id)
 
 
 async def _doubt(work: Work, lost: Sequence[tuple[UUID, UUID, int, RunKind]]) -> None:

@@ -54,7 +54,6 @@ async def write_window(
     if sent and usual is not None:
         await SliceStore(work.connection).sent(sent, code=usual, at=work.now)
     await _write_others(work, [pair for pair in pairs if not _is_usual(pair[1], usual)], owner)
-    await RunStore(work.connection).mark(rows[0].run_id)
 
 
 def _usual_code(results: Sequence[Result]) -> str | None:

@@ -55,17 +55,14 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
     """
     settings = cast("DeliverySettings", runtime.settings)
     owner = f"{settings.muster_instance}:{new_id().hex[-12:]}"
-    shared = Shared(
-        Claims(runtime.uow, settings, owner),
-        Composers(runtime.pool, settings),
-        Relays(settings.relays),
-    )
+    shared = Shared(Composers(runtime.pool, settings), Relays(settings.relays))
     number, bulk_turn = settings.sender_connections, asyncio.Lock()
     async with asyncio.TaskGroup() as group:
         for i in range(number):
+            claims = Claims(runtime.uow, settings, f"{owner}.{i}")
             turn = bulk_turn if i else asyncio.Lock()
             only = i == 0 and number > 1
-            worker = Worker(runtime, shared, turn, urgent=i == 0, bulk=not only)
+            worker = Worker(runtime, shared, claims, turn, urgent=i == 0, bulk=not only)
             group.create_task(worker.run(stop))
 
 
@@ -73,7 +70,6 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
 class Shared:
     """What the workers of a process have in common."""
 
-    claims: Claims
     composers: Composers
     relays: Relays
 
@@ -91,6 +87,7 @@ class Worker:
         self,
         runtime: Runtime,
         shared: Shared,
+        claims: Claims,
         turn: asyncio.Lock,
         *,
         urgent: bool,
@@ -98,13 +95,14 @@ class Worker:
     ) -> None:
         self._runtime = runtime
         self._settings = cast("DeliverySettings", runtime.settings)
-        self._claims = shared.claims
+        self._claims = claims
         self._composers = shared.composers
         self._turn = turn
         self._urgent = urgent
         self._bulk = bulk
         self._connection = Connection(self._settings, shared.relays)
         self._spread = random.Random()
+        self._in_doubt = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and send until ``stop`` is set; what was claimed and not called goes back."""
@@ -129,13 +127,27 @@ class Worker:
     async def _once(self, stop: asyncio.Event) -> None:
         """Claim what is due and hand it over; wait a little when there is nothing."""
         async with self._turn:
-            found = await self._claim(stop)
+            found = await self._claim_surely(stop)
             if found is None:
                 await wait_or_stop(stop, URGENT_IDLE_SECONDS if self._urgent else IDLE_SECONDS)
-        if isinstance(found, Share):
-            await self._send_share(found, stop)
-        elif found is not None:
-            await self._send_batch(found, stop)
+        try:
+            if isinstance(found, Share):
+                await self._send_share(found, stop)
+            elif found is not None:
+                await self._send_batch(found, stop)
+        except BaseException:
+            # It may have been called: it is left to its lease, and never taken back.
+            self._claims.disown()
+            raise
+
+    async def _claim_surely(self, stop: asyncio.Event) -> Batch | Share | None:
+        """Claim; what a claim before left in doubt goes back first, as nothing of it was called."""
+        if self._in_doubt:
+            await self._claims.take_back()
+        self._in_doubt = True
+        found = await self._claim(stop)
+        self._in_doubt = False
+        return found
 
     async def _claim(self, stop: asyncio.Event) -> Batch | Share | None:
         urgent = self._urgent and await self._claims.due_urgent()

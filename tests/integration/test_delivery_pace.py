@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.app import SERVICE
+from services.delivery.claims import Claims
 from services.delivery.domain.pace import Limit
 from services.delivery.invariants import broken
 from services.delivery.store.pace import PaceStore
 from shared.errors import Refused
 from shared.http import carry_out
 from shared.service import Runtime
+from shared.uow import UnitOfWork, Work
 from tests.conftest import Open
 from tests.integration.delivery_harness import (
     MANAGER,
@@ -280,3 +285,63 @@ async def test_a_pause_says_how_many_may_still_be_in_a_servers_hands(
         assert (await finished(runtime, case)).counts.sent == 12
     for i in range(12):
         assert len(await catcher.to(f"m{i}@x.example")) == 1
+
+
+def commits_and_fails_once(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+    """Let a claim's transaction commit and its caller hear of a lost connection, once."""
+    inner, begin = getattr(Claims, name), UnitOfWork.begin
+    left, within = [1], ContextVar("within", default=False)
+
+    async def marked(self: Claims, *arguments: Any, **more: Any) -> Any:
+        within.set(True)
+        try:
+            return await inner(self, *arguments, **more)
+        finally:
+            within.set(False)
+
+    @asynccontextmanager
+    async def unheard(self: UnitOfWork) -> AsyncIterator[Work]:
+        async with begin(self) as work:
+            yield work
+        if within.get() and left[0]:
+            left[0] -= 1
+            raise ConnectionError
+
+    monkeypatch.setattr(Claims, name, marked)
+    monkeypatch.setattr(UnitOfWork, "begin", unheard)
+    return left
+
+
+async def test_results_whose_commit_was_not_heard_of_are_written_again_and_sent_once(
+    runtime: Runtime, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case([member(f"m{i}@x.example") for i in range(14)], chunk_size=100)
+    await ready(runtime, case)
+    catcher.misbehave(
+        FaultRule(action=Action.REFUSE_RECIPIENT, recipient="m1@*", code=550),
+        FaultRule(action=Action.REFUSE_RECIPIENT, recipient="m2@*", code=451, times=1),
+    )
+    left = commits_and_fails_once(monkeypatch, "next_window")
+    async with sending(runtime):
+        end = await finished(runtime, case)
+    assert left == [0]
+    assert end.counts == DeliveryCounts(targeted=14, sent=13, failed=1, emails_sent=13)
+    for i in {*range(14)} - {1}:
+        assert len(await catcher.to(f"m{i}@x.example")) == 1
+
+
+@pytest.mark.parametrize("name", ["take_bulk", "take_urgent"])
+async def test_a_claim_whose_commit_was_not_heard_of_leaves_nothing_in_doubt(
+    runtime: Runtime, catcher: Catcher, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    left = commits_and_fails_once(monkeypatch, name)
+    case = Case([member(f"m{i}@x.example") for i in range(6)], chunk_size=3)
+    await ready(runtime, case)
+    async with sending(runtime):
+        end = await finished(runtime, case)
+    assert left == [0]
+    assert end.counts == DeliveryCounts(targeted=6, sent=6, emails_sent=6)
+    for i in range(6):
+        assert len(await catcher.to(f"m{i}@x.example")) == 1
+    unclear = "SELECT count(*) FROM attempts WHERE outcome IN ('open', 'ambiguous')"
+    assert await runtime.pool.fetchval(unclear) == 0

@@ -41,6 +41,14 @@ UPDATE queue q
 SET lease_owner = $3, lease_until = clock_timestamp() + $4 * interval '1 second'
 FROM {KEYS} WHERE q.run_id = k.run_id AND q.member_id = k.member_id
 """
+_TAKE_BACK: Final = """
+WITH freed AS (
+    UPDATE queue SET lease_owner = NULL, lease_until = NULL
+    WHERE lease_until IS NOT NULL AND lease_owner = $1 RETURNING run_id, member_id)
+UPDATE attempts a SET outcome = 'released', ended_at = $2
+FROM freed f
+WHERE a.run_id = f.run_id AND a.member_id = f.member_id AND a.outcome = 'open' AND a.owner = $1
+"""
 _EXPIRED: Final = """
 SELECT q.run_id, q.member_id, l.attempts AS number, r.kind
 FROM queue q
@@ -80,6 +88,10 @@ class QueueStore:
         await self._connection.execute(_LEASE, *keys(rows), owner, seconds)
         numbers = [row.number for row in rows]
         await SendingStore(self._connection).begin(*keys(rows), numbers, owner, at)
+
+    async def take_back(self, owner: str, at: datetime) -> None:
+        """Free what an owner claimed and never called; its attempts were none."""
+        await self._connection.execute(_TAKE_BACK, owner, at)
 
     async def lock_expired(self, limit: int) -> list[tuple[UUID, UUID, int, RunKind]]:
         """Return rows whose lease ran out without an outcome, locked."""

@@ -105,6 +105,10 @@ SELECT (SELECT count(*) FROM queue WHERE run_id = $1 AND lease_until IS NOT NULL
               AND l.position >= s.window_from AND l.position < s.window_to) AS held
         WHERE s.run_id = $1 AND s.lease_until IS NOT NULL)::bigint
 """
+_TAKE_BACK: Final = """
+UPDATE slices SET window_to = window_from, next_at = $2, lease_owner = NULL, lease_until = NULL
+WHERE lease_until IS NOT NULL AND lease_owner = $1
+"""
 _DROP_FREE: Final = "DELETE FROM slices WHERE run_id = $1 AND lease_until IS NULL"
 _TOKENS: Final = """
 UPDATE runs
@@ -216,6 +220,10 @@ class SliceStore:
         places = [row.position or 0 for row in rows]
         ends = places[0], places[-1]
         await self._connection.execute(_SENT, rows[0].run_id, places, code, at, *ends)
+
+    async def take_back(self, owner: str, at: datetime) -> None:
+        """Free what an owner claimed and never called, its window with it."""
+        await self._connection.execute(_TAKE_BACK, owner, at)
 
     async def lock_expired(self, limit: int) -> list[Abandoned]:
         """Return slices whose lease ran out, locked."""
