@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 DOCS: Final = Path(__file__).parent.parent.parent / "docs"
-PAGES: Final = {"benchmarks.md": ("core", "timings"), "reliability.md": ("faults",)}
+PAGES: Final = {"benchmarks.md": ("core", "delivery", "timings"), "reliability.md": ("faults",)}
 
 
 def figures_table(result: dict[str, Any]) -> list[str]:
