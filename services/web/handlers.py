@@ -18,7 +18,8 @@ registry = Registry()
 _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "seen_campaigns": (
         *("campaign_id", "version", "number", "label", "status", "start_at", "end_at", "zone"),
-        *("records", "synthesis", "waiting_for", "waiting_workflow"),
+        *("records", "synthesis", "waiting_for", "waiting_workflow", "waiting_code"),
+        "waiting_values",
     ),
     "seen_workflows": (
         *("name", "version", "service", "label", "label_fr", "status", "schedule", "next_at"),

@@ -14,6 +14,7 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 
 from services.web.words import Badge, campaign_badge, workflow_badge
 from shared.database import Connection
+from shared.french import in_french
 
 CAMPAIGNS: Final = 50
 OTHERS: Final = 50
@@ -127,8 +128,21 @@ class Reader:
             zone=zone.key,
             targeted=self.count(target) if target is not None else "–",
             sent=f"{sent} / {self.count(targeted)}" if sent else None,
-            waiting_for=row["waiting_for"] or "",
+            waiting_for=self._waiting(row, zone),
         )
+
+    def _waiting(self, row: asyncpg.Record, zone: ZoneInfo) -> str:
+        """Return what a campaign waits for, in the service's words where no French is known."""
+        reason: str = row["waiting_for"] or ""
+        if self.language != "fr" or not row["waiting_code"]:
+            return reason
+
+        def name(field: str, value: str) -> str:
+            if field == "status":
+                return workflow_badge(value, self.language)["word"].lower()
+            return self.moment(datetime.fromisoformat(value), zone).text if field == "at" else value
+
+        return in_french(row["waiting_code"], row["waiting_values"], name) or reason
 
     def workflow(self, row: asyncpg.Record) -> WorkflowLine:
         """Return a workflow's line."""
@@ -173,7 +187,8 @@ async def read_overview(
 ) -> Overview:
     """Return the start page's content: campaigns by number, highest first, below ``before``."""
     campaigns = await connection.fetch(
-        "SELECT number, label, status, start_at, end_at, zone, records, synthesis, waiting_for"
+        "SELECT number, label, status, start_at, end_at, zone, records, synthesis, waiting_for,"
+        " waiting_code, waiting_values"
         " FROM seen_campaigns WHERE $1::bigint IS NULL OR number < $1"
         " ORDER BY number DESC LIMIT $2",
         before,

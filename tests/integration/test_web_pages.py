@@ -33,7 +33,9 @@ def a_campaign(version: int = 1, **more: object) -> CampaignState:
         zone="Europe/Paris",
         manager_id="m",
         synthesis=Synthesis(targeted=2000, messages_targeted=1800, messages_sent=1234),
-        waiting_for="deliveryMgt is stopped",
+        waiting_for="waits for deliveryMgt, which is stopped",
+        waiting_code="waits_workflow",
+        waiting_values={"workflow": "deliveryMgt", "status": "stopped"},
         waiting_workflow="deliveryMgt",
         created_at=NOW,
         modified_at=NOW,
@@ -162,13 +164,15 @@ async def test_the_page_shows_states_dates_and_money_in_the_readers_language(dem
     english = (await demo.client.get("/")).text
     for text in (
         *("C-1042", "Spring &lt;b&gt;sale&lt;/b&gt;", "Running", "15 Jan 2027 09:00"),
-        *("Europe/Paris", "2027-01-15T08:00:00+00:00", "1,234 / 1,800", "deliveryMgt is stopped"),
+        *("Europe/Paris", "2027-01-15T08:00:00+00:00", "1,234 / 1,800"),
+        "waits for deliveryMgt, which is stopped",
         *("Delivery jobs", "Stopped", "€9,876.55", "http://127.0.0.1:8025/", "Deadline"),
     ):
         assert text in english, text
     french = (await demo.client.get("/", headers={"Accept-Language": "fr-FR"})).text
     for text in ("En cours d’exécution", "15 janv. 2027 09:00", "Arrêté", "Traitements des"):
         assert text in french, text
+    assert "attend deliveryMgt, qui est arrêté" in french
     assert '<html lang="fr">' in french
 
 
