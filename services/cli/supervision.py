@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.catalogue import NAMES, find
+from services.cli.choices import actor_of
 from services.cli.letters import opened
+from shared.errors import Refused
 from shared.schedules import Every
 from shared.service import Runtime
 from shared.uow import Work
 from shared.workflows import ALLOWED, TechnicalWorkflow, publish, set_status
-from topics.message import Actor, Via
 from topics.workflows import Control, ControlWorkflow, WorkflowStatus
 
 app = typer.Typer(help="The technical workflows.", no_args_is_help=True)
@@ -57,13 +58,18 @@ def _control(control: Control, name: str, operator: str | None, *, local: bool) 
         console.print(asyncio.run(_write_row(executing, name, control)))
         return
     if operator is None:
-        raise SystemExit("say who asks with --operator ID, or use --local to write the row here")
-    asyncio.run(_ask(name, control, operator))
+        raise SystemExit(
+            "say who asks with --operator E-MAIL, or use --local to write the row here"
+        )
+    try:
+        asyncio.run(_ask(name, control, operator))
+    except Refused as refusal:
+        raise SystemExit(refusal.reason) from None
     console.print(f"asked {name} to {control}; see it take effect with: muster workflows list")
 
 
 async def _ask(name: str, control: Control, operator: str) -> None:
-    actor = Actor(id=operator, via=Via.CLI)
+    actor = await actor_of(operator)
     async with opened("workflows") as runtime, runtime.uow.begin() as work:
         work.emit(ControlWorkflow(name=name, control=control, actor=actor))
 
@@ -91,7 +97,7 @@ def _workflow(runtime: Runtime, name: str) -> TechnicalWorkflow:
 
 
 Name = Annotated[str, typer.Argument(help="such as deliveryMgt")]
-Who = Annotated[str | None, typer.Option(help="the operator who asks (id)")]
+Who = Annotated[str | None, typer.Option(help="the operator who asks (e-mail)")]
 Local = Annotated[bool, typer.Option("--local", help="write the row here (Kafka may be down)")]
 
 
