@@ -19,6 +19,7 @@ POINTS: Final = (
     "workflow.before_commit",
     "sender.before_call",
     "sender.after_call",
+    "bounce.before_answer",
     "bot.before_ack",
     "import.chunk",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from topics import (
     actions,
+    bounces,
     budget,
     campaign,
     delivery,
@@ -21,6 +22,7 @@ MODULES = (
     targeting,
     actions,
     delivery,
+    bounces,
     supplier,
     budget,
     stock,

@@ -76,7 +76,7 @@ ACTIONS_COMMANDS: Final = Topic("actions.commands.v1", "campaign or model id")
 ACTIONS_EVENTS: Final = Topic("actions.events.v1", "campaign id", MONTH)
 ACTIONS_STATE: Final = Topic("actions.state.v1", "model id", None, 3)
 
-DELIVERY_COMMANDS: Final = Topic("delivery.commands.v1", "campaign, template or approval id")
+DELIVERY_COMMANDS: Final = Topic("delivery.commands.v1", "campaign or template id, recipient key")
 # One message each for an outside event: they carry an address and must not wait behind campaigns.
 DELIVERY_MESSAGES: Final = Topic("delivery.messages.v1", "message id", personal=True)
 DELIVERY_EVENTS: Final = Topic("delivery.events.v1", "campaign, message id or recipient key", MONTH)

@@ -38,6 +38,7 @@ WHAT: Final[dict[str, str]] = {
     "I4": "each message was handled once by each of its readers",
     "I6": "what was approved is what was sent",
     "I7": "budget and stock ledgers sum to their balances",
+    "I8": "addresses are blocked for written reasons",
 }
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.cli import dkim, pace
+from services.cli import bouncing, dkim, pace
 from services.cli.letters import opened
 from services.delivery import ambiguous
 from services.delivery.store.indicators import IndicatorStore, Saved
@@ -26,6 +26,8 @@ app.add_typer(dkim.app, name="dkim")
 app.add_typer(pace.domains, name="domains")
 app.command()(pace.again)
 app.command("pace")(pace.pace)
+app.add_typer(bouncing.bounces, name="bounces")
+app.add_typer(bouncing.quarantine, name="quarantine")
 console = Console()
 
 Run = Annotated[UUID | None, typer.Option("--run", help="one run only")]

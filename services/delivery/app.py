@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from services.delivery.api import router
+from services.delivery import api, api_bounces
+from services.delivery.bounces.mailbox import run_mailbox
+from services.delivery.bounces.receiver import run_receiver
+from services.delivery.bounces.workflow import BOUNCES
 from services.delivery.handlers import registry
 from services.delivery.progress import run_progress
 from services.delivery.proof_page import proof_router
@@ -21,6 +24,10 @@ from services.delivery.views import watch_activity
 from services.delivery.workflows import WORKFLOWS
 from shared.http import create_app
 from shared.service import Runtime, Service
+
+routes = APIRouter()
+for part in (api, api_bounces):
+    routes.include_router(part.router)
 
 
 def make_app(runtime: Runtime) -> FastAPI:
@@ -37,8 +44,15 @@ SERVICE: Final = Service(
     registry,
     Path(__file__).parent / "migrations",
     settings=DeliverySettings,
-    workflows=(*WORKFLOWS, *TRACKING_WORKFLOWS),
-    router=router,
-    tasks=(run_sender, run_progress, run_tracking_writer, watch_activity),
+    workflows=(*WORKFLOWS, *TRACKING_WORKFLOWS, BOUNCES),
+    router=routes,
+    tasks=(
+        run_sender,
+        run_progress,
+        run_tracking_writer,
+        watch_activity,
+        run_receiver,
+        run_mailbox,
+    ),
     make_app=make_app,
 )

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from services.delivery.domain.runs import Reason, RunKind
 from services.delivery.pacing import paced
+from services.delivery.quarantining import leave_out_blocked
 from services.delivery.results import write_results, write_window
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.consents import ConsentStore
@@ -222,6 +223,7 @@ async def wanted(work: Work, rows: list[Claimed]) -> list[Claimed]:
     Consent counts for campaigns. A proof goes to colleagues, and a single message answers what its
     recipient did, so it goes also to people who opted out.
     """
+    rows = await leave_out_blocked(work, rows)
     keys = [row.recipient_key for row in rows if row.kind is RunKind.CAMPAIGN]
     gone = await ConsentStore(work.connection).opted_out(keys, "email") if keys else set()
     unwanted = [row for row in rows if row.kind is RunKind.CAMPAIGN and row.recipient_key in gone]

@@ -62,6 +62,18 @@ UPDATE templates SET proof_recipients = array(
     SELECT one FROM unnest(proof_recipients) AS one WHERE lower(trim(one)) <> $1)
 WHERE EXISTS (SELECT 1 FROM unnest(proof_recipients) AS one WHERE lower(trim(one)) = $1)
 """
+# Read mails are found by the message they spoke of; those nobody read yet by the address in them.
+_MAILS: Final = """
+DELETE FROM inbound_mails
+WHERE recipient_key = $1
+   OR position(encode(convert_to($2, 'UTF8'), 'escape') IN lower(encode(raw, 'escape'))) > 0
+"""
+_FAILURES: Final = """
+UPDATE failures SET recipient_key = 'erased:' || member_id WHERE recipient_key = $1
+"""
+_ERRORS: Final = """
+DELETE FROM quarantine WHERE recipient_key = $1 AND status IN ('valid', 'with_errors')
+"""
 
 
 async def erase(work: Work, recipient_key: str, address: str) -> int:
@@ -69,7 +81,7 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:
 
     A message that has not left will not; one in a server's hands ends as its answer says. The
     opt-out stays under its keyed hash, which names nobody: without it a later import would write
-    to the person again.
+    to the person again. So does a quarantine, and that somebody called us unwanted.
     """
     rows = await work.connection.fetch(_ROWS, recipient_key, Reason.ERASED.value, work.now)
     for row in rows:
@@ -88,8 +100,10 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:
     number = len(rows) + await TrackingStore(work.connection).erase(
         [(row["run_id"], row["member_id"]) for row in rows]
     )
-    for query in (_SNAPSHOTS, _PROOFS):
+    for query in (_SNAPSHOTS, _PROOFS, _FAILURES, _ERRORS):
         status = await work.connection.execute(query, recipient_key)
         number += int(status.rpartition(" ")[2])
     status = await work.connection.execute(_TEMPLATES, normalise_email(address))
+    number += int(status.rpartition(" ")[2])
+    status = await work.connection.execute(_MAILS, recipient_key, normalise_email(address))
     return number + int(status.rpartition(" ")[2])

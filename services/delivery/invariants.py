@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.delivery.bounces import checks as quarantine
 from shared.database import Connection
 
 CHECKS: Final[dict[str, str]] = {
+    **quarantine.CHECKS,
     "I1 one ledger row per run, recipient and channel": """
         SELECT format('run %s, channel %s: %s rows for one recipient', run_id, channel, count(*))
         FROM ledger GROUP BY run_id, recipient_key, channel HAVING count(*) > 1

@@ -135,6 +135,8 @@ async def advance(runtime: Runtime, run_id: UUID) -> bool:
         if run is None:
             return False
         await runs.take_marks(run_id)
+        if run.state == "finished":
+            await _republish(work, run)
         if run.state != "started":
             return False
         swept = await _sweep(work, run)
@@ -186,6 +188,16 @@ async def publish_progress(work: Work, run: Run, *, paused: bool) -> None:
         return
     if run.kind is RunKind.CAMPAIGN:
         await _publish(work, run, counts, paused=paused, done=done)
+
+
+async def _republish(work: Work, run: Run) -> None:
+    """Publish the totals of a run that has ended: a bounce came late, the end stays.
+
+    Not once its rows are being removed: they tell the totals no more.
+    """
+    counts = await LedgerStore(work.connection).counts(run.run_id)
+    if run.kind is RunKind.CAMPAIGN and counts.targeted == run.count:
+        await _publish(work, run, counts, paused=False, done=False)
 
 
 async def finish_unstarted(work: Work, run: Run) -> None:

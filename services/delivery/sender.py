@@ -16,6 +16,7 @@ from typing import Final, TypeVar, cast
 
 from prometheus_client import Counter
 
+from services.delivery.bounces.verp import envelope_sender
 from services.delivery.claims import WINDOW_SECONDS, Batch, Claims, Share
 from services.delivery.compose import Composer
 from services.delivery.composers import Composers
@@ -238,7 +239,10 @@ class Worker:
         except (ValueError, TypeError, LookupError) as problem:
             # What one recipient's data does to MIME must not hold up the others.
             return f"{Reason.PERSONALISATION}: {type(problem).__name__}"
-        return Mail(sender=composer.content.from_address, recipient=row.address, content=mail)
+        sender = envelope_sender(
+            self._settings, row.run_id, row.member_id, composer.content.from_address
+        )
+        return Mail(sender=sender, recipient=row.address, content=mail)
 
     async def _connected(self) -> bool:
         try:

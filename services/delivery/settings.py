@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.delivery.domain.quarantine import Limits
 from services.delivery.domain.relays import Relay, parsed
 from shared.settings import Settings
 
@@ -99,6 +101,44 @@ class DeliverySettings(Settings):
         default=40, ge=1, le=40, description="snapshot chunks (500 rows) put into a ledger a step"
     )
 
+    bounce_domain: str | None = Field(
+        default=None,
+        max_length=190,
+        pattern=r"^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$",
+        description="domain of envelope senders, whose mail comes back to us; without it, From's",
+    )
+    bounce_smtp_host: str = Field(default="127.0.0.1", description="where bounces are received")
+    bounce_smtp_port: int | None = Field(
+        default=None, ge=1, le=65_535, description="port where bounces are received; unset: none"
+    )
+    bounce_max_bytes: int = Field(default=2 * 1024 * 1024, ge=10_000, le=50 * 1024 * 1024)
+    bounce_imap_host: str | None = Field(
+        default=None, description="server of a mailbox that holds nothing but bounces"
+    )
+    bounce_imap_port: int = Field(default=993, ge=1, le=65_535)
+    bounce_imap_tls: Literal["none", "starttls", "tls"] = "tls"
+    bounce_imap_username: str = ""
+    bounce_imap_password: SecretStr | None = None
+    bounce_imap_folder: str = Field(default="INBOX", min_length=1, max_length=200)
+    bounce_imap_seconds: float = Field(
+        default=60.0, ge=0.1, le=3600, description="how often the mailbox is looked into"
+    )
+    bounce_keep_days: float = Field(
+        default=30.0, gt=0, le=365, description="how long an inbound mail is kept once it is read"
+    )
+    quarantine_soft_errors: int = Field(
+        default=5, ge=0, le=100, description="soft errors an address may have; one more is too many"
+    )
+    quarantine_error_days: float = Field(
+        default=1.0, gt=0, le=30, description="how far apart soft errors count"
+    )
+    quarantine_reset_days: float = Field(
+        default=10.0, gt=0, le=365, description="after how long without an error they are forgotten"
+    )
+    quarantine_full_days: float = Field(
+        default=30.0, gt=0, le=365, description="the same after a full mailbox"
+    )
+
     @field_validator("approval_reminder_hours")
     @classmethod
     def _hours(cls, text: str) -> str:
@@ -119,12 +159,26 @@ class DeliverySettings(Settings):
         if self.smtp_tls == "none" and self.smtp_password is not None:
             message = "SMTP_PASSWORD needs SMTP_TLS=starttls or tls: it would travel in the clear"
             raise ValueError(message)
+        loopback = self.bounce_imap_host in {None, "127.0.0.1", "::1", "localhost"}
+        if self.bounce_imap_tls == "none" and not loopback:
+            message = "BOUNCE_IMAP_TLS=none is for a server on this machine; use starttls or tls"
+            raise ValueError(message)
         return self
 
     @property
     def relays(self) -> tuple[Relay, ...]:
         """Where mails go, in order of preference; at least one."""
         return parsed(self.smtp_relays) or (Relay(self.smtp_host, self.smtp_port),)
+
+    @property
+    def limits(self) -> Limits:
+        """The numbers of quarantine."""
+        return Limits(
+            soft_errors=self.quarantine_soft_errors,
+            significant=timedelta(days=self.quarantine_error_days),
+            reset=timedelta(days=self.quarantine_reset_days),
+            reset_full=timedelta(days=self.quarantine_full_days),
+        )
 
     @property
     def reminder_hours(self) -> tuple[float, ...]:

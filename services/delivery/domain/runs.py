@@ -25,6 +25,8 @@ class Reason(StrEnum):
     DOUBLE = "double"
     NO_ADDRESS = "no_address"
     OPTED_OUT = "opted_out"
+    QUARANTINE = "quarantine"
+    DENYLISTED = "denylisted"
     STOPPED = "stopped"
     ERASED = "erased"
     BAD_ADDRESS = "bad_address"

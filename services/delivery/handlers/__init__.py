@@ -10,11 +10,12 @@ from services.delivery.handlers import (
     deliveries,
     messages,
     proofs,
+    quarantine,
     suppliers,
     templates,
 )
 from shared.registry import Registry
 
 registry: Final = Registry()
-for noun in (templates, deliveries, proofs, approvals, messages, consents, suppliers):
+for noun in (templates, deliveries, proofs, approvals, messages, consents, suppliers, quarantine):
     registry.include(noun.registry)

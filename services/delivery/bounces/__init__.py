@@ -1,0 +1,1 @@
+"""Inbound bounces and complaints: received, kept, read, matched to messages, counted."""
