@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from deploy.embedded.slack.watcher import WaitedInVain
 from services.cli import environment
 from services.cli.demo import stage as staging
 from services.cli.demo.story import Story, Stuck
@@ -42,7 +43,7 @@ async def _demo(folder: Path, *, keep_serving: bool) -> int:
             story = Story(stage, console)
             try:
                 props = await story.tell()
-            except Stuck as problem:
+            except (Stuck, WaitedInVain) as problem:
                 console.print(f"[red]✗ {problem}[/]", soft_wrap=True)
                 return 1
             well = await show(story, props, console)
