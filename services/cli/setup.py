@@ -142,8 +142,11 @@ async def _smtp(_: Settings) -> Finding:
 
 async def _public_url(settings: Settings) -> Finding:
     if settings.public_url.startswith("https://"):
-        return Finding("PUBLIC_URL", settings.public_url)
-    advice = "one-click unsubscribe needs an https address people can reach"
+        return Finding("PUBLIC_URL", f"{settings.public_url}, one-click unsubscribe")
+    without = "no List-Unsubscribe at all: set UNSUBSCRIBE_MAILTO too"
+    mailto = load(DeliverySettings).unsubscribe_mailto
+    left = f"mails offer mailto:{mailto} alone" if mailto else without
+    advice = f"one-click unsubscribe needs an https address people can reach; {left}"
     return Finding("PUBLIC_URL", settings.public_url, advice)
 
 

@@ -10,7 +10,14 @@ from services.delivery.content.plan import Plan, plan_of
 from services.delivery.dkim.signing import Signer
 from services.delivery.domain.content import Content
 from services.delivery.domain.runs import RunKind
-from services.delivery.links import PROOF_LINK, Link, ListUnsubscribe, list_unsubscribe, token_of
+from services.delivery.links import (
+    PROOF_LINK,
+    Link,
+    ListUnsubscribe,
+    last_day,
+    list_unsubscribe,
+    token_of,
+)
 from services.delivery.mail import Envelope, Parts, Writer, message_id, parts_of
 from services.delivery.personal import variables
 from services.delivery.rendering import render
@@ -44,7 +51,7 @@ class Composer:
         Raises:
             BadTemplate: the content cannot be rendered for this recipient; the field is named.
         """
-        url = _url(row, self._settings)
+        url = _url(row, self._settings, at)
         parts = self._parts(row, url)
         if row.subject_prefix:
             subject = (row.subject_prefix + parts.subject).rstrip()
@@ -101,10 +108,11 @@ def _links(
     return {"links": links.named, "mirror_url": links.mirror_url}
 
 
-def _url(row: Claimed, settings: DeliverySettings) -> str:
+def _url(row: Claimed, settings: DeliverySettings, at: datetime) -> str:
     if row.kind is RunKind.TRANSACTIONAL:
         return ""
     token = PROOF_LINK
     if row.kind is RunKind.CAMPAIGN:
-        token = token_of(settings.secret, Link(row.recipient_key, row.run_id))
+        link = Link(row.recipient_key, row.run_id, last_day(at))
+        token = token_of(settings.secret, link)
     return f"{settings.public_url}/u/{token}"

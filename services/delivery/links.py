@@ -1,8 +1,8 @@
 """Links that need no sign-in: opaque signed tokens, each good for one thing.
 
-An unsubscribe link outlives the ledger row it came with. A proof link lets a reviewer who comes
-from Slack look at one proof for seven days: Slack has no session of ours to bring along, and a
-sign-in between the card and the proof is what makes people approve unseen. The link shows that
+An unsubscribe link outlives the ledger row it came with: it is good for a year. A proof link lets
+a reviewer who comes from Slack look at one proof for seven days: Slack has no session of ours to
+bring along, and a sign-in between the card and the proof is what makes people approve unseen. The link shows that
 proof and decides nothing; answers go through the card, where rights are checked. Seven days is
 also how long a snapshot may be approved: an older proof has to be asked for again anyway.
 """
@@ -13,7 +13,7 @@ import base64
 import binascii
 import hmac
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -22,18 +22,27 @@ from shared.settings import derived
 
 PROOF_LINK: Final = "proof"
 """The link in a proof: its page explains, and changes nobody's consent."""
+LINK_LIFETIME: Final = timedelta(days=366)
 PROOF_LIFETIME: Final = timedelta(days=7)
 _MAC_BYTES: Final = 16
-_BODY_BYTES: Final = 16 + 16
+_DAY_BYTES: Final = 3
+_BODY_BYTES: Final = 16 + 16 + _DAY_BYTES
+_FIRST_DAY: Final = date(1970, 1, 1)
 _PROOF_BODY_BYTES: Final = 16 + 4
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Whose link it is: the keyed hash of an address (hex), and the run that carried it."""
+    """Whose link it is: the keyed hash of an address (hex); the run it came with; its last day."""
 
     recipient_key: str
     run_id: UUID
+    until: date
+
+
+def last_day(now: datetime) -> date:
+    """Return the last day on which a link that leaves now is good."""
+    return now.date() + LINK_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +54,19 @@ class ProofLink:
 
 
 def token_of(secret: bytes, link: Link) -> str:
-    """Return the token of a link: 64 characters fit for a URL, without personal data."""
-    body = bytes.fromhex(link.recipient_key) + link.run_id.bytes
+    """Return the token of a link: 68 characters fit for a URL, without personal data."""
+    day = (link.until - _FIRST_DAY).days.to_bytes(_DAY_BYTES)
+    body = bytes.fromhex(link.recipient_key) + link.run_id.bytes + day
     return _signed(secret, "unsubscribe", body)
 
 
 def read_token(secret: bytes, token: str) -> Link | None:
-    """Return whose link a token is; ``None`` when this instance did not sign it."""
+    """Return whose link a token is, be it over or not; ``None`` when it was not signed here."""
     body = _read(secret, "unsubscribe", token, size=_BODY_BYTES)
-    return Link(body[:16].hex(), UUID(bytes=body[16:])) if body else None
+    if body is None:
+        return None
+    until = _FIRST_DAY + timedelta(days=int.from_bytes(body[32:]))
+    return Link(body[:16].hex(), UUID(bytes=body[16:32]), until)
 
 
 def proof_token(secret: bytes, proof_id: UUID, *, now: datetime) -> str:

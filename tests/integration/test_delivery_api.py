@@ -15,7 +15,7 @@ import pytest
 from services.delivery.app import SERVICE, make_app
 from services.delivery.erase import erase
 from services.delivery.invariants import broken
-from services.delivery.links import PROOF_LIFETIME, Link, proof_token, token_of
+from services.delivery.links import PROOF_LIFETIME, Link, last_day, proof_token, token_of
 from shared.identity import HEADER, issue
 from shared.ids import recipient_key
 from shared.service import Runtime
@@ -175,7 +175,7 @@ async def test_the_unsubscribe_link_shows_a_button_and_its_post_opts_out(
     [mail] = await catcher.to("leaver@x.example")
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     url = mail["List-Unsubscribe"].strip("<>")
-    assert re.fullmatch(r"https://muster\.example/u/[\w-]{64}", url)
+    assert re.fullmatch(r"https://muster\.example/u/[\w-]{68}", url)
     assert url in part(mail, "html")
     assert url in part(mail, "plain")
     page = await client.get(url, headers={"Accept-Language": "fr-FR"})
@@ -187,8 +187,40 @@ async def test_the_unsubscribe_link_shows_a_button_and_its_post_opts_out(
     row = await runtime.pool.fetchrow("SELECT recipient_key, opted_out FROM consents")
     assert row is not None
     assert (row["recipient_key"], row["opted_out"]) == (key, True)
+    again = await client.post(url, content="List-Unsubscribe=One-Click")
+    assert (again.status_code, again.text, again.history) == (200, done.text, [])
     [recorded] = await said(runtime, RecordConsent)
     assert (recorded.recipient_key, recorded.opted_out) == (key, True)
+
+
+async def test_a_link_older_than_a_year_says_so_and_changes_nothing(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    today = runtime.clock.now().date()
+    key = recipient_key(SECRET.encode(), "email", "a@x.example")
+    over = token_of(SECRET.encode(), Link(key, uuid4(), today - timedelta(days=1)))
+    french = {"Accept-Language": "fr"}
+    for answer in (
+        await client.get(f"/u/{over}", headers=french),
+        await client.post(f"/u/{over}", headers=french),
+    ):
+        assert (answer.status_code, "plus d&#x27;un an" in answer.text) == (410, True)
+        assert "<form" not in answer.text
+    assert await runtime.pool.fetchval("SELECT count(*) FROM consents") == 0
+    last = token_of(SECRET.encode(), Link(key, uuid4(), today))
+    assert (await client.post(f"/u/{last}")).status_code == 200
+
+
+async def test_a_recipient_who_opted_in_again_can_opt_out_by_an_earlier_link(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    key = recipient_key(SECRET.encode(), "email", "a@x.example")
+    url = f"/u/{token_of(SECRET.encode(), Link(key, uuid4(), last_day(runtime.clock.now())))}"
+    await client.post(url)
+    await runtime.pool.execute("UPDATE consents SET opted_out = false")
+    await client.post(url)
+    assert await runtime.pool.fetchval("SELECT opted_out FROM consents")
+    assert len(await said(runtime, RecordConsent)) == 2
 
 
 async def test_a_forged_link_and_the_link_of_a_proof_change_nothing(
@@ -241,7 +273,7 @@ async def test_only_its_own_link_shows_a_proof(client: httpx.AsyncClient, runtim
         await approved(runtime, case)
     now = runtime.clock.now()
     proof_id = await runtime.pool.fetchval("SELECT proof_id FROM proofs")
-    link = Link(recipient_key(SECRET.encode(), "email", "a@x.example"), proof_id)
+    link = Link(recipient_key(SECRET.encode(), "email", "a@x.example"), proof_id, last_day(now))
     for token in (
         proof_token(b"another secret, as long", proof_id, now=now),
         proof_token(SECRET.encode(), uuid4(), now=now),

@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 
 from services.delivery.app import SERVICE, make_app
 from services.delivery.erase import erase
-from services.delivery.links import Link, token_of
+from services.delivery.links import Link, last_day, token_of
 from services.delivery.tracking.routes import MIRROR_POLICY
 from services.delivery.tracking.writer import run_tracking_writer, writer_of
 from shared.ids import recipient_key
@@ -359,7 +359,9 @@ async def test_an_opt_out_holds_at_once_for_a_mail_that_has_not_left(
         await approved(runtime, case, body=BODY)
     await runtime.execute(case.start())
     await work_off(runtime)
-    earlier = Link(recipient_key(SECRET.encode(), "email", ADA), uuid4())
+    earlier = Link(
+        recipient_key(SECRET.encode(), "email", ADA), uuid4(), last_day(runtime.clock.now())
+    )
     token = token_of(SECRET.encode(), earlier)
     assert (await client.post(f"/u/{token}")).status_code == 200
     async with sending(runtime):

@@ -18,7 +18,7 @@ from services.delivery.domain.content import Content
 from services.delivery.domain.runs import RunKind
 from services.delivery.domain.tracking import EventKind, TrackedLink
 from services.delivery.domain.urls import NotWeb, web_target, with_utm
-from services.delivery.links import Link, token_of
+from services.delivery.links import Link, last_day, token_of
 from services.delivery.personal import variables
 from services.delivery.rendering import BadTemplate, render
 from services.delivery.settings import DeliverySettings
@@ -139,7 +139,7 @@ class Targets:
             raise NoTarget
         url = ""
         if key is not None and run.kind is RunKind.CAMPAIGN:
-            token = token_of(self._settings.secret, Link(key, run.run_id))
+            token = token_of(self._settings.secret, Link(key, run.run_id, last_day(self._now)))
             url = f"{self._settings.public_url}/u/{token}"
         return variables(
             merge, number=run.campaign_number, label=run.campaign_label, unsubscribe_url=url

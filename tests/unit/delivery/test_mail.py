@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.policy import default
 from uuid import UUID
@@ -13,6 +13,7 @@ import pytest
 from services.delivery.links import (
     Link,
     ListUnsubscribe,
+    last_day,
     list_unsubscribe,
     read_token,
     token_of,
@@ -21,7 +22,7 @@ from services.delivery.mail import Envelope, Writer, is_address, message_id, par
 from services.delivery.rendering import Rendered
 
 SECRET = b"a-secret-for-tests"
-LINK = Link("ab" * 16, UUID(int=5))
+LINK = Link("ab" * 16, UUID(int=5), date(2027, 3, 3))
 ENVELOPE = Envelope(
     to="ada@x.example",
     message_id=message_id(UUID(int=1), UUID(int=2), "news@example.org"),
@@ -74,7 +75,7 @@ def test_an_address_is_one_plain_mailbox(address: str, *, good: bool) -> None:
 
 def test_a_token_says_whose_it_is_and_only_when_signed_here() -> None:
     token = token_of(SECRET, LINK)
-    assert len(token) == 64
+    assert len(token) == 68
     assert read_token(SECRET, token) == LINK
     assert read_token(b"another", token) is None
     for i in (0, 20, 40, 63):
@@ -82,6 +83,11 @@ def test_a_token_says_whose_it_is_and_only_when_signed_here() -> None:
         assert read_token(SECRET, token[:i] + other + token[i + 1 :]) is None
     for bad in ("", "proof", token[:-4], token + "AAAA", "é" * 64):
         assert read_token(SECRET, bad) is None
+
+
+def test_a_link_is_good_for_a_year() -> None:
+    assert last_day(datetime(2027, 3, 2, 23, 59, tzinfo=UTC)) >= date(2028, 3, 2)
+    assert last_day(datetime(2026, 3, 2, tzinfo=UTC)) == date(2027, 3, 3)
 
 
 def test_one_click_needs_https() -> None:
