@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from services.delivery.content.kitchen import KITCHEN, RENDER_SECONDS
 from services.delivery.content.placing import NotOrdinary
 from services.delivery.content.plan import Plan, plan_of
 from services.delivery.dkim.signing import Signer
@@ -20,11 +22,14 @@ from services.delivery.links import (
 )
 from services.delivery.mail import Envelope, Parts, Writer, message_id, parts_of
 from services.delivery.personal import variables
-from services.delivery.rendering import render
+from services.delivery.rendering import Rendered, TakesTooMuch
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.sending import Claimed
 from services.delivery.tracking.personal_links import followed_links, proof_links
 
+PATIENCE: Final = 3
+"""Recipients whose mails may take their time; all of a content's after them have less of it."""
+IMPATIENT_SECONDS: Final = 0.1
 NO_LINK: Final = ListUnsubscribe(None, one_click=False)
 
 
@@ -44,6 +49,7 @@ class Composer:
         self._settings = settings
         self._writer = Writer(content.from_name, content.from_address)
         self._plans: dict[bool, Plan | None] = {}
+        self._given_up = 0
 
     def compose(self, row: Claimed, *, at: datetime) -> bytes:
         """Return the mail of a row.
@@ -82,7 +88,15 @@ class Composer:
             except NotOrdinary:
                 # Rendering places it as well, or says what is wrong with it.
                 pass
-        return parts_of(render(self.content, values))
+        return parts_of(self._rendered(values))
+
+    def _rendered(self, values: Mapping[str, Any]) -> Rendered:
+        seconds = RENDER_SECONDS if self._given_up < PATIENCE else IMPATIENT_SECONDS
+        try:
+            return KITCHEN.render(self.content, values, seconds=seconds)
+        except TakesTooMuch:
+            self._given_up += 1
+            raise
 
     def _plan(self, *, linked: bool) -> Plan | None:
         if linked not in self._plans:

@@ -2,9 +2,10 @@
 
 An unsubscribe link outlives the ledger row it came with: it is good for a year. A proof link lets
 a reviewer who comes from Slack look at one proof for seven days: Slack has no session of ours to
-bring along, and a sign-in between the card and the proof is what makes people approve unseen. The link shows that
-proof and decides nothing; answers go through the card, where rights are checked. Seven days is
-also how long a snapshot may be approved: an older proof has to be asked for again anyway.
+bring along, and a sign-in between the card and the proof is what makes people approve unseen. The
+link shows that proof and decides nothing; answers go through the card, where rights are checked.
+Seven days is also how long a snapshot may be approved: an older proof has to be asked for again
+anyway.
 """
 
 from __future__ import annotations

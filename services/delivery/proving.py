@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 from services.delivery.approving import deadline_for, open_approval, settings_of
+from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import proof_prefix
 from services.delivery.domain.runs import RunKind
 from services.delivery.links import PROOF_LINK, proof_token
 from services.delivery.personal import merge_of, variables
-from services.delivery.rendering import BadTemplate, render, with_subject
+from services.delivery.rendering import BadTemplate, with_subject
 from services.delivery.store.approvals import Request
 from services.delivery.store.deliveries import Delivery, DeliveryStore
 from services.delivery.store.ledger import LedgerStore, NewRow
@@ -55,7 +57,9 @@ async def _render(work: Work, proof: Proof, delivery: Delivery, member: dict[str
         label=proof.campaign_label,
         unsubscribe_url=f"{work.settings.public_url}/u/{PROOF_LINK}",
     )
-    rendered = render(content, values | proof_links(content, values, settings_of(work)))
+    # Rendering may wait for a child.
+    values |= await asyncio.to_thread(proof_links, content, values, settings_of(work))
+    rendered = await asyncio.to_thread(KITCHEN.render, content, values)
     rendered = with_subject(rendered, proof_prefix(content.language, proof.number))
     await ProofStore(work.connection).rendered(
         proof.proof_id, rendered, member.get("recipient_key")

@@ -51,6 +51,13 @@ class BadTemplate(Exception):
         self.reason = reason
 
 
+class TakesTooMuch(BadTemplate):
+    """Rendering was given up: it took too much time or memory."""
+
+    def __init__(self, field: str = "body") -> None:
+        super().__init__(field, "takes too much time or memory to render")
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """One recipient's message before it becomes a mail."""
@@ -180,6 +187,8 @@ def _one(source: Field, written: tuple[str, ...], variables: Mapping[str, Any]) 
         text = source.template.render(variables)
     except UndefinedError as problem:
         raise BadTemplate(field, _missing(str(problem), written)) from None
+    except MemoryError:
+        raise TakesTooMuch(field) from None
     except Exception as problem:  # noqa: BLE001 - see below
         # A template can raise anything; its text may hold a recipient's data.
         raise BadTemplate(field, f"cannot be rendered ({type(problem).__name__})") from None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from services.delivery.approving import withdraw
+from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import Source, content_hash
 from services.delivery.domain.tracking import Switch
 from services.delivery.mail import is_address
-from services.delivery.rendering import BadTemplate, prepare
+from services.delivery.rendering import BadTemplate
 from services.delivery.store.causes import first_time
 from services.delivery.store.deliveries import Delivery, DeliveryStore
 from services.delivery.store.templates import TemplateStore
@@ -47,7 +49,8 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
         switches=frozenset(switch for switch in Switch if getattr(command, switch)),
     )
     try:
-        content = prepare(source)
+        # An author's template may take all time and memory there is: it is tried in a child.
+        content = await asyncio.to_thread(KITCHEN.prepare, source)
     except BadTemplate as problem:
         raise Refused(problem.reason, field=problem.field) from None
     if not await first_time(work):

@@ -9,6 +9,7 @@ from html import unescape
 from typing import Any, Final
 from uuid import UUID
 
+from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import Content
 from services.delivery.domain.tracking import (
     MIRROR_NUMBER,
@@ -18,7 +19,6 @@ from services.delivery.domain.tracking import (
     TrackedLink,
 )
 from services.delivery.domain.urls import NotWeb, Utm, web_target, with_utm
-from services.delivery.rendering import render_target
 from services.delivery.settings import DeliverySettings
 from services.delivery.tracking.tokens import Signed, tracking_key
 
@@ -130,7 +130,7 @@ def target_of(link: TrackedLink, values: Mapping[str, Any]) -> str:
     Raises:
         BadTemplate: it is personal, and cannot be made.
     """
-    url = render_target(link, values) if link.is_personal else link.url
+    url = KITCHEN.target(link, values) if link.is_personal else link.url
     return (unescape(url) if link.part is Part.HTML else url).strip()
 
 

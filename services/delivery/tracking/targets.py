@@ -14,13 +14,14 @@ from typing import Any, Final, Generic, TypeVar, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import Content
 from services.delivery.domain.runs import RunKind
 from services.delivery.domain.tracking import EventKind, TrackedLink
 from services.delivery.domain.urls import NotWeb, web_target, with_utm
 from services.delivery.links import Link, last_day, token_of
 from services.delivery.personal import variables
-from services.delivery.rendering import BadTemplate, render
+from services.delivery.rendering import BadTemplate
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.templates import TemplateStore
 from services.delivery.store.tracking import FollowedRun, TrackingStore
@@ -90,7 +91,7 @@ class Targets:
         link = _link(content, followed.number, EventKind.CLICK)
         values = await self._values(run, followed) if link.is_personal else {}
         try:
-            url = target_of(link, values)
+            url = await _target(link, values)
             utm = utm_of(content, self._settings, run.campaign_label)
             url = web_target(with_utm(url, utm) if utm else url)
         except (BadTemplate, NotWeb):
@@ -119,7 +120,8 @@ class Targets:
             raise NoTarget
         values = await self._values(run, followed)
         try:
-            return render(content, values | {"links": plain_links(content, values)}).html
+            # Rendering may wait for a child.
+            return await asyncio.to_thread(_page, content, values)
         except BadTemplate:
             raise NoTarget from None
 
@@ -182,3 +184,14 @@ def targets_of(runtime: Runtime) -> Targets:
     if found is None:
         found = _TARGETS[runtime] = Targets(runtime)
     return found
+
+
+async def _target(link: TrackedLink, values: dict[str, Any]) -> str:
+    if not link.is_personal:
+        return target_of(link, values)
+    # Its template may wait for a child.
+    return await asyncio.to_thread(target_of, link, values)
+
+
+def _page(content: Content, values: dict[str, Any]) -> str:
+    return KITCHEN.render(content, values | {"links": plain_links(content, values)}).html
