@@ -298,6 +298,34 @@ async def test_a_drop_ends_what_is_under_way() -> None:
         assert verdicts([*await task]) == ["ambiguous", "released", "released"]
 
 
+async def test_a_drop_on_purpose_says_nothing_of_the_relay() -> None:
+    heard = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        await visit.welcome()
+        await visit.hear(3)
+        heard.set()
+        await visit.hear()
+
+    async with scripted(script) as server:
+        relays = Relays([Relay(HOST, server.port)])
+        connection = Connection(settings_for(server.port), relays)
+        await connection.ensure()
+        task = asyncio.create_task(connection.send_many(mails(2), until=LONG))
+        await heard.wait()
+        connection.drop()
+        assert verdicts([*await task]) == ["deferred", "released"]
+        assert relays.resting() == []
+
+
+async def test_a_server_that_hangs_up_at_the_first_mail_rests() -> None:
+    async with scripted(drops_at_data) as server:
+        relays = Relays([Relay(HOST, server.port)])
+        connection = Connection(settings_for(server.port), relays)
+        assert await sent(connection, 1) == ["deferred"]
+        assert relays.resting() == [Relay(HOST, server.port)]
+
+
 async def test_a_cancelled_call_leaves_no_connection_that_is_half_used() -> None:
     heard = asyncio.Event()
 
