@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared import topics_admin
 from shared.clock import Clock
@@ -23,6 +24,10 @@ from topics.names import Topic
 SECRET = "a-secret-for-tests-only-0123456789"
 REPOSITORY = Path(__file__).parent.parent
 ROOT = REPOSITORY / ".muster" / "test"
+
+# No test depends on how busy the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
