@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from math import inf
 from typing import Final
 
 from services.delivery.domain.relays import Relay
@@ -124,11 +123,6 @@ class Connection:
         # One that closes after so many mails, as servers may, is as good as before.
         if link.silent or not self._carried:
             self._relays.rest(self._relay)
-
-    async def send(self, *, sender: str, recipient: str, mail: bytes) -> Answer:
-        """Hand one mail over, see :meth:`send_many`."""
-        [answer] = await self.send_many([Mail(sender, recipient, mail)], until=inf)
-        return answer
 
     def drop(self) -> None:
         """Forget the connection; a ``send_many`` under way ends with what is known."""
