@@ -94,14 +94,15 @@ class Claims:
         async with self._uow.pool.acquire() as connection:
             return await SliceStore(connection).due(self._uow.clock.now())
 
-    async def take_urgent(self) -> Batch:
-        """Put due proofs and single messages under lease, oldest first."""
+    async def take_urgent(self) -> Batch | None:
+        """Put due proofs and single messages under lease, oldest first; ``None`` without any."""
         until = self._until()
         async with self._uow.begin() as work:
             rows = await QueueStore(work.connection).lock_urgent(
                 work.now, self._settings.sender_batch
             )
-            return Batch(await self._lease(work, rows), until)
+            leased = await self._lease(work, rows)
+        return Batch(leased, until) if leased else None
 
     async def take_bulk(self) -> Batch | Share | None:
         """Put what a campaign sends under lease, runs in turn: a slice, or rows that go again."""

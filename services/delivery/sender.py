@@ -193,7 +193,9 @@ class Worker:
             write = partial(self._claims.next_window, share, results, give_back=give_back)
             more = bool(await self._until_done(stop, write))
             if more and self._urgent and await self._claims.due_urgent():
-                await self._send_batch(await self._claims.take_urgent(), stop)
+                urgent = await self._claims.take_urgent()
+                if urgent is not None:
+                    await self._send_batch(urgent, stop)
 
     async def send(
         self, rows: Sequence[Claimed], until: float, stop: asyncio.Event

@@ -155,7 +155,9 @@ async def test_single_messages_go_before_those_of_campaigns(
     template_id = await receipt(runtime)
     await runtime.execute(message(template_id, order="1", total="1"))
     claims = Claims(runtime.uow, cast("DeliverySettings", runtime.settings), "test")
-    assert [row.kind for row in (await claims.take_urgent()).rows] == [RunKind.TRANSACTIONAL]
+    urgent = await claims.take_urgent()
+    assert urgent is not None
+    assert [row.kind for row in urgent.rows] == [RunKind.TRANSACTIONAL]
     bulk = await claims.take_bulk()
     assert bulk is not None
     assert [row.kind for row in bulk.rows] == [RunKind.CAMPAIGN]

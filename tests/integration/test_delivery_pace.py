@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -17,11 +17,13 @@ from services.delivery.app import SERVICE
 from services.delivery.claims import Claims
 from services.delivery.domain.pace import Limit
 from services.delivery.invariants import broken
+from services.delivery.settings import DeliverySettings
 from services.delivery.store.pace import PaceStore
 from shared.errors import Refused
 from shared.http import carry_out
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
+from shared.workflows import set_status
 from tests.conftest import Open
 from tests.integration.delivery_harness import (
     MANAGER,
@@ -52,6 +54,7 @@ from topics.delivery import (
     WithdrawApproval,
 )
 from topics.targeting import ConsentChanged
+from topics.workflows import WorkflowStatus
 
 
 @pytest.fixture
@@ -345,3 +348,25 @@ async def test_a_claim_whose_commit_was_not_heard_of_leaves_nothing_in_doubt(
         assert len(await catcher.to(f"m{i}@x.example")) == 1
     unclear = "SELECT count(*) FROM attempts WHERE outcome IN ('open', 'ambiguous')"
     assert await runtime.pool.fetchval(unclear) == 0
+
+
+async def test_with_delivery_mgt_stopped_nothing_leaves_and_all_does_after_a_start(
+    runtime: Runtime,
+) -> None:
+    case = Case([member(f"m{i}@x.example") for i in range(6)], chunk_size=3)
+    await ready(runtime, case)
+    async with runtime.uow.begin() as work:
+        await set_status(work, "deliveryMgt", WorkflowStatus.STOPPED)
+    claims = Claims(runtime.uow, cast("DeliverySettings", runtime.settings), "test")
+    assert not await claims.due_bulk()
+    assert await claims.take_bulk() is None
+    await runtime.pool.execute(
+        "INSERT INTO queue SELECT run_id, member_id, true, now() FROM ledger"
+    )
+    assert not await claims.due_urgent()
+    assert await claims.take_urgent() is None
+    await runtime.pool.execute("DELETE FROM queue")
+    async with runtime.uow.begin() as work:
+        await set_status(work, "deliveryMgt", WorkflowStatus.STARTED)
+    async with sending(runtime):
+        assert (await finished(runtime, case)).counts.sent == 6

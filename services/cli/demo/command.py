@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,10 +30,18 @@ def demo(
     os.environ.setdefault("LOG_LEVEL", "warning")
     configure_logs("demo")
     keep_serving = sys.stdout.isatty() and not once
-    raise typer.Exit(asyncio.run(_demo(folder, keep_serving=keep_serving)))
+    try:
+        code = asyncio.run(_demo(folder, keep_serving=keep_serving))
+    except asyncio.CancelledError:
+        code = 128 + signal.SIGTERM
+    raise typer.Exit(code)
 
 
 async def _demo(folder: Path, *, keep_serving: bool) -> int:
+    # A service manager's SIGTERM ends it as Ctrl-C does: no process is left behind.
+    this = asyncio.current_task()
+    assert this is not None, "runs as a task"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     # A pipe has no width of its own: notes would be cut at 80 characters.
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.rule("[bold]Muster[/]: one campaign, from Slack to Finished")

@@ -13,9 +13,16 @@ from services.delivery.domain.runs import RunKind
 from services.delivery.store.sending import KEYS, Claimed, SendingStore, keys
 from shared.database import Connection
 
-ACTIVE: Final = "r.state = 'started' AND NOT r.paused AND r.stop_reason IS NULL"
-_DUE_URGENT: Final = """
-SELECT EXISTS (SELECT 1 FROM queue WHERE urgent AND lease_until IS NULL AND next_at <= $1)
+HELD_BACK: Final = """EXISTS (
+    SELECT 1 FROM technical_workflows w
+    WHERE w.name = 'deliveryMgt' AND w.status IN ('stopped', 'paused'))"""
+"""While deliveryMgt is stopped nothing leaves, so that a restored instance waits for a person."""
+ACTIVE: Final = (
+    f"r.state = 'started' AND NOT r.paused AND r.stop_reason IS NULL AND NOT {HELD_BACK}"
+)
+_DUE_URGENT: Final = f"""
+SELECT NOT {HELD_BACK} AND EXISTS (
+    SELECT 1 FROM queue WHERE urgent AND lease_until IS NULL AND next_at <= $1)
 """
 _DUE_BULK: Final = """
 SELECT EXISTS (SELECT 1 FROM queue

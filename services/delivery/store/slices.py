@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.delivery.store.queue import ACTIVE, claimed
+from services.delivery.store.queue import ACTIVE, HELD_BACK, claimed
 from services.delivery.store.sending import Claimed
 from shared.database import Connection
 
@@ -63,8 +63,8 @@ WHERE l.run_id = $1 AND l.position >= $2 AND l.position < $3
   AND l.outcome = 'pending' AND {EMAIL}
 ORDER BY l.position
 """
-_HELD: Final = """
-SELECT r.paused OR r.stop_reason IS NOT NULL AS halted, r.rate_per_minute
+_HELD: Final = f"""
+SELECT r.paused OR r.stop_reason IS NOT NULL OR {HELD_BACK} AS halted, r.rate_per_minute
 FROM slices s JOIN runs r ON r.run_id = s.run_id
 WHERE s.run_id = $1 AND s.number = $2 AND s.lease_epoch = $3 AND s.lease_owner = $4
 FOR UPDATE OF s
