@@ -17,7 +17,7 @@ from services.delivery.proof_page import proof_router
 from services.delivery.public import public_router
 from services.delivery.sender import run_sender
 from services.delivery.settings import DeliverySettings
-from services.delivery.tracking.routes import tracking_router
+from services.delivery.tracking.routes import TRACKING_ROUTES
 from services.delivery.tracking.workflows import TRACKING_WORKFLOWS
 from services.delivery.tracking.writer import run_tracking_writer
 from services.delivery.views import watch_activity
@@ -34,7 +34,8 @@ def make_app(runtime: Runtime) -> FastAPI:
     """Return delivery's app: what its signed links lead to needs no identity."""
     app = create_app(runtime)
     app.include_router(public_router)
-    app.include_router(tracking_router)
+    # Before all others: of what people ask here, nearly everything is a link or a pixel.
+    app.router.routes[:0] = TRACKING_ROUTES
     app.include_router(proof_router)
     return app
 

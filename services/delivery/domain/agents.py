@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from services.delivery.domain.tracking import EventKind
@@ -63,6 +64,11 @@ def agent_of(method: str, headers: Mapping[str, str], kind: EventKind) -> Agent:
     text = headers.get("user-agent", "").strip()[:1_000]
     if text == _APPLE_PRIVACY and kind is EventKind.OPEN:
         return APPLE
+    return _program(text)
+
+
+@lru_cache(maxsize=5_000)
+def _program(text: str) -> Agent:
     for name, form in _MACHINE_FORMS:
         if form.search(text):
             return Agent(name, is_machine=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from html import unescape
 from typing import Any, Final
 from uuid import UUID
@@ -65,7 +64,7 @@ def followed_links(
     if not content.switches:
         return NO_LINKS
     most = max(link.number for link in content.links)
-    signed = Signed(_key(settings.secret), run_id, member_id, most=most)
+    signed = Signed(tracking_key(settings.secret), run_id, member_id, most=most)
     base = settings.public_url
     utm = utm_of(content, settings, label)
     named = {}
@@ -140,8 +139,3 @@ def _is_web(url: str) -> bool:
     except NotWeb:
         return False
     return True
-
-
-@lru_cache(maxsize=4)
-def _key(secret: bytes) -> bytes:
-    return tracking_key(secret)

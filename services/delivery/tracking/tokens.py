@@ -12,6 +12,7 @@ import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -29,6 +30,7 @@ MAX_NUMBER: Final = FIRST_LINK + MAX_LINKS - 1
 SOURCE_BYTES: Final = 8
 
 
+@lru_cache(maxsize=4)
 def tracking_key(secret: bytes) -> bytes:
     """Return the key of an instance's links."""
     return bytes.fromhex(derived(secret, "tracking"))
