@@ -221,7 +221,7 @@ async def test_indicators_are_counted_from_rows_and_say_as_of_when(
     await write(
         runtime,
         an_event(runtime, case, OPEN),
-        an_event(runtime, case, OPEN),
+        an_event(runtime, case, OPEN, machine=True),
         an_event(runtime, case, OPEN, 1, machine=True),
         an_event(runtime, case, CLICK),
         an_event(runtime, case, CLICK, source=b"b"),

@@ -152,6 +152,7 @@ async def test_the_pixel_and_the_mirror_page_are_events_too(
     assert "For Ada of Moulin &lt;Neuf&gt;" in mirror.text
     assert 'href="https://shop.example/spring?a=1&amp;b=2#top"' in mirror.text
     assert 'href="https://shop.example/for/Ada"' in mirror.text
+    assert f'href="https://muster.example{links["mirror"]}"' in mirror.text
     assert "/t/" not in mirror.text
     assert "/o/" not in mirror.text
     assert re.search(r"https://muster\.example/u/[\w=-]{64}", mirror.text)

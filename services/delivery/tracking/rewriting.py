@@ -65,7 +65,7 @@ _PIXEL: Final = (
 )
 _MIRROR_WORDS: Final = {"en": "View in your browser", "fr": "Voir dans le navigateur"}
 _MIRROR: Final = (
-    '<p style="font-size:12px;text-align:center;color:#666666;margin:0 0 8px">'
+    '<p style="font:12px sans-serif;text-align:center;color:#666666;margin:0 0 8px">'
     '<a href="{{{{ mirror_url }}}}" style="color:#666666">{words}</a></p>'
 )
 

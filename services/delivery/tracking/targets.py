@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import Content
 from services.delivery.domain.runs import RunKind
-from services.delivery.domain.tracking import EventKind, TrackedLink
+from services.delivery.domain.tracking import MIRROR_NUMBER, EventKind, TrackedLink
 from services.delivery.domain.urls import NotWeb, web_target, with_utm
 from services.delivery.links import Link, last_day, token_of
 from services.delivery.personal import variables
@@ -26,7 +26,7 @@ from services.delivery.settings import DeliverySettings
 from services.delivery.store.templates import TemplateStore
 from services.delivery.store.tracking import FollowedRun, TrackingStore
 from services.delivery.tracking.personal_links import plain_links, target_of, utm_of
-from services.delivery.tracking.tokens import Followed
+from services.delivery.tracking.tokens import Followed, Signed, tracking_key
 from shared.service import Runtime
 
 GOOD_FOR: Final = timedelta(days=366)
@@ -119,11 +119,17 @@ class Targets:
         if not self._fresh(run):
             raise NoTarget
         values = await self._values(run, followed)
+        values["mirror_url"] = self._mirror_url(followed)
         try:
             # Rendering may wait for a child.
             return await asyncio.to_thread(_page, content, values)
         except BadTemplate:
             raise NoTarget from None
+
+    def _mirror_url(self, followed: Followed) -> str:
+        key = tracking_key(self._settings.secret)
+        signed = Signed(key, followed.run_id, followed.member_id, most=MIRROR_NUMBER)
+        return f"{self._settings.public_url}/m/{signed.token(MIRROR_NUMBER)}"
 
     def _fresh(self, run: FollowedRun) -> bool:
         return run.asked_at > self._now - GOOD_FOR
