@@ -63,6 +63,14 @@ class ApprovalOutcome(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class AttachedFile(Value):
+    """A file of a template, uploaded before: its name, its type, and its SHA-256 (hex)."""
+
+    name: str = Field(min_length=1, max_length=120)
+    content_type: str = Field(min_length=3, max_length=100)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     """Save a message template. Answers: ``TemplateState`` or ``TemplateRefused``.
 
@@ -87,6 +95,7 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     track_opens: bool = False
     mirror: bool = False
     utm: bool = False
+    attachments: tuple[AttachedFile, ...] = Field(default=(), max_length=10)
 
 
 class PrepareDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):

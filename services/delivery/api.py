@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -11,12 +12,14 @@ from fastapi.responses import HTMLResponse
 from services.delivery import api_runs, wire
 from services.delivery.api_dkim import dkim_router
 from services.delivery.api_indicators import indicators_router
+from services.delivery.domain.attachments import MOST_BYTES
 from services.delivery.store.approvals import ApprovalStore
+from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.lists import Lists
 from services.delivery.store.proofs import ProofStore
 from services.delivery.store.templates import TemplateStore
-from shared.errors import NotAllowed
+from shared.errors import NotAllowed, Refused
 from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import new_id
 from shared.rights import Right, require
@@ -66,19 +69,33 @@ async def template(template_id: UUID, runtime: Here) -> wire.TemplateView:
     """Return one template with its content."""
     async with runtime.pool.acquire() as connection:
         found = await TemplateStore(connection).find(template_id)
-    if found is None:
-        raise HTTPException(404, "there is no such template")
-    return wire.TemplateView.of(found)
+        if found is None:
+            raise HTTPException(404, "there is no such template")
+        attachments = await AttachmentStore(connection).of(found.template_hash)
+    return wire.TemplateView.with_files(found, attachments)
 
 
 @router.post("/templates", status_code=201)
 async def save_template(body: wire.NewTemplate, actor: Caller, runtime: Here) -> wire.TemplateSaved:
     """Save a template; what cannot be rendered is refused with the field to mend."""
     template_id = body.template_id or new_id()
-    fields = body.model_dump(exclude={"template_id"})
+    fields = {name: getattr(body, name) for name in type(body).model_fields}
+    del fields["template_id"]
     emitted = await carry_out(runtime, SaveTemplate(template_id=template_id, actor=actor, **fields))
     saved = next(one for one in emitted if isinstance(one, TemplateState))
     return wire.TemplateSaved(template_id=template_id, content_hash=saved.content_hash)
+
+
+@router.post("/attachments", status_code=201)
+async def upload(body: wire.NewFile, actor: Caller, runtime: Here) -> wire.FileSaved:
+    """Keep a file for templates to name; the same one again is kept once."""
+    digest = hashlib.sha256(body.content).hexdigest()
+    async with runtime.uow.begin() as work:
+        await require(work, actor, Right.MANAGE_TEMPLATES)
+        if not 0 < len(body.content) <= MOST_BYTES:
+            raise Refused(f"takes 1 to {MOST_BYTES} bytes", field="content")
+        await AttachmentStore(work.connection).save(digest, body.content, work.now)
+    return wire.FileSaved(sha256=digest, size_bytes=len(body.content))
 
 
 @router.get("/deliveries")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
+from services.delivery.content.attached import parts_of_files
 from services.delivery.content.kitchen import KITCHEN, RENDER_SECONDS
 from services.delivery.content.placing import NotOrdinary
 from services.delivery.content.plan import Plan, plan_of
@@ -39,15 +41,30 @@ class Composer:
     Attributes:
         content: what it is made of.
         signer: signs the mails; without one the relay may.
+
+    Args:
+        content: what is made into mails.
+        settings: the service's.
+        signer: signs them.
+        files: what the attachments hold, by SHA-256.
+
+    Raises:
+        KeyError: an attachment's file is missing; a mail without it would not be the one approved.
     """
 
     def __init__(
-        self, content: Content, settings: DeliverySettings, signer: Signer | None = None
+        self,
+        content: Content,
+        settings: DeliverySettings,
+        signer: Signer | None = None,
+        *,
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         self.content = content
         self.signer = signer
         self._settings = settings
-        self._writer = Writer(content.from_name, content.from_address)
+        attached = parts_of_files(content.attachments, files)
+        self._writer = Writer(content.from_name, content.from_address, attached=attached)
         self._plans: dict[bool, Plan | None] = {}
         self._given_up = 0
 

@@ -9,6 +9,7 @@ from typing import Final
 from services.delivery.compose import Composer
 from services.delivery.dkim.keeping import signer_of
 from services.delivery.settings import DeliverySettings
+from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.templates import TemplateStore
 from shared.database import Pool
 
@@ -45,7 +46,9 @@ class Composers:
                     domain = content.from_address.rpartition("@")[2].lower()
                     signer = await signer_of(connection, self._settings.secret, domain, now)
                     if kept is None:
-                        kept = self._kept[one] = Composer(content, self._settings)
+                        hashes = {attached.sha256 for attached in content.attachments}
+                        files = await AttachmentStore(connection).files(hashes) if hashes else {}
+                        kept = self._kept[one] = Composer(content, self._settings, files=files)
                     kept.signer = signer
                     self._read_at[one] = now
         return {one: self._kept[one] for one in wanted}

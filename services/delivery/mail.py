@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
+from services.delivery.content.attached import BOUNDARY as MIXED_BOUNDARY
 from services.delivery.content.header_text import mailbox, unstructured
 from services.delivery.content.quoted_printable import encoded
 from services.delivery.links import ListUnsubscribe
@@ -31,8 +32,11 @@ def _part_head(kind: str) -> str:
     )
 
 
+_VERSION: Final = b"MIME-Version: 1.0\r\n"
+_MIXED: Final = (
+    f'Content-Type: multipart/mixed; boundary="{MIXED_BOUNDARY}"\r\n\r\n--{MIXED_BOUNDARY}\r\n'
+).encode()
 _BEFORE_TEXT: Final = (
-    "MIME-Version: 1.0\r\n"
     f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\n\r\n{_part_head("plain")}'
 ).encode()
 _BEFORE_HTML: Final = f"\r\n{_part_head('html')}".encode()
@@ -82,8 +86,10 @@ class Writer:
     given: 2 ms a mail, a hundred times as long as all the rest of it.
     """
 
-    def __init__(self, from_name: str, from_address: str) -> None:
+    def __init__(self, from_name: str, from_address: str, *, attached: bytes = b"") -> None:
         self._from = f"From: {mailbox('From', from_name, from_address)}\r\n"
+        self._before_text = _VERSION + (_MIXED if attached else b"") + _BEFORE_TEXT
+        self._end = _END + attached
 
     def write(self, parts: Parts, envelope: Envelope) -> bytes:
         """Return a mail."""
@@ -94,9 +100,8 @@ class Writer:
             f"Message-ID: {envelope.message_id}\r\n"
             f"{_unsubscribe(envelope.unsubscribe)}"
         )
-        return b"".join(
-            (head.encode("ascii"), _BEFORE_TEXT, parts.text, _BEFORE_HTML, parts.html, _END)
-        )
+        start = head.encode("ascii") + self._before_text
+        return b"".join((start, parts.text, _BEFORE_HTML, parts.html, self._end))
 
 
 @lru_cache(maxsize=4)

@@ -102,6 +102,7 @@ def prepare(source: Source) -> Content:
         from_address=source.from_address,
         switches=source.switches,
         links=parts.links,
+        attachments=source.attachments,
     )
 
 

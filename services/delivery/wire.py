@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from services.delivery.domain.approvals import Approval
+from services.delivery.domain.attachments import Attachment
 from services.delivery.domain.tracking import Switch
 from services.delivery.store.deliveries import Delivery
 from services.delivery.store.templates import Template
 from topics.delivery import (
     ApprovalKind,
     ApprovalOutcome,
+    AttachedFile,
     Channel,
     Decision,
     DeliveryCounts,
@@ -64,10 +67,11 @@ class TemplateView(TemplateLine):
     track_opens: bool
     mirror: bool
     utm: bool
+    attachments: list[AttachedFile]
     version: int
 
     @classmethod
-    def of(cls, template: Template) -> TemplateView:
+    def with_files(cls, template: Template, attachments: Sequence[Attachment]) -> TemplateView:
         """Return a template's view."""
         line = TemplateLine.of(template).model_dump()
         return cls(
@@ -82,6 +86,10 @@ class TemplateView(TemplateLine):
             track_opens=Switch.OPENS in template.tracking,
             mirror=Switch.MIRROR in template.tracking,
             utm=Switch.UTM in template.tracking,
+            attachments=[
+                AttachedFile(name=one.name, content_type=one.content_type, sha256=one.sha256)
+                for one in attachments
+            ],
             **line,
         )
 
@@ -105,6 +113,24 @@ class NewTemplate(BaseModel):
     track_opens: bool = False
     mirror: bool = False
     utm: bool = False
+    attachments: tuple[AttachedFile, ...] = Field(
+        default=(), max_length=10, description="files uploaded before, at most 10 MiB together"
+    )
+
+
+class NewFile(BaseModel):
+    """A file to attach to templates."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: Base64Bytes = Field(description="what it holds, in base64", repr=False)
+
+
+class FileSaved(View):
+    """An uploaded file; templates name it by its SHA-256."""
+
+    sha256: str
+    size_bytes: int
 
 
 class TemplateSaved(View):

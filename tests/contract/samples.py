@@ -13,6 +13,7 @@ TEXT: Final = {
     "^(en|fr)$": "fr",
     "^email$": "email",
     r"^[A-Z0-9_-]{1,20}$": "CALL-1",
+    r"^[0-9a-f]{64}$": "5" * 64,
     r"^(site|contact|deal)\.[a-z_]{1,40}$": "site.country",
 }
 FORMATS: Final = {"date-time": TIME, "date": "2026-03-14", "email": "someone@example.org"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -14,8 +15,10 @@ import pytest
 
 from services.delivery.app import SERVICE
 from services.delivery.composers import KEYS_KEPT, Composers
+from services.delivery.dkim import keeping
 from services.delivery.dkim.keeping import signer_of
-from services.delivery.dkim.keys import WrongSecret
+from services.delivery.dkim.keys import WrongSecret, record_of
+from services.delivery.dkim.signing import Algorithm
 from services.delivery.domain.runs import RunKind
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.sending import Claimed
@@ -24,7 +27,18 @@ from shared.identity import HEADER, issue
 from shared.service import Runtime
 from tests.conftest import Open
 from tests.integration.cli_shell import Shell, shell
-from tests.integration.delivery_harness import MANAGER, Case, actor, add_operators, member, operator
+from tests.integration.delivery_harness import (
+    MANAGER,
+    Case,
+    actor,
+    add_operators,
+    approved,
+    catching,
+    finished,
+    member,
+    operator,
+    sending,
+)
 from tests.servers import Servers
 from topics.operators import Role
 
@@ -128,6 +142,25 @@ async def test_keys_are_made_taken_over_and_retired(
     shown = await client.get(KEYS, headers=by(runtime, MANAGER))
     assert [key["selector"] for key in shown.json()] == ["two", "ed", "one", "other"]
     assert "PRIVATE" not in shown.text
+
+
+async def test_the_senders_mails_are_signed(open_service: Open, tmp_path: Path) -> None:
+    async with catching(tmp_path) as catcher:
+        runtime = await open_service(SERVICE, SMTP_PORT=str(catcher.port), PROGRESS_SECONDS="0.1")
+        await add_operators(runtime)
+        async with runtime.uow.begin() as work:
+            key = await keeping.add(
+                work, domain="example.org", selector="one", algorithm=Algorithm.RSA, in_hours=0
+            )
+        case = Case([member("a@x.example", language="fr")])
+        async with sending(runtime):
+            await approved(runtime, case, service=False)
+            await runtime.execute(case.start())
+            await finished(runtime, case)
+        records = {"one._domainkey.example.org": record_of(key.algorithm, key.public_key)}
+        mails = [mail.raw for mail in await catcher.store.after(0, 10)]
+        # A receiver's own headers stand before those that were sent.
+        assert [selectors(mail, records) for mail in mails] == [["one"]] * 2
 
 
 async def test_a_key_of_another_secret_is_refused_rather_than_left_out(

@@ -125,6 +125,7 @@ class Kitchen:
             from_address=source.from_address,
             switches=source.switches,
             links=links,
+            attachments=source.attachments,
             **made,
         )
 
@@ -138,8 +139,8 @@ class Kitchen:
         """
         if _is_bounded(content):
             return render(content, variables)
-        # What links lead to is not rendered here, and may be long.
-        bare = replace(content, links=())
+        # What links lead to and what is attached is not rendered here.
+        bare = replace(content, links=(), attachments=())
         return Rendered(**self._ask("render", (bare, dict(variables)), seconds))
 
     def target(self, link: TrackedLink, variables: Mapping[str, Any]) -> str:

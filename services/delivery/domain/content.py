@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from uuid import UUID
 
+from services.delivery.domain.attachments import Attachment
 from services.delivery.domain.tracking import NO_SWITCHES, Switches, TrackedLink
 
 
@@ -26,6 +27,7 @@ class Source:
     from_name: str
     from_address: str
     switches: Switches = NO_SWITCHES
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def template_hash(self) -> str:
@@ -38,8 +40,10 @@ class Source:
             self.text,
             self.from_name,
             self.from_address,
-            # A source without switches keeps the hash it had before there were any.
+            # A source without switches keeps the hash it had before there were any; so does one
+            # without attachments.
             *sorted(self.switches),
+            *(part for one in self.attachments for part in astuple(one)),
         )
 
 
@@ -61,6 +65,7 @@ class Content:
     from_address: str
     switches: Switches = NO_SWITCHES
     links: tuple[TrackedLink, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 def content_hash(template_hash: str, supplier_service_id: UUID | None) -> str:

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from services.delivery.approving import withdraw
 from services.delivery.content.kitchen import KITCHEN
+from services.delivery.domain.attachments import Attachment, why_not
 from services.delivery.domain.content import Source, content_hash
 from services.delivery.domain.tracking import Switch
 from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate
+from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.causes import first_time
 from services.delivery.store.deliveries import Delivery, DeliveryStore
 from services.delivery.store.templates import TemplateStore
@@ -46,6 +48,7 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
         text=command.text,
         from_name=command.from_name,
         from_address=command.from_address,
+        attachments=await _attachments(command, work),
         switches=frozenset(switch for switch in Switch if getattr(command, switch)),
     )
     try:
@@ -70,6 +73,14 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
     )
     for delivery in await DeliveryStore(work.connection).lock_over(command.template_id):
         await _renew(work, delivery, source.template_hash, command.actor)
+
+
+async def _attachments(command: SaveTemplate, work: Work) -> tuple[Attachment, ...]:
+    found = tuple(Attachment(one.name, one.content_type, one.sha256) for one in command.attachments)
+    sizes = await AttachmentStore(work.connection).sizes({one.sha256 for one in found})
+    if reason := why_not(found, sizes):
+        raise Refused(reason, field="attachments")
+    return found
 
 
 def _check_addresses(command: SaveTemplate) -> None:

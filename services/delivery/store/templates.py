@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.delivery.domain.content import Content, Source
 from services.delivery.domain.tracking import Switch, keeps_copies
+from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.links import LinkStore
 from shared.database import Connection
 from topics.delivery import SaveTemplate
@@ -120,6 +121,7 @@ class TemplateStore:
             keeps_copies(content.switches, content.links),
         )
         await LinkStore(self._connection).keep(template_hash, content.links)
+        await AttachmentStore(self._connection).keep(template_hash, content.attachments)
 
     async def hashes(self, template_ids: Collection[UUID]) -> dict[UUID, str]:
         """Return the current content's hash of those templates that exist."""
@@ -141,4 +143,5 @@ class TemplateStore:
         values = dict(row)
         switches = frozenset(Switch(name) for name in values.pop("tracking"))
         links = await LinkStore(self._connection).of(template_hash) if switches else ()
-        return Content(**values, switches=switches, links=links)
+        attachments = await AttachmentStore(self._connection).of(template_hash)
+        return Content(**values, switches=switches, links=links, attachments=attachments)
