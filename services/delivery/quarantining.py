@@ -20,6 +20,7 @@ from services.delivery.domain.quarantine import Failure, Standing, held, standin
 from services.delivery.domain.runs import Reason, RunKind
 from services.delivery.store.bounce_messages import BounceMessageStore
 from services.delivery.store.failures import FailureStore
+from services.delivery.store.indicators import IndicatorStore
 from services.delivery.store.quarantine import Change, QuarantineStore
 from services.delivery.store.runs import RunStore
 from services.delivery.store.sending import Claimed, SendingStore
@@ -55,6 +56,9 @@ async def note_failures(work: Work, failures: Sequence[Failure]) -> list[Failure
         await BounceMessageStore(work.connection).count(
             {text: (means[text], number) for text, number in texts.items()}, work.now
         )
+    late = {one.failure.run_id for one in fresh if one.failure.late}
+    if late:
+        await IndicatorStore(work.connection).mark(late)
     return [one.failure for one in fresh]
 
 
@@ -113,6 +117,7 @@ async def settle(work: Work) -> int:
     others = {one.run_id for one in settled if one.kind is not RunKind.TRANSACTIONAL}
     if others:
         await RunStore(work.connection).mark(*others)
+        await IndicatorStore(work.connection).mark(others)
     return len(settled)
 
 

@@ -10,13 +10,18 @@ from typing import cast
 
 import pytest
 
+from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.bounces.verp import tokens_in
 from services.delivery.bounces.workflow import bounces
 from services.delivery.claims import Claims
+from services.delivery.domain.quarantine import Failure
 from services.delivery.domain.runs import RunKind, Verdict
+from services.delivery.quarantining import note_failures
 from services.delivery.results import write_results
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.sending import Result
+from services.delivery.tracking.workflows import count_indicators
+from shared.service import Runtime
 from tests.bounce_mails import complaint, dsn, holiday, in_words
 from tests.conftest import Open
 from tests.integration.bounce_story import (
@@ -35,7 +40,7 @@ from tests.integration.bounce_story import (
 from tests.integration.delivery_harness import said, sending
 from tests.integration.test_delivery_messages import message, outcome, receipt
 from topics.bounces import AddressQuarantined, AddressStatus, ErrorReason
-from topics.delivery import DeliveryFinished, DeliveryProgressed, MessageOutcome, Outcome
+from topics.delivery import Channel, DeliveryFinished, DeliveryProgressed, MessageOutcome, Outcome
 from topics.targeting import ConsentChanged, RecordConsent
 
 
@@ -255,6 +260,57 @@ async def test_a_message_that_is_sent_again_may_bounce_again(setting: Setting) -
     assert (await row_of(runtime, case, "full@x.example"))[:2] == ("failed", "mailbox_full")
     assert await standing(runtime, "full@x.example") == ("with_errors", 1, 5)
     await sound(runtime)
+
+
+async def test_indicators_say_what_came_back_also_after_the_end(setting: Setting) -> None:
+    runtime = setting.runtime
+    names = ("gone", "full", "angry", "here", "refused")
+    addresses = [f"{name}@x.example" for name in names]
+    setting.catcher.misbehave(
+        FaultRule(action=Action.REFUSE_RECIPIENT, recipient="refused@*", code=550)
+    )
+    case, senders = await sent_to(setting, *addresses)
+    await counted(runtime)
+    async with receiving(setting):
+        for name, mail in (
+            ("gone", dsn(senders["gone@x.example"], "gone@x.example")),
+            ("full", dsn(senders["full@x.example"], "full@x.example", status="5.2.2", said="full")),
+            ("angry", complaint("b@x", "a@x.y", token_of=senders["angry@x.example"])),
+        ):
+            await send(setting, senders[f"{name}@x.example"], mail)
+    row = await runtime.pool.fetchrow(
+        "SELECT member_id, recipient_key FROM ledger WHERE reason = 'refused_by_server'"
+    )
+    assert row is not None
+    async with runtime.uow.begin() as work:
+        await note_failures(
+            work,
+            [
+                Failure(
+                    run_id=case.run_id,
+                    member_id=row["member_id"],
+                    recipient_key=row["recipient_key"],
+                    channel=Channel.EMAIL,
+                    code="550 5.1.1",
+                    at=work.now,
+                )
+            ],
+        )
+    await work_bounces(runtime)
+    await counted(runtime)
+    figures = await runtime.pool.fetchval(
+        "SELECT figures FROM delivery_indicators WHERE delivery_id = $1", case.delivery_id
+    )
+    names = ("success", "hard_bounces", "soft_bounces", "complaints", "new_quarantines")
+    assert [figures[name] for name in names] == [2, 2, 1, 1, 2]
+    await sound(runtime)
+
+
+async def counted(runtime: Runtime) -> None:
+    more = True
+    while more:
+        async with runtime.uow.begin() as work:
+            more = (await count_indicators(work)).more
 
 
 def _named(message_id: object) -> str:

@@ -1,17 +1,12 @@
 """What went wrong with messages, one row for each thing said of each.
 
-What indicators count, per run: ``SELECT reason, count(DISTINCT member_id) FROM failures WHERE
-run_id = …`` with
+Indicators of a run count from here
 
-- hard bounces: reason 1 (user unknown), kind ``refusal`` or ``bounce``;
-- soft bounces: reasons 2, 3, 4, 5, 6 and 20, the same kinds;
-- complaints: kind ``complaint`` (reason 8); their ledger rows stay ``sent``, they were read;
-- what is not qualified yet: reason 15.
+- complaints: rows of kind ``complaint`` (reason 8); their ledger rows stay ``sent``;
+- what a refusal in the session means, whose ledger row says ``refused_by_server`` alone;
+- new quarantines: entries of ``quarantine_journal`` with its ``run_id``.
 
-A row of severity ``ignored`` counts nowhere. A run's new quarantines are the entries of
-``quarantine_journal`` with its ``run_id`` and ``after = 'quarantine'`` (index on ``run_id``). The
-ledger row of a bounced message is ``failed`` with the reason's name (``user_unknown``) as its
-``reason``; of one refused in the session, ``refused_by_server``.
+The ledger row of a bounced message is ``failed`` with the reason's name (``user_unknown``).
 """
 
 from __future__ import annotations

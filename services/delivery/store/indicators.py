@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from services.delivery.domain.indicators import Counted, Indicators
+from services.delivery.domain.runs import Reason
 from services.delivery.domain.tracking import EventKind
+from services.delivery.store.failures import REASON_NAMES
 from shared.database import Connection
 from topics.delivery import Outcome
 
@@ -17,12 +19,31 @@ _RUNS: Final = """
 SELECT run_id, count, filled FROM runs
 WHERE delivery_id = $1 AND kind = 'campaign' AND state IN ('started', 'finished')
 """
-# Letters are their supplier's to count; whoever has no address at all was meant to get a mail.
-_ROWS: Final = """
-SELECT outcome, split_part(reason, ':', 1) AS reason, count(*)::int AS rows
-FROM ledger
-WHERE run_id = ANY ($1::uuid[]) AND (channel = 'email' OR reason = 'no_address')
+# Letters are their supplier's to count; whoever has no address at all was meant to get a mail. What
+# a server refused in the session counts as what its words mean.
+_ROWS: Final = f"""
+SELECT l.outcome, coalesce($2::jsonb ->> f.reason::text, split_part(l.reason, ':', 1)) AS reason,
+       count(*)::int AS rows
+FROM ledger l
+LEFT JOIN LATERAL (
+    SELECT reason FROM failures
+    WHERE run_id = l.run_id AND member_id = l.member_id AND kind = 'refusal'
+    ORDER BY (severity = 'hard') DESC, at DESC LIMIT 1) f
+    ON l.outcome = 'failed' AND l.reason = '{Reason.REFUSED_BY_SERVER}'
+WHERE l.run_id = ANY ($1::uuid[]) AND (l.channel = 'email' OR l.reason = 'no_address')
 GROUP BY 1, 2
+"""
+_AFTERWARDS: Final = """
+SELECT (SELECT count(DISTINCT (run_id, member_id))::int FROM failures
+        WHERE run_id = ANY ($1::uuid[]) AND kind = 'complaint') AS complaints,
+       (SELECT count(DISTINCT (recipient_key, channel))::int FROM quarantine_journal
+        WHERE run_id = ANY ($1::uuid[]) AND after = 'quarantine') AS new_quarantines
+"""
+_MARK: Final = """
+INSERT INTO indicator_marks (run_id)
+SELECT run_id FROM runs
+WHERE run_id = ANY ($1::uuid[]) AND kind = 'campaign' AND delivery_id IS NOT NULL ORDER BY 1
+ON CONFLICT DO NOTHING
 """
 _LEDGER: Final = "SELECT count(*)::int FROM ledger WHERE run_id = ANY ($1::uuid[])"
 _EVENTS: Final = f"""
@@ -107,13 +128,20 @@ class IndicatorStore:
         there: int = await self._connection.fetchval(_LEDGER, ids)
         if there < sum(row["count"] for row in runs if row["filled"]):
             return None
-        rows = await self._connection.fetch(_ROWS, ids)
+        rows = await self._connection.fetch(_ROWS, ids, REASON_NAMES)
         events = await self._connection.fetchrow(_EVENTS, ids)
+        afterwards = await self._connection.fetchrow(_AFTERWARDS, ids)
         assert events is not None, "an aggregate has a row"
+        assert afterwards is not None, "so have two of them"
         return Counted(
             rows={(Outcome(row["outcome"]), row["reason"]): row["rows"] for row in rows},
             **dict(events),
+            **dict(afterwards),
         )
+
+    async def mark(self, run_ids: Collection[UUID]) -> None:
+        """Have the indicators of runs counted again."""
+        await self._connection.execute(_MARK, list(run_ids))
 
     async def save(self, delivery_id: UUID, figures: Indicators, at: datetime) -> None:
         """Keep a delivery's indicators as of a time; older ones change nothing."""
