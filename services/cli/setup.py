@@ -140,6 +140,21 @@ async def _smtp(_: Settings) -> Finding:
     return Finding("SMTP", ", ".join(found), advice)
 
 
+async def _bounces(_: Settings) -> Finding:
+    """Say where bounces come in; a domain for them without a way in loses every one."""
+    settings = load(DeliverySettings)
+    domain = settings.bounce_domain
+    ways = [
+        f"SMTP on port {settings.bounce_smtp_port}" if settings.bounce_smtp_port else "",
+        f"the mailbox on {settings.bounce_imap_host}" if settings.bounce_imap_host else "",
+    ]
+    found = " and ".join(filter(None, ways))
+    if domain is None:
+        return Finding("bounces", found or "go to each sender's own address")
+    advice = "" if found else "set BOUNCE_SMTP_PORT or BOUNCE_IMAP_HOST: nobody reads that mail"
+    return Finding("bounces", f"{domain}, {found or 'no way in'}", advice)
+
+
 async def _public_url(settings: Settings) -> Finding:
     if settings.public_url.startswith("https://"):
         return Finding("PUBLIC_URL", f"{settings.public_url}, one-click unsubscribe")
@@ -158,6 +173,7 @@ LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
     ("Kafka", "check KAFKA_BOOTSTRAP, or start one with: muster up", _broker),
     ("topics", "run: muster topics apply", _topics),
     ("SMTP", SMTP_ADVICE, _smtp),
+    ("bounces", "", _bounces),
     ("PUBLIC_URL", "", _public_url),
 )
 

@@ -217,7 +217,9 @@ async def test_a_bounce_that_is_faster_than_the_result_of_the_sending_waits_for_
     command = message(template_id, "one@x.example", order="1", total="1")
     await runtime.execute(command)
     settings = cast("DeliverySettings", runtime.settings)
-    [row] = (await Claims(runtime.uow, settings, "test").take_urgent()).rows
+    batch = await Claims(runtime.uow, settings, "test").take_urgent()
+    assert batch is not None
+    [row] = batch.rows
     assert row.kind is RunKind.TRANSACTIONAL
     await take(setting, dsn(f"b@{DOMAIN}", "one@x.example", returned=_named(command.message_id)))
     assert await said(runtime, MessageOutcome) == []

@@ -1,0 +1,82 @@
+"""``muster delivery bounces`` and ``quarantine``: seen, qualified, released on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.cli.letters import opened
+from services.delivery.domain.quarantine import Failure
+from services.delivery.quarantining import note_failures
+from services.delivery.settings import DeliverySettings
+from shared.ids import new_id, recipient_key
+from tests.conftest import SECRET
+from tests.integration.cli_shell import Shell, shell
+from tests.servers import Servers
+from topics.delivery import Channel
+from topics.operators import OperatorState, Role
+
+WHO = ("--operator", "ops@example.org")
+ADDRESS = "gone@x.example"
+
+
+@pytest.fixture(scope="module")
+def cli(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    with shell(servers, tmp_path_factory.mktemp("cli")) as made:
+        made.does("migrate")
+        said = made.does("operator", "add", "Olga", "ops@example.org", "--role", "manager")
+        asyncio.run(prepared(made, UUID(said.split()[-1])))
+        yield made
+
+
+async def prepared(cli: Shell, operator_id: UUID) -> None:
+    """Do what the services would have done: know the operator, count two refusals."""
+    settings = cli.instance.settings(DeliverySettings)
+    async with opened("delivery", settings) as delivery:
+        await delivery.execute(
+            OperatorState(operator_id=operator_id, version=9, name="O", roles=(Role.MANAGER,))
+        )
+        async with delivery.uow.begin() as work:
+            await note_failures(
+                work,
+                [
+                    Failure(
+                        run_id=new_id(),
+                        member_id=uuid4(),
+                        recipient_key=recipient_key(SECRET.encode(), "email", ADDRESS),
+                        channel=Channel.EMAIL,
+                        code=code,
+                        at=work.now,
+                    )
+                    for code in ("550 5.1.1", "550")
+                ],
+            )
+
+
+def test_a_text_that_no_rule_knows_is_listed_and_qualified(cli: Shell) -> None:
+    assert "1 User unknown" in cli.does("delivery", "bounces", "list", "--status", "keep")
+    said = cli.does("delivery", "bounces", "list", "--status", "to_qualify")
+    assert "15 Unqualified" in said
+    text_id = cli.sql("SELECT text_id FROM delivery.bounce_messages WHERE text = '550'")[0][
+        "text_id"
+    ]
+    qualify = ("delivery", "bounces", "qualify", str(text_id), *WHO)
+    assert "13 is none of" in cli.refuses(*qualify, "--reason", "13", "--type", "soft")
+    assert "Mailbox full is soft" in cli.refuses(*qualify, "--reason", "5", "--type", "hard")
+    nobody = ("--operator", "no@example.org", "--reason", "5", "--type", "soft")
+    assert "there is no operator" in cli.refuses(*qualify[:4], *nobody)
+    assert "means: 20 Refused, soft" in cli.does(*qualify, "--reason", "20", "--type", "soft")
+    assert "20 Refused" in cli.does("delivery", "bounces", "list")
+
+
+def test_a_quarantined_address_is_listed_by_its_key_and_released_by_its_name(cli: Shell) -> None:
+    said = cli.does("delivery", "quarantine", "list")
+    assert recipient_key(SECRET.encode(), "email", ADDRESS) in said
+    assert ADDRESS not in said
+    release = ("delivery", "quarantine", "release", ADDRESS.upper(), "--reason", "a typo", *WHO)
+    assert "released" in cli.does(*release)
+    assert "neither quarantined nor denylisted" in cli.refuses(*release)
+    assert "no address is quarantined" in cli.does("delivery", "quarantine", "list")
