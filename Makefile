@@ -29,8 +29,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## One campaign from a Slack command to Finished, on embedded servers (ONCE=1: end by itself)
 	@$(BIN)/muster demo $(if $(ONCE),--once)
 
-test: setup ## All tests but the fault tests, side by side on shared servers
-	@$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/contract tests/integration tests/e2e
+test: setup ## All tests, side by side on shared servers (the files that take longest begin)
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests
 
 check: setup ## Lint, types, import contracts, and all tests
 	@CHECK_BIN=$(BIN) bash deploy/check.sh

@@ -24,6 +24,13 @@ from topics.names import Topic
 SECRET = "a-secret-for-tests-only-0123456789"
 REPOSITORY = Path(__file__).parent.parent
 ROOT = REPOSITORY / ".muster" / "test"
+LONGEST = (
+    "tests/faults/test_seeds.py",
+    "tests/faults/test_freezes.py",
+    "tests/faults/test_brokers.py",
+    "tests/e2e/test_main_job.py",
+    "tests/faults/test_restarts.py",
+)
 
 # No test depends on how busy the machine is.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -129,6 +136,12 @@ async def make_topics(settings: Settings, *topics: Topic) -> None:
     named = dict.fromkeys(topics)
     wanted = [*named, *(topic.dead_letters for topic in named)]
     await topics_admin.apply(settings, topics=wanted)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest begin: side by side, they decide when all is done."""
+    rank = {REPOSITORY / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 def pytest_report_header() -> list[str]:
