@@ -25,7 +25,7 @@ from services.delivery.store.sending import Result, SendingStore
 from services.delivery.store.slices import Abandoned, SliceStore
 from services.delivery.store.snapshots import SnapshotStore
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import Work
@@ -67,7 +67,7 @@ async def look(runtime: Runtime) -> None:
         try:
             while await advance(runtime, run_id):
                 pass
-        except INFRASTRUCTURE:
+        except INTERRUPTIONS:
             raise
         except Exception as problem:
             log.warning("progress.failed", run_id=str(run_id), exc_info=problem)

@@ -28,7 +28,7 @@ from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail, Relays
 from services.delivery.store.sending import Claimed, Result
 from shared.consumer import wait_or_stop
-from shared.errors import INFRASTRUCTURE, reason_of
+from shared.errors import INTERRUPTIONS, reason_of
 from shared.ids import new_id
 from shared.logs import logger
 from shared.service import Runtime
@@ -259,7 +259,7 @@ class Worker:
         while True:
             try:
                 return await do()
-            except INFRASTRUCTURE as problem:
+            except INTERRUPTIONS as problem:
                 log.warning("sender.database_wait", error=reason_of(problem))
                 if stop.is_set():
                     return None
