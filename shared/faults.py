@@ -20,6 +20,7 @@ POINTS: Final = (
     "sender.before_call",
     "sender.after_call",
     "bounce.before_answer",
+    "press.before_record",
     "bot.before_ack",
     "import.chunk",
 )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from topics.letters import LetterWindow
 from topics.message import Actor, Command, Event, State, Value
 from topics.names import (
     APPROVALS_STATE,
@@ -77,7 +78,9 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     ``body`` is MJML when ``mjml`` is set, else HTML; subject, body and text are Jinja2 over
     ``contact``, ``site``, ``campaign`` and ``ctx``. A direct-mail template has no body to send.
     ``track_clicks``, ``track_opens``, ``mirror`` (a page to read it on) and ``utm`` (parameters on
-    links) are off unless chosen; they are part of what is approved.
+    links) are off unless chosen; they are part of what is approved. ``letter`` is typst markup over
+    ``data.contact``, ``data.site`` and ``data.campaign`` for those without e-mail; without one
+    their addresses alone go to the supplier. ``letter_window`` says where the envelope's window is.
     """
 
     template_id: UUID
@@ -96,6 +99,8 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     mirror: bool = False
     utm: bool = False
     attachments: tuple[AttachedFile, ...] = Field(default=(), max_length=10)
+    letter: str = Field(default="", max_length=60_000)
+    letter_window: LetterWindow = LetterWindow.DIN_5008_B
 
 
 class PrepareDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from topics.letters import LetterSource
 from topics.message import Actor, Command, Event, State, Value
 from topics.names import SUPPLIER_COMMANDS, SUPPLIER_EVENTS, SUPPLIER_STATE
 
@@ -41,13 +42,17 @@ class ExtractionRow(Value):
     country: str = ""
     phone: str = ""
     language: str = "en"
+    first_name: str = ""
+    last_name: str = ""
 
 
 class ExtractRows(Command, topic=SUPPLIER_COMMANDS, key="campaign_id"):
     """Put addressees without e-mail into the supplier's file; it is written with the last chunk.
 
-    Source: delivery. Carries personal data. Answers: ``ExtractionProduced``, later
-    ``SupplierNotified``; or ``SupplierRefused``.
+    With a ``letter`` the supplier's file comes with PDF files, a letter to each addressee: every
+    chunk carries the same one, since chunks come in any order. Source: delivery. Carries personal
+    data. Answers: ``ExtractionProduced``, later ``SupplierNotified``; or ``SupplierRefused``; and
+    ``LettersFailed`` for addressees whose letter cannot be set.
     """
 
     campaign_id: UUID
@@ -59,6 +64,16 @@ class ExtractRows(Command, topic=SUPPLIER_COMMANDS, key="campaign_id"):
     index: int = Field(ge=0)
     chunks: int = Field(ge=1)
     rows: tuple[ExtractionRow, ...] = Field(max_length=1000)
+    letter: LetterSource | None = None
+
+
+class LettersFailed(Event, topic=SUPPLIER_EVENTS, key="campaign_id"):
+    """These addressees got no letter: the markup cannot be set over their data. The others do."""
+
+    campaign_id: UUID
+    run_id: UUID
+    recipient_ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
+    reason: str
 
 
 class ExtractionProduced(Event, topic=SUPPLIER_EVENTS, key="campaign_id"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from services.delivery.content.kitchen import KITCHEN, RENDER_SECONDS
 from services.delivery.content.placing import NotOrdinary
 from services.delivery.content.plan import Plan, plan_of
 from services.delivery.dkim.signing import Signer
+from services.delivery.domain.attachments import Attachment
 from services.delivery.domain.content import Content
 from services.delivery.domain.runs import RunKind
 from services.delivery.links import (
@@ -23,7 +25,7 @@ from services.delivery.links import (
     token_of,
 )
 from services.delivery.mail import Envelope, Parts, Writer, message_id, parts_of
-from services.delivery.personal import variables
+from services.delivery.personal import LETTER, variables
 from services.delivery.rendering import Rendered, TakesTooMuch
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.sending import Claimed
@@ -32,6 +34,7 @@ from services.delivery.tracking.personal_links import followed_links, proof_link
 PATIENCE: Final = 3
 """Recipients whose mails may take their time; all of a content's after them have less of it."""
 IMPATIENT_SECONDS: Final = 0.1
+PDF: Final = "application/pdf"
 NO_LINK: Final = ListUnsubscribe(None, one_click=False)
 
 
@@ -63,6 +66,7 @@ class Composer:
         self.content = content
         self.signer = signer
         self._settings = settings
+        self._files = files
         attached = parts_of_files(content.attachments, files)
         self._writer = Writer(content.from_name, content.from_address, attached=attached)
         self._plans: dict[bool, Plan | None] = {}
@@ -82,7 +86,7 @@ class Composer:
         header = NO_LINK
         if row.kind is RunKind.CAMPAIGN:
             header = list_unsubscribe(url, self._settings.unsubscribe_mailto)
-        mail = self._writer.write(
+        mail = self._writer_for(row).write(
             parts,
             Envelope(
                 to=row.address,
@@ -92,6 +96,19 @@ class Composer:
             ),
         )
         return self.signer.signed(mail, at=int(at.timestamp())) if self.signer else mail
+
+    def _writer_for(self, row: Claimed) -> Writer:
+        """Return the content's writer; a proof's row may bring a letter to attach."""
+        letter = row.merge.get(LETTER)
+        if not letter:
+            return self._writer
+        attachments = (*self.content.attachments, Attachment("letter.pdf", PDF, LETTER))
+        files = {**self._files, LETTER: b64decode(letter)}
+        return Writer(
+            self.content.from_name,
+            self.content.from_address,
+            attached=parts_of_files(attachments, files),
+        )
 
     def _parts(self, row: Claimed, url: str) -> Parts:
         values = variables(

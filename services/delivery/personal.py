@@ -6,6 +6,9 @@ from typing import Any, Final
 
 _CONTACT: Final = ("first_name", "last_name", "email", "language", "direct_line", "mobile")
 
+LETTER: Final = "letter_pdf"
+"""Beside the merge data of a proof's row: the letter as PDF, in base64."""
+
 
 def merge_of(member: dict[str, Any]) -> dict[str, Any]:
     """Return the merge data of a snapshot's member, in the ledger's form."""

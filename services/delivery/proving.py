@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ from services.delivery.approving import deadline_for, open_approval, settings_of
 from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import proof_prefix
 from services.delivery.domain.runs import RunKind
+from services.delivery.lettering import proof_letter
 from services.delivery.links import PROOF_LINK, proof_token
-from services.delivery.personal import merge_of, variables
+from services.delivery.personal import LETTER, merge_of, variables
 from services.delivery.rendering import BadTemplate, with_subject
 from services.delivery.store.approvals import Request
 from services.delivery.store.deliveries import Delivery, DeliveryStore
@@ -42,14 +44,21 @@ async def prepare_proof(work: Work, proof: Proof) -> None:
         await fail_proof(work, proof, "the target is empty; change it and ask again")
         return
     try:
-        await _render(work, proof, delivery, member)
+        letter = await _render(work, proof, delivery, member)
     except BadTemplate as problem:
         await fail_proof(work, proof, problem.reason, field=problem.field)
         return
-    await _hand_over(work, proof, delivery, template, merge_of(member))
+    merge = merge_of(member)
+    if letter is not None:
+        # With the row, so that it goes when the row's data go: it holds personal data.
+        merge[LETTER] = b64encode(letter).decode("ascii")
+    await _hand_over(work, proof, delivery, template, merge)
 
 
-async def _render(work: Work, proof: Proof, delivery: Delivery, member: dict[str, Any]) -> None:
+async def _render(
+    work: Work, proof: Proof, delivery: Delivery, member: dict[str, Any]
+) -> bytes | None:
+    """Keep what the proof looks like; return its letter as PDF where the content has one."""
     content = await TemplateStore(work.connection).content(delivery.template_hash)
     values = variables(
         merge_of(member),
@@ -61,9 +70,17 @@ async def _render(work: Work, proof: Proof, delivery: Delivery, member: dict[str
     values |= await asyncio.to_thread(proof_links, content, values, settings_of(work))
     rendered = await asyncio.to_thread(KITCHEN.render, content, values)
     rendered = with_subject(rendered, proof_prefix(content.language, proof.number))
+    letter = await proof_letter(
+        content,
+        merge_of(member),
+        number=proof.campaign_number,
+        label=proof.campaign_label,
+        at=work.now,
+    )
     await ProofStore(work.connection).rendered(
         proof.proof_id, rendered, member.get("recipient_key")
     )
+    return letter
 
 
 async def _hand_over(

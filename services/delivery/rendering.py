@@ -103,6 +103,8 @@ def prepare(source: Source) -> Content:
         switches=source.switches,
         links=parts.links,
         attachments=source.attachments,
+        letter=source.letter,
+        letter_window=source.letter_window,
     )
 
 

@@ -23,6 +23,7 @@ from topics.delivery import (
     DeliveryCounts,
     Outcome,
 )
+from topics.letters import LetterWindow
 
 
 class View(BaseModel):
@@ -68,6 +69,8 @@ class TemplateView(TemplateLine):
     mirror: bool
     utm: bool
     attachments: list[AttachedFile]
+    letter: str
+    letter_window: LetterWindow
     version: int
 
     @classmethod
@@ -90,6 +93,8 @@ class TemplateView(TemplateLine):
                 AttachedFile(name=one.name, content_type=one.content_type, sha256=one.sha256)
                 for one in attachments
             ],
+            letter=template.letter,
+            letter_window=LetterWindow(template.letter_window),
             **line,
         )
 
@@ -116,6 +121,8 @@ class NewTemplate(BaseModel):
     attachments: tuple[AttachedFile, ...] = Field(
         default=(), max_length=10, description="files uploaded before, at most 10 MiB together"
     )
+    letter: str = Field(default="", max_length=60_000, description="typst markup over `data`")
+    letter_window: LetterWindow = LetterWindow.DIN_5008_B
 
 
 class NewFile(BaseModel):

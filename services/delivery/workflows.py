@@ -5,12 +5,14 @@ Each call does one bounded piece of work. With deliveryMgt stopped, all of it wa
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from services.delivery.approving import DEADLINE, REMINDER, expire, remind, settings_of
 from services.delivery.domain.runs import StartAsked, start_refusal
+from services.delivery.lettering import addressee, letter_source
 from services.delivery.store.again import AgainStore
 from services.delivery.store.approvals import ApprovalStore
 from services.delivery.store.deliveries import DeliveryStore
@@ -18,11 +20,13 @@ from services.delivery.store.ledger import LedgerStore
 from services.delivery.store.purge import PurgeStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.snapshots import SnapshotStore
+from services.delivery.store.templates import TemplateStore
 from services.delivery.tracking.copies import keep_copies
 from shared.timers import take_due
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
 from topics.delivery import ApprovalOutcome, DeliveryRefused, DeliveryStarted
+from topics.letters import LetterSource
 from topics.supplier import ExtractionRow, ExtractRows
 
 STARTS_A_STEP: Final = 20
@@ -181,14 +185,18 @@ async def _extract(work: Work) -> int:
         return 0
     after, index = run.letters_after, run.letters_next
     last = min(index + CHUNKS_EXTRACTED_A_STEP, run.letters_chunks)
+    content = await TemplateStore(work.connection).content(run.template_hash or "")
+    letter = letter_source(content)
     while index < last:
-        after = await _extract_chunk(work, run, index, after)
+        after = await _extract_chunk(work, run, index, after, letter)
         index += 1
     await RunStore(work.connection).change(run.run_id, letters_next=index, letters_after=after)
     return index - run.letters_next
 
 
-async def _extract_chunk(work: Work, run: Run, index: int, after: UUID | None) -> UUID | None:
+async def _extract_chunk(
+    work: Work, run: Run, index: int, after: UUID | None, letter: LetterSource | None
+) -> UUID | None:
     if run.campaign_id is None or run.delivery_id is None or run.supplier_service_id is None:
         return after
     size = settings_of(work).extraction_rows
@@ -204,25 +212,14 @@ async def _extract_chunk(work: Work, run: Run, index: int, after: UUID | None) -
             index=index,
             chunks=run.letters_chunks,
             rows=tuple(_addressee(member_id, merge) for member_id, merge in rows),
+            letter=letter,
         )
     )
     return rows[-1][0] if rows else after
 
 
 def _addressee(member_id: UUID, merge: dict[str, dict[str, str]]) -> ExtractionRow:
-    contact, site = merge["contact"], merge["site"]
-    name = f"{contact.get('first_name', '')} {contact.get('last_name', '')}".strip()
-    return ExtractionRow(
-        recipient_id=member_id,
-        recipient=name or site.get("name", ""),
-        site=site.get("name", ""),
-        street=site.get("street", ""),
-        postal_code=site.get("postal_code", ""),
-        town=site.get("town", ""),
-        country=site.get("country", ""),
-        phone=contact.get("direct_line") or site.get("phone", ""),
-        language=contact.get("language", "en"),
-    )
+    return ExtractionRow(recipient_id=member_id, **asdict(addressee(merge)))
 
 
 async def _tidy(work: Work) -> int:

@@ -13,7 +13,9 @@ from services.supplier import files, wire
 from services.supplier.deciding import decide
 from services.supplier.domain import WITH_FILE, JobState
 from services.supplier.erase import erase_recipient
+from services.supplier.press import INDEX_NAME
 from services.supplier.settings import SupplierSettings
+from services.supplier.store.letters import LetterStore, name_of
 from services.supplier.store.services import ServiceStore
 from services.supplier.workflows import SUPPLIER_MGT
 from shared.http import Caller, Here, carry_out, may_read
@@ -128,6 +130,50 @@ async def download(file_id: UUID, actor: Caller, runtime: Here) -> Response:
         media_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{found["file_name"]}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@router.get("/jobs/{file_id}/letters")
+async def letters(file_id: UUID, runtime: Here) -> list[wire.LettersView]:
+    """Return the PDF files of a job's letters; empty when addresses alone were wanted."""
+    async with runtime.pool.acquire() as connection:
+        return [wire.LettersView.of(one) for one in await LetterStore(connection).batches(file_id)]
+
+
+@router.get("/jobs/{file_id}/letters/index")
+async def letters_index(file_id: UUID, actor: Caller, runtime: Here) -> Response:
+    """Return which letter stands in which file, on which pages."""
+    await _may(runtime, actor, Right.MANAGE_SUPPLIERS)
+    found = await _find(runtime, file_id)
+    return await _send(runtime, found, INDEX_NAME, "text/csv; charset=utf-8")
+
+
+@router.get("/jobs/{file_id}/letters/{batch}")
+async def letters_file(file_id: UUID, batch: int, actor: Caller, runtime: Here) -> Response:
+    """Return one PDF file of letters; it holds personal data."""
+    await _may(runtime, actor, Right.MANAGE_SUPPLIERS)
+    found = await _find(runtime, file_id)
+    return await _send(runtime, found, name_of(batch), "application/pdf")
+
+
+async def _send(runtime: Runtime, found: Mapping[str, Any], name: str, media_type: str) -> Response:
+    settings = runtime.settings
+    if found["state"] not in WITH_FILE or not isinstance(settings, SupplierSettings):
+        raise HTTPException(404, f"this file is {found['state']}: there is nothing to download")
+    try:
+        path = files.path_of(settings.supplier_files, found["file_id"], name)
+        content = await files.on_disk(files.read_if_there, path)
+    except files.DiskProblem as problem:
+        raise HTTPException(503, str(problem)) from None
+    if content is None:
+        raise HTTPException(404, "there is no such file on this host")
+    return Response(
+        content,
+        media_type=media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "no-store",
         },
     )

@@ -16,9 +16,11 @@ from uuid import UUID
 from services.supplier import files, mail
 from services.supplier.domain import JobState, Outcome, after_attempt, retry_at
 from services.supplier.files import on_disk
+from services.supplier.press import LettersWait, Press
 from services.supplier.settings import SupplierSettings
 from services.supplier.store.attempts import AttemptStore
 from services.supplier.store.jobs import Job, JobStore
+from services.supplier.store.letters import LetterStore
 from services.supplier.store.services import ServiceStore, SupplierService
 from services.supplier.wording import Notice
 from services.supplier.workflows import SUPPLIER_MGT
@@ -30,7 +32,7 @@ from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
 from shared.workflows import wake
-from topics.supplier import ExtractionProduced, SupplierNotified
+from topics.supplier import ExtractionProduced, ExtractRows, SupplierNotified, SupplierRefused
 
 log = logger(__name__)
 
@@ -50,6 +52,7 @@ class Clerk:
     def __init__(self, uow: UnitOfWork, settings: SupplierSettings) -> None:
         self._uow = uow
         self._settings = settings
+        self._press = Press(uow, settings)
 
     async def step(self) -> bool:
         """Carry out one ordered step; return whether there was one."""
@@ -59,9 +62,9 @@ class Clerk:
             return False
         try:
             await self._carry_out(job)
-        except files.DiskProblem as problem:
+        except (files.DiskProblem, LettersWait) as problem:
             # Disk full, folder not writable: the file waits, and the list says why.
-            log.warning("supplier.disk", file_id=str(job.file_id), reason=str(problem))
+            log.warning("supplier.put_off", file_id=str(job.file_id), reason=str(problem))
             await self._put_off(job, str(problem))
         return True
 
@@ -78,22 +81,51 @@ class Clerk:
         return files.path_of(self._settings.supplier_files, job.file_id, job.file_name)
 
     async def _write(self, job: Job) -> None:
+        if job.letter and not await self._press.press(job):
+            await self._write_again(job)
+            return
         with await on_disk(files.FileWriter, self.path(job), job.lease_epoch) as writer:
             rows = await self._write_rows(job, writer)
             sha256 = await on_disk(writer.commit)
+        if job.letter:
+            await self._press.write_index(job)
         async with self._uow.begin() as work:
-            store = JobStore(work.connection)
-            if not await store.lock_held(job):
-                return
-            await wake(work, SUPPLIER_MGT)
-            if await store.count_rows(job.file_id) != rows:
-                # Somebody was erased meanwhile and is still in the file: it is written again.
-                await store.settle(job.file_id, JobState.ROWS_COMPLETE, work.now)
-                return
-            await store.note_file(job.file_id, sha256=sha256, rows=rows)
-            await store.settle(job.file_id, JobState.FILE_WRITTEN, work.now)
-            if not job.announced:
-                work.emit(_produced(job, rows=rows, sha256=sha256))
+            await self._note_written(job, work, rows=rows, sha256=sha256)
+
+    async def _note_written(self, job: Job, work: Work, *, rows: int, sha256: str) -> None:
+        store = JobStore(work.connection)
+        if not await store.lock_held(job):
+            return
+        await wake(work, SUPPLIER_MGT)
+        batches = await LetterStore(work.connection).batches(job.file_id)
+        unset = any(batch.sha256 is None for batch in batches)
+        if unset or await store.count_rows(job.file_id) != rows:
+            # Somebody was erased meanwhile and is still in the file: it is written again.
+            await store.settle(job.file_id, JobState.ROWS_COMPLETE, work.now)
+            return
+        if job.letter and not rows:
+            await self._refuse(job, work)
+            return
+        pages = sum(sum(batch.pages) for batch in batches)
+        await store.note_file(job.file_id, sha256=sha256, rows=rows, pages=pages)
+        await store.settle(job.file_id, JobState.FILE_WRITTEN, work.now)
+        if not job.announced:
+            work.emit(_produced(job, rows=rows, sha256=sha256))
+
+    async def _refuse(self, job: Job, work: Work) -> None:
+        """End a file of letters of which none can be set."""
+        reason = "none of the letters can be set: mend the template's letter, then start again"
+        await JobStore(work.connection).settle(
+            job.file_id, JobState.REFUSED, work.now, error=reason
+        )
+        work.emit(
+            SupplierRefused(
+                subject_id=job.campaign_id,
+                run_id=job.run_id,
+                command=ExtractRows.__name__,
+                reason=reason,
+            )
+        )
 
     async def _write_rows(self, job: Job, writer: files.FileWriter) -> int:
         await on_disk(writer.write, files.titles(job.columns))
@@ -110,11 +142,12 @@ class Clerk:
 
     async def _mail(self, job: Job) -> None:
         content = await on_disk(files.read_if_intact, self.path(job), job.sha256 or "")
-        if content is None:
+        attached = await self._press.attachments(job) if job.letter else []
+        if content is None or attached is None:
             await self._write_again(job)
             return
         attempt_id = new_id()
-        letter = await self._begin_attempt(job, attempt_id, content)
+        letter = await self._begin_attempt(job, attempt_id, [(job.file_name, content), *attached])
         if letter is None:
             return
         faults.reach("sender.before_call")
@@ -126,7 +159,7 @@ class Clerk:
             await self._end_attempt(job, attempt_id, answer, work)
 
     async def _write_again(self, job: Job) -> None:
-        """Another host wrote the file, or somebody took it away: the rows make the same one."""
+        """Have a file written from its rows: there is more to set, or another host wrote it."""
         async with self._uow.begin() as work:
             store = JobStore(work.connection)
             if await store.lock_held(job):
@@ -134,7 +167,7 @@ class Clerk:
                 await wake(work, SUPPLIER_MGT)
 
     async def _begin_attempt(
-        self, job: Job, attempt_id: UUID, content: bytes
+        self, job: Job, attempt_id: UUID, attached: mail.Attachments
     ) -> mail.Letter | None:
         async with self._uow.begin() as work:
             store = JobStore(work.connection)
@@ -143,10 +176,10 @@ class Clerk:
                 return None
             await AttemptStore(work.connection).begin(attempt_id, job.file_id, work.now)
             await store.attempted(job.file_id)
-            return self._letter(job, service, content, work)
+            return self._letter(job, service, attached, work)
 
     def _letter(
-        self, job: Job, service: SupplierService, content: bytes, work: Work
+        self, job: Job, service: SupplierService, attached: mail.Attachments, work: Work
     ) -> mail.Letter:
         notice = Notice(
             supplier=service.supplier,
@@ -156,6 +189,8 @@ class Clerk:
             file_name=job.file_name,
             rows=job.rows,
             sha256=job.sha256 or "",
+            pages=job.pages,
+            letters_attached=any(name.endswith(".pdf") for name, _ in attached),
         )
         return mail.Letter(
             file_id=job.file_id,
@@ -163,7 +198,7 @@ class Clerk:
             router=service.router_address,
             language=service.language,
             notice=notice,
-            content=content,
+            attached=attached,
             at=work.now,
         )
 

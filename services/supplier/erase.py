@@ -12,6 +12,7 @@ from uuid import UUID
 
 from services.supplier.domain import JobState
 from services.supplier.store.jobs import JobStore
+from services.supplier.store.letters import LetterStore
 from services.supplier.workflows import SUPPLIER_MGT
 from shared.uow import Work
 from shared.workflows import wake
@@ -42,8 +43,8 @@ async def erase_recipient(work: Work, recipient_id: UUID) -> int:
 async def _erase_in(work: Work, file_id: UUID, recipient_id: UUID) -> None:
     store = JobStore(work.connection)
     job = await store.lock(file_id)
-    await work.connection.execute(
-        "DELETE FROM extraction_rows WHERE file_id = $1 AND recipient_id = $2",
+    rows = await work.connection.fetch(
+        "DELETE FROM extraction_rows WHERE file_id = $1 AND recipient_id = $2 RETURNING ordinal",
         file_id,
         recipient_id,
     )
@@ -53,5 +54,6 @@ async def _erase_in(work: Work, file_id: UUID, recipient_id: UUID) -> None:
         "UPDATE jobs SET erased = erased + 1 WHERE file_id = $1 AND sha256 IS NOT NULL", file_id
     )
     if job.state in _UNSENT:
+        await LetterStore(work.connection).unset(file_id, [row["ordinal"] for row in rows])
         await store.settle(file_id, JobState.ROWS_COMPLETE, work.now)
         await wake(work, SUPPLIER_MGT)

@@ -126,13 +126,19 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def read_if_intact(path: Path, sha256: str) -> bytes | None:
-    """Return a file's bytes when it is there and is the one that was recorded."""
+def read_if_there(path: Path) -> bytes | None:
+    """Return a file's bytes; ``None`` when it is not on this host."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         return None
-    return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+
+def read_if_intact(path: Path, sha256: str) -> bytes | None:
+    """Return a file's bytes when it is there and is the one that was recorded."""
+    content = read_if_there(path)
+    intact = content is not None and hashlib.sha256(content).hexdigest() == sha256
+    return content if intact else None
 
 
 def remove(path: Path) -> None:

@@ -28,6 +28,29 @@ CHECKS: Final[dict[str, str]] = {
         WHERE state NOT IN ('collecting', 'rows_complete', 'refused')
           AND (sha256 IS NULL OR file_name = '')
     """,
+    "every letter is in one PDF file once": """
+        SELECT format('file %s (%s): %s addressees, %s letters in files, %s files not written',
+                      file_id, state, j.rows, b.letters, b.unset)
+        FROM jobs j CROSS JOIN LATERAL (
+            SELECT coalesce(sum(cardinality(pages)), 0) AS letters,
+                   count(*) FILTER (WHERE sha256 IS NULL) AS unset
+            FROM letter_batches WHERE file_id = j.file_id) b
+        WHERE letter <> '' AND state NOT IN ('collecting', 'rows_complete', 'refused', 'removed')
+          AND (b.letters <> j.rows OR b.unset > 0)
+        UNION ALL
+        SELECT format('file %s: an addressee is in batches %s and %s', a.file_id, a.batch, b.batch)
+        FROM letter_batches a JOIN letter_batches b
+          ON b.file_id = a.file_id AND b.batch > a.batch AND b.first <= a.last AND a.first <= b.last
+    """,
+    "pages of letters add up": """
+        SELECT format('file %s (%s): it says %s pages; its letters have %s',
+                      file_id, state, j.pages, b.pages)
+        FROM jobs j CROSS JOIN LATERAL (
+            SELECT coalesce(sum(p), 0) AS pages
+            FROM letter_batches, unnest(letter_batches.pages) AS p WHERE file_id = j.file_id) b
+        WHERE letter <> '' AND state NOT IN ('collecting', 'rows_complete', 'refused', 'removed')
+          AND b.pages <> j.pages
+    """,
     "I3 a notified router took the mail, or a person says so": """
         SELECT format('file %s (%s): no attempt was accepted', file_id, state)
         FROM jobs j

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -23,6 +24,9 @@ _ENHANCED: Final = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _CUT_OFF: Final = (SMTPException, OSError, TimeoutError)
 PERMANENT_FROM: Final = 500
 
+Attachments = Sequence[tuple[str, bytes]]
+"""Files by name: CSV and PDF."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -41,12 +45,12 @@ class Letter:
     router: str
     language: str
     notice: Notice
-    content: bytes
+    attached: Attachments
     at: datetime
 
 
 def build(letter: Letter) -> bytes:
-    """Return the mail with the file attached; its Message-ID is the same whenever it is sent."""
+    """Return the mail with its files attached; its Message-ID is the same whenever it is sent."""
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["From"] = Address("Muster", addr_spec=letter.sender)
     mail["To"] = Address(addr_spec=letter.router)
@@ -55,13 +59,17 @@ def build(letter: Letter) -> bytes:
     mail["Message-ID"] = f"<{letter.file_id.hex}@{letter.sender.rpartition('@')[2]}>"
     mail["Content-Language"] = letter.language
     mail.set_content(body(letter.notice, letter.language))
-    mail.add_attachment(
-        letter.content,
-        maintype="text",
-        subtype="csv",
-        filename=letter.notice.file_name,
-        params={"charset": "utf-8"},
-    )
+    for name, content in letter.attached:
+        if name.endswith(".pdf"):
+            mail.add_attachment(content, maintype="application", subtype="pdf", filename=name)
+        else:
+            mail.add_attachment(
+                content,
+                maintype="text",
+                subtype="csv",
+                filename=name,
+                params={"charset": "utf-8"},
+            )
     return mail.as_bytes()
 
 

@@ -30,6 +30,12 @@ class SupplierSettings(Settings):
     )
     supplier_retry_base_seconds: float = Field(default=60.0, gt=0, le=3600)
     supplier_mail_attempts: int = Field(default=20, ge=1, le=1000)
+    supplier_attach_bytes: int = Field(
+        default=10_000_000,
+        ge=0,
+        le=100_000_000,
+        description="letters in PDF up to this are attached to the mail, more are downloaded",
+    )
     smtp_host: str = Field(default="127.0.0.1", description="the relay that takes the mails")
     smtp_port: int = Field(default=25, ge=1, le=65_535)
     smtp_username: str | None = None

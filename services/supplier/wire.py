@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.supplier.domain import Decision, JobState, Outcome
+from services.supplier.store.letters import Batch
 from services.supplier.store.services import SupplierService
 
 
@@ -81,6 +82,29 @@ class JobPage(BaseModel):
     jobs: list[JobView]
     after: UUID | None
     started: bool
+
+
+class LettersView(BaseModel):
+    """A PDF file of letters; without SHA-256 it is not set yet."""
+
+    batch: int
+    name: str
+    letters: int
+    pages: int
+    bytes: int
+    sha256: str | None
+
+    @classmethod
+    def of(cls, batch: Batch) -> LettersView:
+        """Return the view of a batch."""
+        return cls(
+            batch=batch.batch,
+            name=batch.name,
+            letters=len(batch.pages),
+            pages=sum(batch.pages),
+            bytes=batch.bytes,
+            sha256=batch.sha256,
+        )
 
 
 class AttemptView(BaseModel):

@@ -17,6 +17,8 @@ class Notice:
     file_name: str
     rows: int
     sha256: str
+    pages: int = 0
+    letters_attached: bool = False
 
 
 _SUBJECT: Final = {
@@ -32,7 +34,7 @@ for your service "{service}".
 File: {file_name}
 Addressees: {rows}
 SHA-256: {sha256}
-
+{letters}
 Compare the number of lines (without the line of titles) and the SHA-256 before you print. The file
 holds personal data: use it for this mailing only, and delete it afterwards.
 
@@ -46,12 +48,25 @@ pour votre service « {service} ».
 Fichier : {file_name}
 Destinataires : {rows}
 SHA-256 : {sha256}
-
+{letters}
 Comparez le nombre de lignes (sans la ligne de titres) et le SHA-256 avant d'imprimer. Le fichier
 contient des données personnelles : utilisez-le pour ce seul envoi, puis supprimez-le.
 
 Muster, pour {supplier}
 """,
+}
+
+_LETTERS: Final = {
+    "en": "\nThe letters are ready to print: {pages} pages in PDF files, {where}.\n"
+    "letters.csv says in which file, at which place and on which pages each letter stands.\n",
+    "fr": "\nLes lettres sont prêtes à imprimer : {pages} pages en fichiers PDF, {where}.\n"
+    "letters.csv indique le fichier, la place et les pages de chaque lettre.\n",
+}
+_WHERE: Final = {
+    ("en", True): "attached",
+    ("en", False): "too big for a mail: ask us for them",
+    ("fr", True): "ci-joints",
+    ("fr", False): "trop volumineux pour un courriel : demandez-les-nous",
 }
 
 
@@ -62,7 +77,11 @@ def subject(notice: Notice, language: str) -> str:
 
 def body(notice: Notice, language: str) -> str:
     """Return the text."""
-    return _BODY[language].format_map(_fields(notice))
+    letters = ""
+    if notice.pages:
+        where = _WHERE[language, notice.letters_attached]
+        letters = _LETTERS[language].format(pages=notice.pages, where=where)
+    return _BODY[language].format_map(_fields(notice) | {"letters": letters})
 
 
 def _fields(notice: Notice) -> dict[str, object]:

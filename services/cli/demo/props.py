@@ -18,6 +18,7 @@ from topics.actions import Filing, ModelKind, SaveActionModel
 from topics.budget import CostDriver, CostStructure, Formula, SaveBudget
 from topics.delivery import SaveTemplate
 from topics.events import RouteEventType
+from topics.letters import LetterWindow
 from topics.message import Actor, Message, Via
 from topics.operators import Role
 from topics.stock import SaveStockLine
@@ -135,6 +136,8 @@ def _what_is_said(props: Props) -> list[Message]:
             from_name="Atelier Muster",
             from_address="offers@muster.example",
             proof_recipients=("reviewer@muster.example",),
+            letter=LETTER,
+            letter_window=LetterWindow.NF_Z11_001,
         ),
         SaveTemplate(
             template_id=props.order_template_id,
@@ -228,6 +231,22 @@ def _what_it_costs(props: Props) -> list[Message]:
     ]
 
 
+LETTER: Final = """Dear #data.contact.name,
+
+our *autumn offer* for #data.site.name is ready: the whole room, furnished and lit, delivered and
+set up by our own people before the first of December.
+
+Answer by return, or call us: we come to #data.site.town and measure.
+
+With kind regards,
+
+#v(12mm)
+Camille Martin \\
+Atelier Muster
+
+#v(1fr)
+#text(size: 8pt, fill: luma(90))[Our reference: #data.campaign.number]
+"""
 OFFER: Final = """\
 <mjml>
   <mj-body background-color="#f4f1ea">

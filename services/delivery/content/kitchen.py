@@ -126,6 +126,8 @@ class Kitchen:
             switches=source.switches,
             links=links,
             attachments=source.attachments,
+            letter=source.letter,
+            letter_window=source.letter_window,
             **made,
         )
 
@@ -140,7 +142,7 @@ class Kitchen:
         if _is_bounded(content):
             return render(content, variables)
         # What links lead to and what is attached is not rendered here.
-        bare = replace(content, links=(), attachments=())
+        bare = replace(content, links=(), attachments=(), letter="")
         return Rendered(**self._ask("render", (bare, dict(variables)), seconds))
 
     def target(self, link: TrackedLink, variables: Mapping[str, Any]) -> str:

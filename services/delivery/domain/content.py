@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.delivery.domain.attachments import Attachment
 from services.delivery.domain.tracking import NO_SWITCHES, Switches, TrackedLink
+from topics.letters import LetterWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Source:
     from_address: str
     switches: Switches = NO_SWITCHES
     attachments: tuple[Attachment, ...] = ()
+    letter: str = ""
+    letter_window: LetterWindow = LetterWindow.DIN_5008_B
 
     @property
     def template_hash(self) -> str:
@@ -44,6 +47,8 @@ class Source:
             # without attachments.
             *sorted(self.switches),
             *(part for one in self.attachments for part in astuple(one)),
+            # Likewise one without a letter.
+            *(("letter", self.letter, self.letter_window) if self.letter else ()),
         )
 
 
@@ -66,6 +71,8 @@ class Content:
     switches: Switches = NO_SWITCHES
     links: tuple[TrackedLink, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    letter: str = ""
+    letter_window: LetterWindow = LetterWindow.DIN_5008_B
 
 
 def content_hash(template_hash: str, supplier_service_id: UUID | None) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.delivery.domain.runs import Reason
+from services.delivery.store.letters import LetterStore
 from services.delivery.store.runs import RunStore
 from shared.registry import Registry
 from shared.uow import Work
 from topics.delivery import Outcome
-from topics.supplier import SupplierNotified, SupplierRefused
+from topics.supplier import LettersFailed, SupplierNotified, SupplierRefused
 
 registry = Registry()
 
@@ -26,6 +27,14 @@ async def supplier_refused(event: SupplierRefused, work: Work) -> None:
     if event.run_id is not None:
         reason = f"{Reason.SUPPLIER_REFUSED}: {event.reason}"
         await _settle(work, event.run_id, Outcome.FAILED, reason)
+
+
+@registry.on(LettersFailed)
+async def letters_failed(event: LettersFailed, work: Work) -> None:
+    """Count those as failed whose letter cannot be set; it comes before the supplier's answer."""
+    reason = f"{Reason.PERSONALISATION}: letter: {event.reason}"
+    if await LetterStore(work.connection).fail(event.run_id, event.recipient_ids, reason, work.now):
+        await RunStore(work.connection).mark(event.run_id)
 
 
 async def _settle(work: Work, run_id: UUID, outcome: Outcome, reason: str) -> None:

@@ -10,6 +10,7 @@ from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.attachments import Attachment, why_not
 from services.delivery.domain.content import Source, content_hash
 from services.delivery.domain.tracking import Switch
+from services.delivery.lettering import check_letter
 from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate
 from services.delivery.store.attachments import AttachmentStore
@@ -50,10 +51,13 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
         from_address=command.from_address,
         attachments=await _attachments(command, work),
         switches=frozenset(switch for switch in Switch if getattr(command, switch)),
+        letter=command.letter.strip(),
+        letter_window=command.letter_window,
     )
     try:
         # An author's template may take all time and memory there is: it is tried in a child.
         content = await asyncio.to_thread(KITCHEN.prepare, source)
+        await check_letter(source, work.now)
     except BadTemplate as problem:
         raise Refused(problem.reason, field=problem.field) from None
     if not await first_time(work):

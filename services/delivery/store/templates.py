@@ -14,31 +14,34 @@ from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.links import LinkStore
 from shared.database import Connection
 from topics.delivery import SaveTemplate
+from topics.letters import LetterWindow
 
 _SAVE: Final = """
 INSERT INTO templates AS t (template_id, label, language, subject, body, mjml, text, from_name,
-    from_address, proof_recipients, template_hash, saved_at, tracking)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    from_address, proof_recipients, template_hash, saved_at, tracking, letter, letter_window)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (template_id) DO UPDATE
 SET version = t.version + 1, label = excluded.label, language = excluded.language,
     subject = excluded.subject, body = excluded.body, mjml = excluded.mjml, text = excluded.text,
     from_name = excluded.from_name, from_address = excluded.from_address,
     proof_recipients = excluded.proof_recipients, template_hash = excluded.template_hash,
-    saved_at = excluded.saved_at, tracking = excluded.tracking
+    saved_at = excluded.saved_at, tracking = excluded.tracking,
+    letter = excluded.letter, letter_window = excluded.letter_window
 RETURNING version
 """
 _KEEP: Final = """
 INSERT INTO contents (template_hash, language, subject, html, inline_css, text, from_name,
-    from_address, tracking, copies)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (template_hash) DO NOTHING
+    from_address, tracking, copies, letter, letter_window)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (template_hash) DO NOTHING
 """
 _CONTENT: Final = """
-SELECT language, subject, html, inline_css, text, from_name, from_address, tracking
+SELECT language, subject, html, inline_css, text, from_name, from_address, tracking, letter,
+    letter_window
 FROM contents WHERE template_hash = $1
 """
 _COLUMNS: Final = """
 template_id, version, label, language, subject, body, mjml, text, from_name, from_address,
-proof_recipients, template_hash, saved_at, tracking
+proof_recipients, template_hash, saved_at, tracking, letter, letter_window
 """
 
 
@@ -60,6 +63,8 @@ class Template:
     template_hash: str
     saved_at: datetime
     tracking: list[str]
+    letter: str
+    letter_window: str
 
 
 class TemplateStore:
@@ -102,6 +107,8 @@ class TemplateStore:
             source.template_hash,
             at,
             sorted(source.switches),
+            source.letter,
+            source.letter_window.value,
         )
         return version
 
@@ -119,6 +126,8 @@ class TemplateStore:
             content.from_address,
             sorted(content.switches),
             keeps_copies(content.switches, content.links),
+            content.letter,
+            content.letter_window.value,
         )
         await LinkStore(self._connection).keep(template_hash, content.links)
         await AttachmentStore(self._connection).keep(template_hash, content.attachments)
@@ -141,6 +150,7 @@ class TemplateStore:
         if row is None:
             raise KeyError(template_hash)
         values = dict(row)
+        values["letter_window"] = LetterWindow(values["letter_window"])
         switches = frozenset(Switch(name) for name in values.pop("tracking"))
         links = await LinkStore(self._connection).of(template_hash) if switches else ()
         attachments = await AttachmentStore(self._connection).of(template_hash)

@@ -12,17 +12,19 @@ import asyncpg
 
 from services.supplier.domain import DECIDABLE, JobState
 from shared.database import Connection
+from topics.letters import LetterWindow
 from topics.supplier import ExtractRows
 
 _COLUMNS: Final = (
     "file_id, run_id, campaign_id, campaign_number, campaign_label, service_id, chunks, columns,"
-    " file_name, state, rows, sha256, announced, failures, error, lease_epoch"
+    " file_name, state, rows, sha256, announced, failures, error, lease_epoch, letter,"
+    " letter_language, letter_window, pages, created_at"
 )
 _ADD: Final = """
 INSERT INTO jobs (file_id, run_id, delivery_id, campaign_id, campaign_number, campaign_label,
                   service_id, chunks, columns, file_name, state, error, next_at, created_at,
-                  changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13)
+                  changed_at, letter, letter_language, letter_window)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13, $14, $15, $16)
 ON CONFLICT (run_id, delivery_id) DO NOTHING
 """
 # Only a started supplierMgt moves files: the steps ask again, as it may have been stopped since.
@@ -49,9 +51,9 @@ RETURNING file_id
 """
 _ROWS: Final = """
 INSERT INTO extraction_rows (file_id, ordinal, recipient_id, recipient, site, street, postal_code,
-                             town, country, phone, language)
+                             town, country, phone, language, first_name, last_name)
 SELECT $1, * FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-                         $8::text[], $9::text[], $10::text[], $11::text[])
+                         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
 ON CONFLICT DO NOTHING
 """
 
@@ -76,6 +78,11 @@ class Job:
     failures: int
     error: str
     lease_epoch: int
+    letter: str
+    letter_language: str
+    letter_window: str
+    pages: int
+    created_at: datetime
 
 
 def job_of(row: asyncpg.Record) -> Job:
@@ -102,11 +109,15 @@ class JobStore:
     ) -> None:
         """Make the job of a delivery's run unless there is one; with a refusal it is over."""
         state = JobState.REFUSED if refusal else JobState.COLLECTING
+        letter = command.letter
         await self._connection.execute(
             _ADD,
             *(file_id, command.run_id, command.delivery_id, command.campaign_id),
             *(command.campaign_number, command.campaign_label, command.service_id),
             *(command.chunks, list(columns), file_name, state.value, refusal, now),
+            letter.source if letter else "",
+            letter.language if letter else "en",
+            (letter.window if letter else LetterWindow.DIN_5008_B).value,
         )
 
     async def lock_run(self, run_id: UUID, delivery_id: UUID) -> Job | None:
@@ -150,7 +161,7 @@ class JobStore:
             [getattr(row, name) for row in rows]
             for name in (
                 *("recipient_id", "recipient", "site", "street", "postal_code"),
-                *("town", "country", "phone", "language"),
+                *("town", "country", "phone", "language", "first_name", "last_name"),
             )
         )
         await self._connection.execute(_ROWS, job.file_id, list(ordinals), *columns)
@@ -174,8 +185,8 @@ class JobStore:
         """Return rows of a file in order, those after a place."""
         return await self._connection.fetch(
             "SELECT ordinal, recipient_id, recipient, site, street, postal_code, town, country,"
-            " phone, language FROM extraction_rows WHERE file_id = $1 AND ordinal > $2"
-            " ORDER BY ordinal LIMIT $3",
+            " phone, language, first_name, last_name FROM extraction_rows"
+            " WHERE file_id = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3",
             *(file_id, after, limit),
         )
 
@@ -220,12 +231,12 @@ class JobStore:
             "UPDATE jobs SET state = 'mail_attempted' WHERE file_id = $1", file_id
         )
 
-    async def note_file(self, file_id: UUID, *, sha256: str, rows: int) -> None:
+    async def note_file(self, file_id: UUID, *, sha256: str, rows: int, pages: int) -> None:
         """Note what was written, and that it is announced."""
         await self._connection.execute(
-            "UPDATE jobs SET sha256 = $2, rows = $3, erased = 0, announced = true"
+            "UPDATE jobs SET sha256 = $2, rows = $3, pages = $4, erased = 0, announced = true"
             " WHERE file_id = $1",
-            *(file_id, sha256, rows),
+            *(file_id, sha256, rows, pages),
         )
 
     async def lock_decidable(self, file_id: UUID) -> Job | None:

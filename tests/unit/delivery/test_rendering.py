@@ -11,6 +11,7 @@ from services.delivery.domain.content import Source, content_hash, proof_prefix
 from services.delivery.personal import variables
 from services.delivery.plain_text import text_of
 from services.delivery.rendering import BadTemplate, Rendered, prepare, render
+from topics.letters import LetterWindow
 
 SOURCE = Source(
     language="en",
@@ -129,9 +130,13 @@ def test_the_hash_changes_with_everything_a_reader_sees() -> None:
         {"text": "x"},
         {"from_name": "x"},
         {"from_address": "x@x.example"},
+        {"letter": "x"},
+        {"letter": "x", "letter_window": LetterWindow.NF_Z11_001},
     ]
     hashes = {replace(SOURCE, **change).template_hash for change in changes}
-    assert len(hashes | {SOURCE.template_hash}) == 8
+    assert len(hashes | {SOURCE.template_hash}) == 10
+    windowed = replace(SOURCE, letter_window=LetterWindow.NF_Z11_001)
+    assert windowed.template_hash == SOURCE.template_hash
     assert content_hash("a", None) != content_hash("b", None)
 
 
