@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from deploy.embedded.catcher import EmbeddedMail
+from services.supplier import files, press
 from services.supplier.app import SERVICE
 from services.supplier.erase import erase_recipient
 from services.supplier.invariants import broken
@@ -203,9 +204,7 @@ async def test_somebody_erased_while_their_letter_is_set_is_in_no_file(
 
 async def erase_at(monkeypatch: pytest.MonkeyPatch, erased: Any) -> None:
     """Have somebody erased after the file of their letter is written, before it is recorded."""
-    from services.supplier import press  # noqa: PLC0415 - what is patched, beside its patch
-
-    whole = press.on_disk
+    whole = files.on_disk
     pending = [erased]
 
     async def on_disk(function: Any, *words: Any) -> Any:

@@ -105,7 +105,7 @@ def test_the_mail_has_the_file_speaks_the_service_s_language_and_no_label_adds_a
         router="router@morel.example",
         language=language,
         notice=NOTICE,
-        content=b"recipient\r\nZo\xc3\xa9\r\n",
+        attached=[(NOTICE.file_name, b"recipient\r\nZo\xc3\xa9\r\n")],
         at=datetime(2026, 3, 2, 12, 0, tzinfo=UTC),
     )
     message = message_from_bytes(mail.build(letter), policy=policy.default)
