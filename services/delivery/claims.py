@@ -17,13 +17,14 @@ from uuid import UUID
 from services.delivery.domain.runs import Reason, RunKind
 from services.delivery.pacing import paced
 from services.delivery.quarantining import leave_out_blocked
-from services.delivery.results import write_results, write_window
+from services.delivery.results import tell_activity, write_results, write_window
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.consents import ConsentStore
 from services.delivery.store.queue import QueueStore
 from services.delivery.store.runs import RunStore
 from services.delivery.store.sending import Claimed, Result, SendingStore
 from services.delivery.store.slices import Slice, SliceStore
+from services.delivery.tracking.activity import ActivitySource
 from shared.ids import new_id
 from shared.uow import UnitOfWork, Work
 
@@ -73,6 +74,13 @@ class Claims:
         self._settings = settings
         self.owner = owner
         self._turn = 0
+        self._activity = ActivitySource(owner)
+
+    async def write(self, results: Sequence[Result]) -> None:
+        """Write what came of a batch's rows."""
+        async with self._uow.begin() as work:
+            await write_results(work, results)
+            tell_activity(work, results, self._activity)
 
     def disown(self) -> None:
         """Claim under another name from now on: what is held under this one is not ours to free."""
@@ -169,6 +177,7 @@ class Claims:
                 await write_results(work, results)
                 return False
             await write_window(work, done, results, owner=self.owner)
+            tell_activity(work, results, self._activity)
             # Also when nothing was called: whoever stops the run waits for the slice.
             await RunStore(work.connection).mark(share.part.run_id)
             if rest and (hold.halted or give_back):

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
 
+from services.delivery.domain.quarantine import Failure
 from services.delivery.domain.runs import FINAL, RunKind, Verdict
+from services.delivery.quarantining import note_failures
 from services.delivery.store.runs import RunStore
 from services.delivery.store.sending import Claimed, Ended, Result, SendingStore
 from services.delivery.store.slices import SliceStore
+from services.delivery.tracking.activity import ActivitySource
 from shared.uow import Work
-from topics.delivery import MessageOutcome
+from topics.delivery import ActivityCounts, Channel, MessageOutcome, Outcome
+
+_TOLD: Final[dict[str, str]] = {
+    Verdict.SENT: "sent",
+    Verdict.FAILED: "failed",
+    Verdict.DEFERRED: "deferred",
+}
 
 
 async def write_results(work: Work, results: Sequence[Result]) -> None:
@@ -18,11 +29,41 @@ async def write_results(work: Work, results: Sequence[Result]) -> None:
     if not results:
         return
     ended = await SendingStore(work.connection).end(results, work.now)
+    await _note_refusals(work, results, ended)
     single = {one.run_id for one in results if one.kind is RunKind.TRANSACTIONAL}
     _answer_single(work, [row for row in ended if row.run_id in single])
     others = {row.run_id for row in ended} - single
     if others:
         await RunStore(work.connection).mark(*others)
+
+
+async def _note_refusals(work: Work, results: Sequence[Result], ended: Sequence[Ended]) -> None:
+    """Count what servers refused for good against its addresses; a proof's are colleagues'."""
+    proofs = {one.run_id for one in results if one.kind is RunKind.PROOF}
+    refused = [
+        Failure(
+            run_id=row.run_id,
+            member_id=row.member_id,
+            recipient_key=row.recipient_key,
+            channel=Channel.EMAIL,
+            code=row.code,
+            at=work.now,
+        )
+        for row in ended
+        if row.outcome is Outcome.FAILED and row.code and row.run_id not in proofs
+    ]
+    await note_failures(work, refused)
+
+
+def tell_activity(work: Work, results: Sequence[Result], source: ActivitySource) -> None:
+    """Tell the live view what came of a campaign's messages."""
+    told: dict[UUID, Counter[str]] = {}
+    for one in results:
+        name = _TOLD.get(one.verdict)
+        if one.kind is RunKind.CAMPAIGN and name is not None:
+            told.setdefault(one.run_id, Counter())[name] += 1
+    for run_id, counts in told.items():
+        source.tell(work, run_id, ActivityCounts(**counts))
 
 
 def _answer_single(work: Work, ended: Sequence[Ended]) -> None:

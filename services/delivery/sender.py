@@ -23,7 +23,6 @@ from services.delivery.composers import Composers
 from services.delivery.domain.runs import Circumstances, Reason, RunKind, Verdict, rule
 from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate
-from services.delivery.results import write_results
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail, Relays
 from services.delivery.store.sending import Claimed, Result
@@ -167,13 +166,8 @@ class Worker:
         results = [
             self._result(row, *answer) for row, answer in zip(batch.rows, answers, strict=True)
         ]
-
-        async def write() -> None:
-            async with self._runtime.uow.begin() as work:
-                await write_results(work, results)
-
         if results:
-            await self._until_done(stop, write)
+            await self._until_done(stop, partial(self._claims.write, results))
 
     async def _send_share(self, share: Share, stop: asyncio.Event) -> None:
         """Hand a slice over, window by window, each with its outcomes written behind it."""
@@ -181,15 +175,15 @@ class Worker:
         while more:
             rows = share.rows[: share.window]
             answers = await self.send(rows, share.until, stop)
-            if not answers:
-                await wait_or_stop(stop, IDLE_SECONDS)
             # Rows are called in order: what was not called is the end of the window.
             while answers and answers[-1][0].verdict is Verdict.RELEASED:
                 answers.pop()
+            if not answers:
+                await wait_or_stop(stop, IDLE_SECONDS)
             results = [
                 self._result(row, *answer) for row, answer in zip(rows, answers, strict=False)
             ]
-            give_back = stop.is_set() or not await self._connected()
+            give_back = stop.is_set() or not answers or not await self._connected()
             write = partial(self._claims.next_window, share, results, give_back=give_back)
             more = bool(await self._until_done(stop, write))
             if more and self._urgent and await self._claims.due_urgent():
@@ -204,16 +198,14 @@ class Worker:
 
         The answers end early when time is up or the connection is gone: the rest was not called.
         """
-        hashes = {row.template_hash for row in rows}
-        read = partial(self._composers.of, hashes, now=self._runtime.clock.now())
-        composers = await self._until_done(stop, read) or {}
+        composers = await self._composers_of(rows, stop)
         until = min(until, time.monotonic() + WINDOW_SECONDS)
         unfit: dict[int, tuple[Answer, str]] = {}
         called: list[int] = []
 
         def mails() -> Iterator[Mail]:
             for i, row in enumerate(rows):
-                if stop.is_set() or time.monotonic() >= until:
+                if not composers or stop.is_set() or time.monotonic() >= until:
                     return
                 mail = self._mail(row, composers[row.template_hash])
                 if isinstance(mail, Mail):
@@ -229,6 +221,19 @@ class Worker:
             ATTEMPTS.labels(rows[i].kind, answer.verdict).inc()
         reached = max(found, default=-1) + 1
         return [found.get(i, (NOT_CALLED, "")) for i in range(reached)]
+
+    async def _composers_of(
+        self, rows: Sequence[Claimed], stop: asyncio.Event
+    ) -> dict[str, Composer]:
+        """Return what composes some rows; nothing when it cannot be had, and then nothing goes."""
+        hashes = {row.template_hash for row in rows}
+        read = partial(self._composers.of, hashes, now=self._runtime.clock.now())
+        try:
+            return await self._until_done(stop, read) or {}
+        except Exception as problem:  # noqa: BLE001 - a key that cannot be read, a content gone
+            log.warning("sender.cannot_compose", error=reason_of(problem))
+            await wait_or_stop(stop, TROUBLE_SECONDS)
+            return {}
 
     def _mail(self, row: Claimed, composer: Composer) -> Mail | str:
         """Return a row's mail, or why there is none, in the ledger's words."""

@@ -15,6 +15,8 @@ import pytest
 from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.app import SERVICE
 from services.delivery.claims import Claims
+from services.delivery.composers import Composers
+from services.delivery.dkim.keys import WrongSecret
 from services.delivery.domain.pace import Limit
 from services.delivery.invariants import broken
 from services.delivery.settings import DeliverySettings
@@ -370,3 +372,24 @@ async def test_with_delivery_mgt_stopped_nothing_leaves_and_all_does_after_a_sta
         await set_status(work, "deliveryMgt", WorkflowStatus.STARTED)
     async with sending(runtime):
         assert (await finished(runtime, case)).counts.sent == 6
+
+
+async def test_what_cannot_be_composed_is_given_back_and_nothing_is_in_doubt(
+    runtime: Runtime, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case([member(f"m{i}@x.example") for i in range(6)], chunk_size=3)
+    await ready(runtime, case)
+    inner, tried = Composers.of, list[int]()
+
+    async def unreadable(self: Composers, *arguments: Any, **more: Any) -> Any:
+        tried.append(1)
+        if len(tried) < 3:
+            raise WrongSecret("sealed under another secret")
+        return await inner(self, *arguments, **more)
+
+    monkeypatch.setattr(Composers, "of", unreadable)
+    async with sending(runtime):
+        assert (await finished(runtime, case)).counts.sent == 6
+    for i in range(6):
+        assert len(await catcher.to(f"m{i}@x.example")) == 1
+    assert await runtime.pool.fetchval("SELECT count(*) FROM attempts WHERE number > 1") == 0

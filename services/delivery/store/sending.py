@@ -56,7 +56,7 @@ SET outcome = k.outcome, reason = k.reason, code = k.code,
 FROM {_RESULTS}
 WHERE l.run_id = k.run_id AND l.member_id = k.member_id AND l.attempts = k.number
   AND l.outcome IN ('pending', 'ambiguous')
-RETURNING l.run_id, l.member_id, l.outcome, l.reason
+RETURNING l.run_id, l.member_id, l.outcome, l.reason, l.code, l.recipient_key
 """
 _DEQUEUE: Final = f"""
 DELETE FROM queue q USING {KEYS} WHERE q.run_id = k.run_id AND q.member_id = k.member_id
@@ -113,6 +113,8 @@ class Ended:
     member_id: UUID
     outcome: Outcome
     reason: str
+    code: str
+    recipient_key: str
 
 
 class SendingStore:
@@ -154,10 +156,7 @@ class SendingStore:
         )
         await self._connection.execute(_END_ATTEMPTS, *columns, at)
         rows = await self._connection.fetch(_END_ROWS, *columns, at)
-        ended = [
-            Ended(row["run_id"], row["member_id"], Outcome(row["outcome"]), row["reason"])
-            for row in rows
-        ]
+        ended = [Ended(**dict(row) | {"outcome": Outcome(row["outcome"])}) for row in rows]
         await self._requeue(results, {(one.run_id, one.member_id): one for one in ended}, at)
         return ended
 
