@@ -15,7 +15,7 @@ from prometheus_client import Counter
 
 from services.delivery.approving import SERVICE, settings_of
 from services.delivery.bounces.matching import Match, Matcher
-from services.delivery.bounces.parsing import Kind, Report, read
+from services.delivery.bounces.parsing import READ_BYTES, Kind, Report, read
 from services.delivery.domain.qualification import reply_of
 from services.delivery.domain.quarantine import Failure
 from services.delivery.quarantining import note_failures, settle
@@ -38,7 +38,7 @@ READ: Final = Counter("muster_delivery_inbound_mails_total", "Inbound mails read
 
 async def bounces(work: Work) -> Step:
     """Do one bounded piece: mails first, then ledger rows, then what is old."""
-    mails = await InboundStore(work.connection).lock_new(MAILS_A_STEP)
+    mails = await InboundStore(work.connection).lock_new(MAILS_A_STEP, head_bytes=READ_BYTES)
     if mails:
         reports = await asyncio.to_thread(_read_some, mails)
         await _take(work, mails[: len(reports)], reports)

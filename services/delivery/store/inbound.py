@@ -19,7 +19,7 @@ ORDER BY k.digest
 ON CONFLICT (digest) DO NOTHING
 """
 _NEW: Final = """
-SELECT seq, recipients, raw, received_at FROM inbound_mails
+SELECT seq, recipients, substring(raw FROM 1 FOR $2) AS raw, received_at FROM inbound_mails
 WHERE handled_at IS NULL ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 _HANDLED: Final = """
@@ -57,7 +57,7 @@ ORDER BY recipient_key, outcome_at DESC, run_id
 
 @dataclass(frozen=True, slots=True)
 class InboundMail:
-    """A mail that waits to be read."""
+    """A mail that waits to be read: as much of it as will be."""
 
     seq: int
     recipients: tuple[str, ...]
@@ -102,11 +102,11 @@ class InboundStore:
         )
         return int(status.rpartition(" ")[2])
 
-    async def lock_new(self, limit: int) -> list[InboundMail]:
-        """Return mails nobody has read, oldest first, locked."""
+    async def lock_new(self, limit: int, *, head_bytes: int) -> list[InboundMail]:
+        """Return the first bytes of mails nobody has read, oldest first, locked."""
         return [
             InboundMail(row["seq"], tuple(row["recipients"]), row["raw"], row["received_at"])
-            for row in await self._connection.fetch(_NEW, limit)
+            for row in await self._connection.fetch(_NEW, limit, head_bytes)
         ]
 
     async def handled(self, mails: Sequence[tuple[int, str, str]], at: datetime) -> None:
