@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from services.delivery.settings import DeliverySettings
 from services.delivery.store.sending import Result
 from services.delivery.tracking.workflows import count_indicators
 from shared.service import Runtime
+from shared.workflows import set_status
 from tests.bounce_mails import complaint, dsn, holiday, in_words
 from tests.conftest import Open
 from tests.integration.bounce_story import (
@@ -39,14 +41,16 @@ from tests.integration.bounce_story import (
 )
 from tests.integration.delivery_harness import said, sending
 from tests.integration.test_delivery_messages import message, outcome, receipt
+from tests.waiting import eventually
 from topics.bounces import AddressQuarantined, AddressStatus, ErrorReason
 from topics.delivery import Channel, DeliveryFinished, DeliveryProgressed, MessageOutcome, Outcome
 from topics.targeting import ConsentChanged, RecordConsent
+from topics.workflows import WorkflowHeartbeat, WorkflowStatus
 
 
 @pytest.fixture
 async def setting(open_service: Open, tmp_path: Path) -> AsyncIterator[Setting]:
-    async with set_up(open_service, tmp_path) as found:
+    async with set_up(open_service, tmp_path, HEARTBEAT_SECONDS="0.5") as found:
         yield found
 
 
@@ -318,6 +322,39 @@ async def counted(runtime: Runtime) -> None:
 def _named(message_id: object) -> str:
     name = str(message_id).replace("-", "")
     return f"Message-ID: <{name}.{name}@example.org>\n"
+
+
+async def test_stopped_nothing_is_read_and_started_everything_is(setting: Setting) -> None:
+    runtime = setting.runtime
+    case, senders = await sent_to(setting, "gone@x.example")
+    own = senders["gone@x.example"]
+    stop = asyncio.Event()
+    async with runtime.uow.begin() as work:
+        await set_status(work, "bounces", WorkflowStatus.STOPPED)
+    engine = asyncio.create_task(runtime.engine.run(stop))
+    async with receiving(setting):
+        await send(setting, own, dsn(own, "gone@x.example"))
+    before = await heartbeats(runtime)
+    await eventually(lambda: more_than(runtime, before + 1), what="the engine going on")
+    assert await kinds(setting) == [("", False)]
+    async with runtime.uow.begin() as work:
+        await set_status(work, "bounces", WorkflowStatus.STARTED)
+
+    async def read() -> bool:
+        return await kinds(setting) == [("failure", True)]
+
+    await eventually(read, what="the mail read")
+    stop.set()
+    await engine
+    assert (await row_of(runtime, case, "gone@x.example"))[0] == "failed"
+
+
+async def heartbeats(runtime: Runtime) -> int:
+    return len(await said(runtime, WorkflowHeartbeat))
+
+
+async def more_than(runtime: Runtime, number: int) -> bool:
+    return await heartbeats(runtime) > number
 
 
 class Killed(Exception):
