@@ -159,6 +159,9 @@ class DeliverySettings(Settings):
         if self.smtp_tls == "none" and self.smtp_password is not None:
             message = "SMTP_PASSWORD needs SMTP_TLS=starttls or tls: it would travel in the clear"
             raise ValueError(message)
+        if self.bounce_smtp_port is not None and self.bounce_domain is None:
+            message = "BOUNCE_SMTP_PORT needs BOUNCE_DOMAIN: mail is taken for that domain alone"
+            raise ValueError(message)
         loopback = self.bounce_imap_host in {None, "127.0.0.1", "::1", "localhost"}
         if self.bounce_imap_tls == "none" and not loopback:
             message = "BOUNCE_IMAP_TLS=none is for a server on this machine; use starttls or tls"

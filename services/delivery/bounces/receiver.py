@@ -70,7 +70,7 @@ class _Session(SMTP):
     def __init__(self, receiver: Receiver, settings: DeliverySettings) -> None:
         super().__init__(
             receiver,
-            hostname=settings.bounce_domain or "localhost",
+            hostname=settings.bounce_domain,
             ident="ready",
             data_size_limit=settings.bounce_max_bytes,
             enable_SMTPUTF8=True,
@@ -129,7 +129,7 @@ class Receiver:
         if not _PLAIN.fullmatch(address):
             return "553 5.1.3 not an address of ours"
         domain = address.rpartition("@")[2].lower()
-        if domain != (self._settings.bounce_domain or "localhost"):
+        if domain != self._settings.bounce_domain:
             return "550 5.7.1 we take no mail for this domain"
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return "452 4.5.3 too many recipients"

@@ -46,6 +46,19 @@ def test_without_a_domain_for_bounces_it_is_the_senders_own_address() -> None:
     assert envelope_sender(settings(), SENT.run_id, SENT.member_id, "n@x.org") == "n@x.org"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"bounce_smtp_port": "2525"}, "needs BOUNCE_DOMAIN"),
+        ({"bounce_imap_host": "imap.x.example", "bounce_imap_tls": "none"}, "BOUNCE_IMAP_TLS"),
+        ({"bounce_domain": "no domain"}, "bounce_domain"),
+    ],
+)
+def test_settings_that_cannot_work_name_what_is_wrong(wrong: dict[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        settings(**wrong)
+
+
 @given(st.uuids(), st.uuids())
 def test_a_token_survives_a_change_of_case(run_id: UUID, member_id: UUID) -> None:
     sent = Sent(run_id, member_id)
