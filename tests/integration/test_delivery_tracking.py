@@ -25,9 +25,11 @@ from tests.conftest import SECRET, Open
 from tests.integration.delivery_harness import (
     Case,
     Catcher,
+    add_operators,
     approved,
     catching,
     finished,
+    first,
     member,
     part,
     said,
@@ -35,7 +37,7 @@ from tests.integration.delivery_harness import (
     work_off,
 )
 from tests.waiting import eventually
-from topics.delivery import DeliveryActivity
+from topics.delivery import DeliveryActivity, MessageOutcome, SendMessage
 from topics.targeting import RecordConsent
 
 ADA = "ada@x.example"
@@ -369,3 +371,34 @@ async def test_an_opt_out_holds_at_once_for_a_mail_that_has_not_left(
         end = await finished(runtime, case)
     assert (end.counts.sent, end.counts.ignored) == (1, 1)
     assert (len(await catcher.to(ADA)), len(await catcher.to(bob))) == (0, 1)
+
+
+async def test_a_single_message_is_followed_and_told_to_no_live_view(
+    runtime: Runtime, client: httpx.AsyncClient, catcher: Catcher
+) -> None:
+    await add_operators(runtime)
+    case = Case([])
+    body = '<p>{{ ctx.order }}</p><a href="https://shop.example/{{ ctx.order }}">Order</a>'
+    await runtime.execute(case.template(subject="Order", body=body, **SWITCHES))
+    command = SendMessage(
+        message_id=uuid4(),
+        template_id=case.template_id,
+        address=ADA,
+        recipient_key=recipient_key(SECRET.encode(), "email", ADA),
+        ctx={"order": "A-7"},
+    )
+    async with sending(runtime):
+        await runtime.execute(command)
+        await first(runtime, MessageOutcome)
+    html = part((await catcher.to(ADA))[0], "html")
+    click = re.findall(r'href="https://muster\.example(/t/[^"]+)"', html)[0]
+    answer = await client.get(click)
+    assert answer.headers["location"] == (
+        "https://shop.example/A-7?utm_source=muster&utm_medium=email"
+    )
+    mirror = await client.get(re.findall(r'"https://muster\.example(/m/[^"]+)"', html)[0])
+    assert "<p>A-7</p>" in mirror.text
+    assert "/u/" not in mirror.text
+    rows = await runtime.pool.fetch("SELECT DISTINCT run_id, member_id FROM tracking_log")
+    assert [tuple(row) for row in rows] == [(command.message_id, command.message_id)]
+    assert await said(runtime, DeliveryActivity) == []

@@ -23,6 +23,9 @@ def delivery() -> FastAPI:
     app = FastAPI()
 
     @app.get("/t/{token}")
+    @app.head("/t/{token}")
+    @app.get("/o/{token}")
+    @app.get("/m/{token}")
     @app.get("/u/{token}")
     @app.post("/u/{token}")
     @app.get("/p/{token}")
@@ -122,6 +125,17 @@ async def test_a_signed_link_reaches_delivery_without_a_token_or_identity(
         found = answer.json()
         assert (found["token"], found["method"]) == ("abc", method)
         assert not {"x-muster-identity", "authorization", "cookie"} & set(found["headers"])
+
+
+async def test_followed_links_reach_delivery_without_cookie_token_or_identity(edge: Edge) -> None:
+    brought = {"Authorization": "Bearer x", "Cookie": "a=b", "User-Agent": "Mozilla/5.0 (X11)"}
+    for path in ("/t/abc.4.def", "/o/abc.1.def.gif", "/m/abc.3.def"):
+        found = (await edge.client.get(path, headers=brought)).json()
+        assert (found["token"], found["method"]) == (path[3:], "GET")
+        assert found["headers"]["user-agent"] == "Mozilla/5.0 (X11)"
+        assert not {"authorization", "cookie"} & set(found["headers"])
+    assert (await edge.client.head("/t/abc.4.def")).status_code == 200
+    assert (await edge.client.post("/t/abc.4.def")).status_code == 401
 
 
 async def test_the_merged_document_names_who_is_missing(edge: Edge) -> None:
