@@ -151,7 +151,7 @@ class Kitchen:
         Raises:
             BadTemplate: a value is missing or does not fit, or rendering takes too much.
         """
-        if is_bounded(PLAIN, link.url):
+        if _link_is_bounded(link):
             return render_target(link, variables)
         made: str = self._ask("target", (link, dict(variables)), RENDER_SECONDS)
         return made
@@ -189,6 +189,11 @@ def _is_bounded(content: Content) -> bool:
     return all(
         is_bounded(PLAIN, source) for source in (content.subject, content.html, content.text)
     )
+
+
+@lru_cache(maxsize=5_000)
+def _link_is_bounded(link: TrackedLink) -> bool:
+    return is_bounded(PLAIN, link.url)
 
 
 KITCHEN: Final = Kitchen()

@@ -26,8 +26,12 @@ def encoded_value(text: str) -> bytes:
     """Return a value to stand between encoded pieces; it holds no carriage return."""
     if not text:
         return b""
-    if len(text) <= _ROOM and text.isascii() and text.isprintable() and "=" not in text:
-        return text.encode() + SOFT_BREAK
+    if text.isascii() and text.isprintable() and "=" not in text:
+        raw = text.encode()
+        if len(raw) <= _ROOM:
+            return raw + SOFT_BREAK
+        # A signed link, mostly: it is cut where the line is full.
+        return SOFT_BREAK.join([*(raw[i : i + _ROOM] for i in range(0, len(raw), _ROOM)), b""])
     return _open(_encoded(text))
 
 

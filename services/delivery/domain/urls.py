@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
+from html.entities import html5
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+_REFERENCE: Final = re.compile(r"&(#\d+;?|#[xX][\da-fA-F]+;?|[A-Za-z][A-Za-z\d]*;?)")
 MAX_URL: Final = 8_000
 # What RFC 3986 lets stand in a URL; all else is written as %XX, what is so already stays.
 _ALLOWED: Final = "!#$%&'()*+,/:;=?@[]~-._"
@@ -46,6 +49,24 @@ def web_target(url: str) -> str:
     except ValueError:
         raise NotWeb from None
     return quote(urlunsplit(parts), safe=_ALLOWED)
+
+
+def attribute_text(written: str) -> str:
+    """Return what a browser reads in an HTML attribute written so.
+
+    Unlike in text, a reference without its semicolon is none where ``=``, a letter or a digit
+    follows: ``?a=1&copy=2`` is two parameters (HTML, 13.2.5.73).
+    """
+    return _REFERENCE.sub(_referred, written) if "&" in written else written
+
+
+def _referred(found: re.Match[str]) -> str:
+    name = found[1]
+    if name.startswith("#"):
+        return unescape(found[0])
+    if not name.endswith(";") and found.string[found.end() : found.end() + 1] == "=":
+        return found[0]
+    return html5.get(name, found[0])
 
 
 def with_utm(url: str, utm: Utm) -> str:

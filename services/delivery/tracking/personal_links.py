@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import unescape
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 from services.delivery.content.kitchen import KITCHEN
+from services.delivery.content.placing import NotOrdinary, Pieces, look_up, pieces_of
+from services.delivery.content.sources import PLAIN
 from services.delivery.domain.content import Content
 from services.delivery.domain.tracking import (
     MIRROR_NUMBER,
@@ -17,10 +20,13 @@ from services.delivery.domain.tracking import (
     Switch,
     TrackedLink,
 )
-from services.delivery.domain.urls import NotWeb, Utm, web_target, with_utm
+from services.delivery.domain.urls import NotWeb, Utm, attribute_text, web_target, with_utm
 from services.delivery.settings import DeliverySettings
+from services.delivery.tracking.rewriting import PERSONAL_NAMES
 from services.delivery.tracking.tokens import Signed, tracking_key
 
+_HOST: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?[/?#]", re.IGNORECASE)
+_OPEN_REFERENCE: Final = re.compile(r"&#?[A-Za-z0-9]*$")
 INACTIVE: Final = "inactive"
 """The mirror link of a proof: its page explains."""
 # One transparent pixel that asks nobody: proofs and mirror pages follow nothing.
@@ -89,7 +95,7 @@ def _followed(
     if clicks and not link.is_personal:
         return f"{base}/t/{signed.token(link.number)}"
     plain = target_of(link, values)
-    if not _is_web(plain):
+    if not (_has_host(link) and plain.isprintable()) and not _is_web(plain):
         return plain
     if clicks:
         return f"{base}/t/{signed.token(link.number)}"
@@ -129,8 +135,38 @@ def target_of(link: TrackedLink, values: Mapping[str, Any]) -> str:
     Raises:
         BadTemplate: it is personal, and cannot be made.
     """
-    url = KITCHEN.target(link, values) if link.is_personal else link.url
-    return (unescape(url) if link.part is Part.HTML else url).strip()
+    pieces = _pieces(link)
+    if pieces is not None:
+        try:
+            return "".join(
+                [p if isinstance(p, str) else look_up(p, values) for p in pieces]
+            ).strip()
+        except NotOrdinary:
+            # Rendering places it as well, or says what is wrong with it.
+            pass
+    url = KITCHEN.target(link, values)
+    return (attribute_text(url) if link.part is Part.HTML else url).strip()
+
+
+@lru_cache(maxsize=5_000)
+def _pieces(link: TrackedLink) -> Pieces | None:
+    """Return the text and values of a target that only places them, else ``None``.
+
+    What HTML escapes in a value, a browser reads back; so both are left out here, except where a
+    value could complete a character reference.
+    """
+    found = pieces_of(PLAIN, link.url, PERSONAL_NAMES)
+    if found is None or link.part is Part.TEXT:
+        return found
+    if any(isinstance(p, str) and _OPEN_REFERENCE.search(p) for p in found[:-1]):
+        return None
+    return tuple(attribute_text(p) if isinstance(p, str) else p for p in found)
+
+
+@lru_cache(maxsize=5_000)
+def _has_host(link: TrackedLink) -> bool:
+    """Whether a target begins with a web address that no value can change."""
+    return bool(_HOST.match(link.url))
 
 
 def _is_web(url: str) -> bool:

@@ -27,7 +27,7 @@ from services.delivery.domain.tracking import (
     TrackedLink,
     always,
 )
-from services.delivery.domain.urls import NotWeb, web_target
+from services.delivery.domain.urls import NotWeb, attribute_text, web_target
 
 PERSONAL_NAMES: Final = frozenset({"contact", "site", "campaign", "ctx"})
 """Names a followed target may be made of: those that are the same when it is made again."""
@@ -187,7 +187,7 @@ def _can_be_followed(environment: Environment, url: str, part: Part, names: froz
         return False
     if "{{" not in url and "{%" not in url:
         try:
-            web_target(unescape(url) if part is Part.HTML else url)
+            web_target(attribute_text(url) if part is Part.HTML else url)
         except NotWeb:
             return False
         return True

@@ -12,10 +12,10 @@ import pytest
 from services.delivery.content.plan import plan_of
 from services.delivery.domain.content import Content, Source
 from services.delivery.domain.tracking import FIRST_LINK, MAX_LINKS, Switch
-from services.delivery.domain.urls import NotWeb, Utm, web_target, with_utm
+from services.delivery.domain.urls import NotWeb, Utm, attribute_text, web_target, with_utm
 from services.delivery.mail import parts_of
 from services.delivery.personal import variables
-from services.delivery.rendering import BadTemplate, prepare, render
+from services.delivery.rendering import BadTemplate, prepare, render, render_target
 from services.delivery.settings import DeliverySettings
 from services.delivery.tracking.personal_links import Links, followed_links, plain_links
 from services.delivery.tracking.tokens import MAX_NUMBER, Signed, read_followed, tracking_key
@@ -168,6 +168,38 @@ def test_plain_links_are_what_the_author_wrote_as_a_browser_reads_it() -> None:
         "click_4": "https://x.example/?a=1&b=2",
         "click_5": "https://ctx.example/?a=1&b=2",
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("?a=1&b=2", "?a=1&b=2"),
+        ("?a=1&amp;b=2", "?a=1&b=2"),
+        ("?a=1&copy=2&section=3", "?a=1&copy=2&section=3"),
+        ("?a=1&copy;=2", "?a=1©=2"),
+        ("?a=&copy", "?a=©"),
+        ("?a=&#38;&#x26;&nothing;", "?a=&&&nothing;"),
+    ],
+)
+def test_an_attribute_is_read_as_browsers_read_it(written: str, read: str) -> None:
+    assert attribute_text(written) == read
+
+
+def test_a_value_in_a_link_is_placed_as_rendering_would() -> None:
+    made = content(
+        '<a href="https://x.example/?n={{ contact.n }}&m={{ contact.n }}">x</a>'
+        '<a href="https://x.example/&am{{ contact.n }}">y</a>'
+        '<a href="https://x.example/{{ contact.n | upper }}">z</a>'
+    )
+    of = values(n="p;<é \"&amp;'>")
+    assert list(plain_links(made, of).values()) == [
+        "https://x.example/?n=p;<é \"&amp;'>&m=p;<é \"&amp;'>",
+        "https://x.example/&<é \"&amp;'>",
+        "https://x.example/P;<É \"&AMP;'>",
+    ]
+    for link in made.links[1:]:
+        rendered = attribute_text(render_target(link, of)).strip()
+        assert plain_links(made, of)[link.name] == rendered
 
 
 def test_labels_are_what_stands_in_the_link() -> None:
