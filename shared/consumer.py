@@ -17,7 +17,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from shared import dead_letters, faults, inbox, kafka, metrics, retries
+from shared import dead_letters, faults, inbox, kafka, metrics, retries, tracing
 from shared.batch import Broken, Item, in_runs, read
 from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, is_permanent, reason_of
 from shared.kafka import Record
@@ -65,12 +65,13 @@ class Batcher:
         broken = [item for item in read_records if isinstance(item, Broken)]
         if not items and not broken:
             return set()
-        async with self._uow.begin() as work:
-            ready = await self._admit(work, items)
-            for run in in_runs(ready):
-                await handle_run(run, work)
-            for item in broken:
-                await dead_letters.bury(work, self.name, item.record, reason=item.reason)
+        with tracing.span(self._uow.service, "consume batch", records=len(records)):
+            async with self._uow.begin() as work:
+                ready = await self._admit(work, items)
+                for run in in_runs(ready):
+                    await handle_run(run, work)
+                for item in broken:
+                    await dead_letters.bury(work, self.name, item.record, reason=item.reason)
         self._count(ready, broken)
         return {item.record for item in broken}
 
@@ -205,6 +206,18 @@ async def handle_run(run: Sequence[Item], work: Work) -> None:
     """Hand a run of items to its handler; ``work.cause`` is the message being handled."""
     first = run[0]
     work.cause = first.envelope
+    with tracing.span(
+        work.service,
+        f"handle {first.envelope.type}",
+        parent=first.envelope.traceparent,
+        links=(item.envelope.traceparent for item in run[1:]),
+        messages=len(run),
+    ):
+        await _hand(run, work)
+
+
+async def _hand(run: Sequence[Item], work: Work) -> None:
+    first = run[0]
     if first.raw is not None:
         await first.raw(first.envelope, work)
     elif first.entry is not None and first.entry.batched:

@@ -21,7 +21,7 @@ from typing import Final
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from shared import faults, kafka, metrics
+from shared import faults, kafka, metrics, tracing
 from shared.database import Pool, connect
 from shared.errors import INFRASTRUCTURE
 from shared.logs import logger
@@ -31,6 +31,7 @@ from shared.settings import Settings, role_url
 log = logger(__name__)
 
 POLL_SECONDS: Final = 1.0
+TRACEPARENT: Final = "traceparent"
 # Seen after a broker had halted on a full disk: aiokafka never settled the batches it had sent.
 PUBLISH_SECONDS: Final = 20.0
 
@@ -65,6 +66,14 @@ _FALL_ASLEEP: Final = """
 UPDATE relay_wake SET waiting = true WHERE single IN (
     SELECT single FROM relay_wake WHERE NOT waiting FOR UPDATE SKIP LOCKED)
 """
+
+
+def _traces_of(rows: Sequence[asyncpg.Record]) -> list[str]:
+    """Return the traces of the first few rows; none while spans are off."""
+    if not tracing.is_on():
+        return []
+    headers = (dict(unpack_headers(row["headers"])) for row in rows[: tracing.MOST_LINKS])
+    return [found[TRACEPARENT].decode() for found in headers if TRACEPARENT in found]
 
 
 class LeaseLost(Exception):
@@ -177,8 +186,11 @@ class Relay:
     async def _publish(
         self, producer: AIOKafkaProducer, epoch: int, rows: Sequence[asyncpg.Record]
     ) -> None:
-        async with asyncio.timeout(PUBLISH_SECONDS):
-            await self._send(producer, rows)
+        with tracing.span(
+            self._service, "publish batch", links=_traces_of(rows), messages=len(rows)
+        ):
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._send(producer, rows)
         faults.reach("relay.between_send_and_mark")
         held = await self._pool.fetchval(_MARK, epoch, [row["seq"] for row in rows])
         if not held:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import asyncpg
 
-from shared import faults, outbox
+from shared import faults, outbox, tracing
 from shared.clock import Clock
 from shared.database import Connection, Pool
 from shared.errors import Refused
@@ -60,7 +60,8 @@ class Work:
             time=self._now_text,
             correlation_id=(cause.correlation_id or cause.id) if cause else message_id,
             causation_id=cause.id if cause else None,
-            traceparent=child_traceparent(cause.traceparent if cause else None),
+            traceparent=tracing.current()
+            or child_traceparent(cause.traceparent if cause else None),
         )
         value = message.model_dump_json().encode()
         self._rows.append(OutboxRow(message.topic.name, key, pack_headers(headers), value))

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from shared import faults, metrics
+from shared import faults, metrics, tracing
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, Refused, reason_of
 from shared.ids import new_id
@@ -226,7 +226,8 @@ class Engine:
             held = await work.connection.fetchval(_KEEP, workflow.name, epoch, LEASE_SECONDS)
             if not held:
                 return Step()
-            step = await workflow.run(work)
+            with tracing.span(self._uow.service, f"workflow {workflow.name}"):
+                step = await workflow.run(work)
             faults.reach("workflow.before_commit")
             return step
 

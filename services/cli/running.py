@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 
 from services.cli.catalogue import NAMES, find, port_of
-from shared import logs
+from shared import logs, tracing
 from shared.http import create_app, serve
 from shared.logs import logger
 from shared.service import open_runtime, run
@@ -48,6 +48,7 @@ async def _run_one(name: str, replica: int, stop: asyncio.Event) -> None:
     settings = settings.model_copy(
         update={"muster_instance": f"{settings.muster_instance}-{replica}"}
     )
+    tracing.start(name)
     runtime = await open_runtime(service, settings)
     app = (service.make_app or create_app)(runtime)
     port = port_of(name, settings.http_base_port) if replica == 1 else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -17,7 +18,7 @@ from services.cli.environment import settings_or_exit
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import CANNOT_CONNECT, describe, knock
 from services.targeting.sql_role import ensure_sql_role
-from shared import kafka, topics_admin
+from shared import kafka, topics_admin, tracing
 from shared.migrations import migrate
 from shared.settings import Settings, load, role_url
 
@@ -165,6 +166,14 @@ async def _public_url(settings: Settings) -> Finding:
     return Finding("PUBLIC_URL", settings.public_url, advice)
 
 
+async def _traces(_: Settings) -> Finding:
+    reason = tracing.why_off()
+    detail = reason or f"spans go to {os.environ[tracing.ENDPOINT]}"
+    # Off by choice is well; wanted and not possible is not.
+    wanted = reason and os.environ.get(tracing.ENDPOINT)
+    return Finding("traces", detail, "pip install 'muster[tracing]'" if wanted else "")
+
+
 Look = Callable[[Settings], Awaitable[Finding]]
 LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
     ("PostgreSQL", "check DATABASE_URL, or start one with: muster up", _postgresql),
@@ -175,6 +184,7 @@ LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
     ("SMTP", SMTP_ADVICE, _smtp),
     ("bounces", "", _bounces),
     ("PUBLIC_URL", "", _public_url),
+    ("traces", "", _traces),
 )
 
 

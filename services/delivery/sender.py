@@ -26,6 +26,7 @@ from services.delivery.rendering import BadTemplate
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail, Relays
 from services.delivery.store.sending import Claimed, Result
+from shared import tracing
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.ids import new_id
@@ -33,6 +34,7 @@ from shared.logs import logger
 from shared.service import Runtime
 
 log = logger(__name__)
+DELIVERY: Final = "delivery"
 T = TypeVar("T")
 
 IDLE_SECONDS: Final = 0.2
@@ -214,7 +216,14 @@ class Worker:
                 else:
                     unfit[i] = Answer(Verdict.FAILED), mail
 
-        answers = await self._connection.send_many(mails(), until=until)
+        trace = await self._trace_of(rows)
+        with tracing.span(DELIVERY, "smtp window", parent=trace, messages=len(rows)) as window:
+            answers = await self._connection.send_many(mails(), until=until)
+            for i, answer in zip(called, answers, strict=False):
+                with tracing.span_of_some(
+                    DELIVERY, "smtp answer", i, parent=window, verdict=answer.verdict
+                ):
+                    pass
         found = dict(unfit)
         for i, answer in zip(called, answers, strict=False):
             found[i] = answer, answer.reason
@@ -234,6 +243,18 @@ class Worker:
             log.warning("sender.cannot_compose", error=reason_of(problem))
             await wait_or_stop(stop, TROUBLE_SECONDS)
             return {}
+
+    async def _trace_of(self, rows: Sequence[Claimed]) -> str | None:
+        """Return the trace of the command that started the first row's run, while it is wanted."""
+        if not rows or not tracing.is_on():
+            return None
+        try:
+            found: str | None = await self._runtime.pool.fetchval(
+                "SELECT traceparent FROM runs WHERE run_id = $1", rows[0].run_id
+            )
+        except INTERRUPTIONS:
+            return None  # a span is not worth a window
+        return found
 
     def _mail(self, row: Claimed, composer: Composer) -> Mail | str:
         """Return a row's mail, or why there is none, in the ledger's words."""

@@ -15,6 +15,7 @@ from services.delivery.store.causes import first_time
 from services.delivery.store.deliveries import Delivery, DeliveryStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.templates import TemplateStore
+from shared import tracing
 from shared.errors import Refused
 from shared.registry import Registry
 from shared.rights import Right, require
@@ -101,7 +102,10 @@ async def start_delivery(command: StartDelivery, work: Work) -> None:
         retry_until=work.now + timedelta(hours=hours),
         rate_per_minute=command.rate_per_minute,
     )
-    if await RunStore(work.connection).add(run, work.now) or await _ask_again(run, work):
+    runs = RunStore(work.connection)
+    if await runs.add(run, work.now) or await _ask_again(run, work):
+        if (traceparent := tracing.current()) is not None:
+            await runs.change(run.run_id, traceparent=traceparent)
         await wake(work, "deliveryMgt")
 
 
