@@ -135,9 +135,12 @@ async def test_a_link_leads_to_its_target_and_its_click_is_written_before(
     assert (row["run_id"], row["member_id"]) == (case.run_id, case.members[0].member_id)
     personal = await client.get(links["yours"])
     assert personal.headers["location"].startswith("https://shop.example/for/Ada?utm_source=")
-    [first, second] = await said(runtime, DeliveryActivity)
-    assert (first.run_id, first.counts.clicks, first.sequence) == (case.run_id, 1, 1)
-    assert (second.source, second.sequence) == (first.source, 2)
+    told = [one for one in await said(runtime, DeliveryActivity) if one.counts.clicks]
+    assert [(one.run_id, one.counts.clicks, one.sequence) for one in told] == [
+        (case.run_id, 1, 1),
+        (case.run_id, 1, 2),
+    ]
+    assert told[0].source == told[1].source
 
 
 async def test_the_pixel_and_the_mirror_page_are_events_too(
