@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.app import SERVICE
 from services.delivery.domain.quarantine import Failure
 from services.delivery.domain.runs import Reason
@@ -228,6 +229,24 @@ async def test_campaigns_and_single_messages_leave_blocked_addresses_out_and_pro
         (Outcome.SENT, ""),
     ]
     assert len(await setting.catcher.to(proof)) == 1
+    await sound(runtime)
+
+
+async def test_an_address_that_a_server_refuses_for_good_gets_nothing_more(
+    setting: Setting,
+) -> None:
+    runtime = setting.runtime
+    setting.catcher.misbehave(
+        FaultRule(action=Action.REFUSE_RECIPIENT, recipient="gone@*", code=551)
+    )
+    case, _ = await sent_to(setting, "gone@x.example", "here@x.example")
+    assert (await row_of(runtime, case, "gone@x.example"))[:2] == ("failed", "refused_by_server")
+    assert await standing(runtime, "gone@x.example") == ("quarantine", 0, 1)
+    assert await standing(runtime, "here@x.example") == ("valid", 0, 0)
+    command = message(await receipt(runtime), "gone@x.example", order="1", total="1")
+    async with sending(runtime):
+        await runtime.execute(command)
+        assert (await outcome(runtime, command)).reason == "quarantine"
     await sound(runtime)
 
 

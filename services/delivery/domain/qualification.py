@@ -79,6 +79,12 @@ class Reply:
         return " ".join(filter(None, (self.code, self.enhanced)))
 
     @property
+    def telling(self) -> str:
+        """The code that says more: ``5.1.1`` of ``550 5.1.1``, but ``551`` of ``551 5.0.0``."""
+        vague = not self.enhanced or self.enhanced.endswith(".0.0")
+        return self.code or self.enhanced if vague else self.enhanced
+
+    @property
     def normalised(self) -> str:
         """The whole as one line: what equal bounces of different messages have in common."""
         return " ".join(filter(None, (self.codes, self.text)))
@@ -94,7 +100,7 @@ class Rule:
     """One rule: it applies when all that it names is found.
 
     Attributes:
-        codes: a pattern over the code, or over the enhanced one when there is one.
+        codes: a pattern over the code that says more: the enhanced one, unless it says nothing.
         words: a pattern over the normalised words.
     """
 
@@ -105,7 +111,7 @@ class Rule:
 
     def applies(self, reply: Reply) -> bool:
         """Whether the rule speaks of this reply."""
-        if self.codes and not self.codes.fullmatch(reply.enhanced or reply.code):
+        if self.codes and not self.codes.fullmatch(reply.telling):
             return False
         return not self.words or bool(self.words.search(reply.words))
 

@@ -50,6 +50,10 @@ TRIED = (
         ("552 5.3.4", "message size exceeds limit", ErrorReason.REFUSED, SOFT),
         # A server that says "try again" is never taken for one that says "never".
         ("450 4.1.1", "user unknown in local table", ErrorReason.UNREACHABLE, SOFT),
+        ("551 5.0.0", "", ErrorReason.USER_UNKNOWN, HARD),
+        ("451 4.0.0", "", ErrorReason.UNREACHABLE, SOFT),
+        ("4.0.0", "", ErrorReason.UNREACHABLE, SOFT),
+        ("550 5.0.0", "", ErrorReason.UNQUALIFIED, SOFT),
         ("550", "", ErrorReason.UNQUALIFIED, SOFT),
         ("5.0.0", "computer says no", ErrorReason.UNQUALIFIED, SOFT),
     ],
