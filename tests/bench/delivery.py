@@ -17,6 +17,7 @@ from typing import Final
 
 from services.delivery.dkim import keeping
 from services.delivery.dkim.signing import Algorithm
+from tests.bench import bounces, letters, tracking
 from tests.bench.mailing import MAIL_BYTES, SENDER_DOMAIN, Campaign, Site, site
 from tests.bench.processes import cpu_seconds, peak_mb, program, server_pids, smtp_sink
 from tests.bench.results import Figure
@@ -172,7 +173,9 @@ async def measure(servers: Servers, *, messages: int, runs: int, whole: bool) ->
         figures += await _beside(bench, messages, runs)
         if whole:
             figures += await _size(bench, messages)
-    return figures
+    figures += await letters.measure(runs=runs)
+    figures += await tracking.measure(servers, runs=runs)
+    return figures + await bounces.measure(servers, runs=runs)
 
 
 async def _speed(bench: Bench, messages: int, runs: int) -> list[Figure]:
