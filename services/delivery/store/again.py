@@ -12,11 +12,13 @@ from services.delivery.store.runs import Run
 from services.delivery.store.slices import EMAIL
 from shared.database import Connection
 
-# Only what ended before the word was given: what fails again meanwhile is not taken twice.
+# Only what ended before the word was given: what fails again meanwhile is not taken twice. A row
+# whose message had left before it bounced has no data to compose it from, and no mailbox to go to.
 _TAKE: Final = f"""
 WITH chosen AS (
     SELECT run_id, member_id, position FROM ledger l
     WHERE run_id = $1 AND position > $2 AND {EMAIL} AND outcome_at <= $3
+      AND merge <> '{{}}'
       AND (outcome = 'failed'
            OR $4 = 'missed' AND outcome = 'ignored' AND reason LIKE '{Reason.STOPPED}%')
     ORDER BY position LIMIT $5 FOR UPDATE
