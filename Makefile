@@ -26,8 +26,8 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-demo: setup ## One campaign from a Slack command to Finished, on embedded servers (ONCE=1: end by itself)
-	@$(BIN)/muster demo $(if $(ONCE),--once)
+demo: setup ## One campaign from a Slack command to Finished, on embedded servers (ONCE=1: end by itself; N=20000: so many contacts)
+	@$(BIN)/muster demo $(if $(ONCE),--once) $(if $(N),--contacts $(N) --folder .muster/demo-$(N))
 
 test: setup ## All tests, side by side on shared servers (the files that take longest begin)
 	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests

@@ -23,6 +23,7 @@ from deploy.sample.places import TOWNS, Town, landline, postal_code, street
 from deploy.sample.rows import Contact, Deal, Employee, Site
 
 SITES: Final = 420
+CONTACTS: Final = 2_100
 EMPLOYEES: Final = 26
 # Contacts and deals of ten sites in a row: 5 and 1.5 per site on average, exact for any scale.
 _CONTACTS_PATTERN: Final = (3, 8, 1, 5, 9, 2, 6, 4, 7, 5)
@@ -73,8 +74,12 @@ def households(*, seed: int, scale: int) -> Iterator[Household]:
         yield Household(site, people, sales)
 
 
-def write_crm(directory: Path, *, seed: int = SAMPLE_SEED, scale: int = 1) -> Written:
+def write_crm(
+    directory: Path, *, seed: int = SAMPLE_SEED, scale: int = 1, contacts: int | None = None
+) -> Written:
     """Write the CRM files and the one with faults into ``directory``; return the rows written.
+
+    ``contacts``: stop at the site with which there are so many, instead of at the scale's end.
 
     The files are UTF-8 with commas: ``crm/sites.csv``, ``crm/contacts.csv``, ``crm/employees.csv``,
     ``crm/deals.csv`` and ``crm/contacts_with_errors.csv``. Existing ones are overwritten.
@@ -87,14 +92,18 @@ def write_crm(directory: Path, *, seed: int = SAMPLE_SEED, scale: int = 1) -> Wr
         raise ValueError(f"scale is {scale}: give a whole number from 1 up")
     crm = directory / "crm"
     crm.mkdir(parents=True, exist_ok=True)
+    if contacts is not None:
+        scale = -(-contacts // CONTACTS)
     employees = _write_employees(crm / "employees.csv", seed=seed, scale=scale)
-    written = _write_households(crm, employees, seed=seed, scale=scale)
+    written = _write_households(crm, employees, seed=seed, scale=scale, most_contacts=contacts)
     first = (contact for house in households(seed=seed, scale=1) for contact in house.contacts)
     write_faulty_contacts(crm / "contacts_with_errors.csv", first)
     return written
 
 
-def _write_households(crm: Path, employees: int, *, seed: int, scale: int) -> Written:
+def _write_households(
+    crm: Path, employees: int, *, seed: int, scale: int, most_contacts: int | None
+) -> Written:
     sites = contacts = dealt = 0
     with ExitStack() as stack:
         site_rows = _writer(stack, crm / "sites.csv", Site)
@@ -106,6 +115,8 @@ def _write_households(crm: Path, employees: int, *, seed: int, scale: int) -> Wr
             deal_rows.writerows(house.deals)
             sites, contacts = sites + 1, contacts + len(house.contacts)
             dealt += len(house.deals)
+            if most_contacts is not None and contacts >= most_contacts:
+                break
     return Written(sites=sites, contacts=contacts, employees=employees, deals=dealt)
 
 
@@ -174,8 +185,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write crm/ into")
     parser.add_argument("--seed", type=int, default=SAMPLE_SEED)
     parser.add_argument("--scale", type=int, default=1, help="1 is 420 sites and 2,100 contacts")
+    parser.add_argument("--contacts", type=int, help="so many contacts, instead of a scale")
     given = parser.parse_args()
-    written = write_crm(given.out, seed=given.seed, scale=given.scale)
+    written = write_crm(given.out, seed=given.seed, scale=given.scale, contacts=given.contacts)
     Console().print(
         f"{written.sites} sites, {written.contacts} contacts, {written.employees} employees and"
         f" {written.deals} deals in {given.out / 'crm'}"

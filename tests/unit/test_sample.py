@@ -164,3 +164,11 @@ def test_no_two_employees_share_an_address() -> None:
 )
 def test_names_lose_their_accents_in_addresses(name: str, plain: str) -> None:
     assert slug(name) == plain
+
+
+def test_as_many_contacts_as_asked_for_are_the_first_of_any_scale(tmp_path: Path) -> None:
+    written = write_crm(tmp_path / "few", contacts=2_500)
+    assert 2_500 <= written.contacts < 2_510
+    write_crm(tmp_path / "many", scale=2)
+    few = (tmp_path / "few" / "crm" / "contacts.csv").read_text()
+    assert (tmp_path / "many" / "crm" / "contacts.csv").read_text().startswith(few)

@@ -25,19 +25,23 @@ def demo(
     folder: Annotated[Path, typer.Option(help="where data and logs are kept")] = (
         environment.FOLDER / "demo"
     ),
+    contacts: Annotated[
+        int | None,
+        typer.Option(min=1, max=2_000_000, help="so many contacts, generated, not the shipped CRM"),
+    ] = None,
 ) -> None:
     """Show one campaign from a Slack command to Finished; exit 0 only if every invariant holds."""
     os.environ.setdefault("LOG_LEVEL", "warning")
     configure_logs("demo")
     keep_serving = sys.stdout.isatty() and not once
     try:
-        code = asyncio.run(_demo(folder, keep_serving=keep_serving))
+        code = asyncio.run(_demo(folder, keep_serving=keep_serving, contacts=contacts))
     except asyncio.CancelledError:
         code = 128 + signal.SIGTERM
     raise typer.Exit(code)
 
 
-async def _demo(folder: Path, *, keep_serving: bool) -> int:
+async def _demo(folder: Path, *, keep_serving: bool, contacts: int | None) -> int:
     # A service manager's SIGTERM ends it as Ctrl-C does: no process is left behind.
     this = asyncio.current_task()
     assert this is not None, "runs as a task"
@@ -49,7 +53,7 @@ async def _demo(folder: Path, *, keep_serving: bool) -> int:
     async with staging.servers(folder) as (variables, slack_url):
         console.print("starting a process for each service …")
         async with staging.actors(variables, slack_url, folder) as stage:
-            story = Story(stage, console)
+            story = Story(stage, console, contacts=contacts)
             try:
                 props = await story.tell()
             except (Stuck, WaitedInVain) as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from deploy.sample import CRM_DIR
+from deploy.sample.generate import CONTACTS, write_crm
 from services.cli.demo.stage import Stage
 from services.cli.letters import opened
 from services.targeting.imports import ImportReport, Kind, import_csv
@@ -75,18 +77,29 @@ async def add_people() -> dict[str, UUID]:
     return found
 
 
-async def import_crm(folder: Path, manager: Actor) -> list[ImportReport]:
-    """Import the sample CRM; rejected rows land in files under ``folder``."""
+def sample_of(contacts: int | None, folder: Path) -> Path:
+    """Return the folder of the sample CRM: the shipped one, or one with so many contacts."""
+    if contacts is None:
+        return CRM_DIR
+    write_crm(folder, contacts=contacts)
+    return folder / "crm"
+
+
+def times_of(contacts: int | None) -> int:
+    """Return how many times the shipped sample the demo is, rounded up."""
+    return -(-contacts // CONTACTS) if contacts else 1
+
+
+async def import_crm(crm: Path, folder: Path, manager: Actor) -> AsyncIterator[ImportReport]:
+    """Import the sample CRM, file by file; rejected rows land in files under ``folder``."""
     async with opened("targeting") as targeting:
-        return [
-            await import_csv(
-                targeting.uow, kind, CRM_DIR / f"{kind}.csv", folder / f"{kind}.csv", manager
+        for kind in KINDS:
+            yield await import_csv(
+                targeting.uow, kind, crm / f"{kind}.csv", folder / f"{kind}.csv", manager
             )
-            for kind in KINDS
-        ]
 
 
-async def prepare(stage: Stage, people: dict[str, UUID]) -> Props:
+async def prepare(stage: Stage, people: dict[str, UUID], *, times: int) -> Props:
     """Save what campaigns choose from; the commands travel over Kafka as anybody's would."""
     run = await stage.value("SELECT count(*) + 1 FROM campaign.campaigns")
     props = Props(
@@ -104,16 +117,16 @@ async def prepare(stage: Stage, people: dict[str, UUID]) -> Props:
         stock_label=f"Brochures, batch {run}",
     )
     async with opened("web") as web, web.uow.begin() as work:
-        for command in _commands(props):
+        for command in _commands(props, times):
             work.emit(command)
     return props
 
 
-def _commands(props: Props) -> list[Message]:
+def _commands(props: Props, times: int) -> list[Message]:
     return [
         *_what_is_said(props),
         *_what_is_done(props),
-        *_what_it_costs(props),
+        *_what_it_costs(props, times),
     ]
 
 
@@ -191,7 +204,7 @@ def _what_is_done(props: Props) -> list[Message]:
     ]
 
 
-def _what_it_costs(props: Props) -> list[Message]:
+def _what_it_costs(props: Props, times: int) -> list[Message]:
     def cost(
         name: str, formula: Formula, driver: CostDriver, amount_minor: int, price: str
     ) -> CostStructure:
@@ -210,7 +223,7 @@ def _what_it_costs(props: Props) -> list[Message]:
             budget_id=props.budget_id,
             actor=props.manager,
             label=props.budget_label,
-            allocated_minor=500_000,
+            allocated_minor=500_000 * times,
             currency="EUR",
             structures=(
                 cost("Studio, brochure design", Formula.FIXED, CostDriver.NONE, 45_000, "0"),
@@ -224,8 +237,8 @@ def _what_it_costs(props: Props) -> list[Message]:
             actor=props.manager,
             stock="Print room",
             label=props.stock_label,
-            initial=200,
-            alert_level=150,
+            initial=200 * times,
+            alert_level=150 * times,
             group="print",
         ),
     ]

@@ -43,10 +43,16 @@ class Stuck(Exception):
 
 
 class Story:
-    """Tells the main job on a stage."""
+    """Tells the main job on a stage.
 
-    def __init__(self, stage: Stage, console: Console) -> None:
+    Args:
+        contacts: how many are generated; the shipped sample when not told.
+    """
+
+    def __init__(self, stage: Stage, console: Console, *, contacts: int | None = None) -> None:
         self.stage = stage
+        self.contacts = contacts
+        self.times = stage_props.times_of(contacts)
         self.console = console
         self.progress = Progress(
             SpinnerColumn(finished_text="[green]✓[/]"),
@@ -91,11 +97,14 @@ class Story:
                 "the operators reaching targeting",
             )
         props_actor = Actor(id=str(people[Role.MANAGER]), via=Via.CLI)
-        reports = await stage_props.import_crm(self.stage.folder / "rejects", props_actor)
-        for report in reports:
-            self._advance(step, note=f"{report.kind}: {report.rows} rows")
+        crm = await asyncio.to_thread(
+            stage_props.sample_of, self.contacts, self.stage.folder / "sample"
+        )
+        rejects = self.stage.folder / "rejects"
+        async for report in stage_props.import_crm(crm, rejects, props_actor):
+            self._advance(step, note=f"{report.kind}: {report.rows:,} rows")
         step = self._step("Target, template, models, budget, stock, supplier", 1)
-        props = await stage_props.prepare(self.stage, people)
+        props = await stage_props.prepare(self.stage, people, times=self.times)
         await self._until(lambda: self._bot_knows(props), "the bot knowing what can be chosen")
         self._advance(step, note="announced on compacted topics")
         return props
@@ -360,6 +369,8 @@ class Story:
     async def _until(
         self, probe: Callable[[], Awaitable[Any]], what: str, *, seconds: float = 180
     ) -> Any:
+        # Every wait takes more of more people; what hangs shows in its bar long before.
+        seconds *= 1 + (self.times - 1) / 4
         deadline = time.monotonic() + seconds
         while not (found := await probe()):
             if time.monotonic() > deadline:
