@@ -19,6 +19,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 
 from deploy.embedded.slack import Message as SlackMessage
 from deploy.embedded.slack import View
@@ -57,9 +58,10 @@ class Story:
         self.progress = Progress(
             SpinnerColumn(finished_text="[green]✓[/]"),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=20),
+            # Big numbers push neither themselves nor the time out of sight.
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=13)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
             TextColumn("[dim]{task.fields[note]}"),
             console=console,
             redirect_stderr=False,

@@ -134,13 +134,16 @@ async def _stock(stage: Stage, props: Props) -> Table:
 
 
 async def _files(stage: Stage, campaign_id: UUID) -> Table:
-    table = Table("file", "rows", "SHA-256", "state", title="Supplier files")
+    table = Table("file", "rows", "letters in PDF", "SHA-256", "state", title="Supplier files")
     for row in await stage.rows(
-        "SELECT file_name, rows, sha256, state FROM supplier.jobs WHERE campaign_id = $1",
+        "SELECT j.file_name, j.rows, j.pages, j.sha256, j.state, count(b.batch) AS documents"
+        " FROM supplier.jobs j LEFT JOIN supplier.letter_batches b USING (file_id)"
+        " WHERE j.campaign_id = $1 GROUP BY j.file_id",
         campaign_id,
     ):
         sha256 = (row["sha256"] or "")[:12]
-        table.add_row(row["file_name"], f"{row['rows']:,}", sha256, row["state"])
+        letters = f"{row['pages']:,} pages in {row['documents']:,} files"
+        table.add_row(row["file_name"], f"{row['rows']:,}", letters, sha256, row["state"])
     return table
 
 
