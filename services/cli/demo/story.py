@@ -56,13 +56,13 @@ class Story:
         self.times = stage_props.times_of(contacts)
         self.console = console
         self.progress = Progress(
-            SpinnerColumn(finished_text="[green]✓[/]"),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            # Big numbers push neither themselves nor the time out of sight.
-            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=13)),
-            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
-            TextColumn("[dim]{task.fields[note]}"),
+            # What is too long is the note, which goes on below; marks, bars and counts stay whole.
+            SpinnerColumn(finished_text="[green]✓[/]", table_column=Column(no_wrap=True)),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=12, table_column=Column(no_wrap=True)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=False)),
             console=console,
             redirect_stderr=False,
         )
