@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,7 @@ from tests.waiting import eventually
 BROKER_DEATH = "one of three brokers killed for good in mid-run"
 DISK_FULL = "disk full under the broker's log in mid-run"
 DISK_BYTES = 1 << 30
+ROOM_BYTES = 8 << 20
 
 
 @asynccontextmanager
@@ -96,11 +98,11 @@ def small_disk(place: Path, *, size_bytes: int) -> Iterator[Path]:
         subprocess.run(["umount", str(place)], check=False, capture_output=True)
 
 
-def fill(disk: Path) -> Path:
-    """Take all the room a disk has; return the file that holds it."""
-    filler = disk / "filler"
+def fill(disk: Path, name: str, *, leave_bytes: int = 0) -> Path:
+    """Take the room a disk has, but for so much; return the file that holds it."""
+    filler = disk / name
     with suppress(OSError), filler.open("wb", buffering=0) as file:
-        while file.write(bytes(1 << 16)):
+        while shutil.disk_usage(disk).free > leave_bytes and file.write(bytes(1 << 16)):
             pass
     return filler
 
@@ -114,9 +116,11 @@ async def play_full_disk(folder: Path, *, seed: int = 1) -> Result:
     with small_disk(folder / "servers" / "kafka", size_bytes=DISK_BYTES) as disk:
         async with own_stage(folder, brokers=1) as (stage, cluster):
             story = Story(stage.world, Teller(stage.world.rig, random.Random(seed)), stage.services)
-            telling = asyncio.create_task(story.tell(campaigns=2, events=5))
+            # Nearly all of it before, so that the rest takes no time: campaigns are quick.
+            before = await asyncio.to_thread(fill, disk, "before", leave_bytes=ROOM_BYTES)
+            telling = asyncio.create_task(story.tell(campaigns=4, events=5))
             await eventually(story.has_runs, seconds=60, what="messages leaving")
-            filler = await asyncio.to_thread(fill, disk)
+            rest = fill(disk, "rest")
             [broker] = cluster.brokers
             await eventually(
                 lambda: broker.running() is None or telling.done(),
@@ -127,7 +131,8 @@ async def play_full_disk(folder: Path, *, seed: int = 1) -> Result:
                 await telling
                 raise AssertionError("the disk filled too late to matter")
             await _all_go_on(stage)
-            filler.unlink()
+            for filler in (before, rest):
+                filler.unlink()
             await cluster.restart_broker(broker.node)
             back_at = time.monotonic()
             await telling
