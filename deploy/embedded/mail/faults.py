@@ -39,6 +39,9 @@ class FaultRule(BaseModel):
     percent: Annotated[float, Field(ge=0, le=100)] = 100.0
     seed: int = 0
     code: Annotated[int, Field(ge=400, le=599)] = 451
+    enhanced: Annotated[str, Field(pattern=r"^[45]\.\d{1,3}\.\d{1,3}$")] | None = Field(
+        None, description="RFC 3463's code, such as 5.1.1; without one, that of no detail"
+    )
     text: Annotated[str, Field(max_length=200, pattern=r"^[ -~]*$")] = "Scripted refusal"
     delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
     times: Annotated[int, Field(ge=1)] | None = Field(None, description="hits before it is spent")
@@ -49,10 +52,17 @@ class FaultRule(BaseModel):
             raise ValueError("a delay needs delay_seconds above 0")
         return self
 
+    @model_validator(mode="after")
+    def _codes_agree(self) -> "FaultRule":
+        if self.enhanced and self.enhanced[0] != str(self.code)[0]:
+            raise ValueError(f"enhanced {self.enhanced} does not go with code {self.code}")
+        return self
+
     @property
     def answer(self) -> str:
         """The SMTP answer of a refusal, with its enhanced code (RFC 3463)."""
-        return f"{self.code} {self.code // 100}.0.0 {self.text}"
+        enhanced = self.enhanced or f"{self.code // 100}.0.0"
+        return f"{self.code} {enhanced} {self.text}"
 
 
 class FaultScript(BaseModel):

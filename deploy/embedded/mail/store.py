@@ -135,10 +135,16 @@ class MailStore:
         found = await asyncio.to_thread(self._select, sql, (mail_id,))
         return found[0] if found else None
 
-    async def after(self, since_id: int, limit: int) -> list[StoredMail]:
-        """Return up to ``limit`` mails with an id above ``since_id``, oldest first."""
-        sql = f"SELECT {_COLUMNS} FROM messages WHERE id > ? ORDER BY id LIMIT ?"
-        return await asyncio.to_thread(self._select, sql, (since_id, limit))
+    async def after(self, since_id: int, limit: int, *, to: str = "") -> list[StoredMail]:
+        """Return up to ``limit`` mails with an id above ``since_id``, oldest first.
+
+        ``to``: those to this envelope recipient alone.
+        """
+        sql = (
+            f"SELECT {_COLUMNS} FROM messages WHERE id > ? AND (? = '' OR EXISTS"
+            " (SELECT 1 FROM json_each(recipients) WHERE value = ?)) ORDER BY id LIMIT ?"
+        )
+        return await asyncio.to_thread(self._select, sql, (since_id, to, to, limit))
 
     async def before(self, before_id: int | None, limit: int) -> list[StoredMail]:
         """Return up to ``limit`` mails below ``before_id`` (all when None), newest first."""
@@ -146,7 +152,7 @@ class MailStore:
         bound = 2**62 if before_id is None else before_id
         return await asyncio.to_thread(self._select, sql, (bound, limit))
 
-    def _select(self, sql: str, values: tuple[int, ...]) -> list[StoredMail]:
+    def _select(self, sql: str, values: tuple[int | str, ...]) -> list[StoredMail]:
         with self._connect() as connection:
             return [_mail(row) for row in connection.execute(sql, values)]
 

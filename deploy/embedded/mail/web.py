@@ -103,10 +103,13 @@ class MailApi:
         ]
 
     async def messages(self, request: web.Request) -> web.Response:
-        """Return mails with an id above ``since_id``, oldest first, without their bodies."""
+        """Return mails with an id above ``since_id``, oldest first, without their bodies.
+
+        ``to`` asks for those to one envelope recipient.
+        """
         since_id = _number(request, "since_id", 0, 2**62)
         limit = _number(request, "limit", 100, _MAX_PAGE)
-        mails = await self._store.after(since_id, limit)
+        mails = await self._store.after(since_id, limit, to=request.query.get("to", ""))
         # Parsing a thousand heads takes most of a second: mails go on coming in meanwhile.
         found = await asyncio.to_thread(lambda: [_summary(mail) for mail in mails])
         return web.json_response({"messages": found})

@@ -15,8 +15,9 @@ from rich.console import Console
 from deploy.embedded.slack.watcher import WaitedInVain
 from services.cli import environment
 from services.cli.demo import stage as staging
-from services.cli.demo.story import Story, Stuck
+from services.cli.demo.story import Story
 from services.cli.demo.tables import show
+from services.cli.demo.telling import Stuck
 from services.cli.running import configure_logs
 
 
@@ -55,11 +56,11 @@ async def _demo(folder: Path, *, keep_serving: bool, contacts: int | None) -> in
         async with staging.actors(variables, slack_url, folder) as stage:
             story = Story(stage, console, contacts=contacts)
             try:
-                props = await story.tell()
+                await story.tell()
             except (Stuck, WaitedInVain) as problem:
                 console.print(f"[red]✗ {problem}[/]", soft_wrap=True)
                 return 1
-            well = await show(story, props, console)
+            well = await show(story, console)
             verdict = "every sum adds up, every invariant holds" if well else "something is broken"
             console.print(f"[bold {'green' if well else 'red'}]{verdict}[/]")
             addresses(console, stage)

@@ -32,6 +32,7 @@ PEOPLE: Final = (
     ("Robin Clarke", "reviewer@muster.example", "U0REVIEWER1", (Role.REVIEWER,), "en"),
     ("Dominique Leroy", "supervisor@muster.example", "U0SUPERVIS1", (Role.SUPERVISOR,), "en"),
 )
+_FRANCE: Final = Criterion(field="site.country", operator=Operator.EQUALS, values=("FR",))
 KINDS: Final = (Kind.SITES, Kind.CONTACTS, Kind.EMPLOYEES, Kind.DEALS)
 
 
@@ -47,6 +48,8 @@ class Props:
     manager: Actor
     reviewer_id: str
     targeting_id: UUID
+    town_targeting_id: UUID
+    town: str
     template_id: UUID
     order_template_id: UUID
     call_model_id: UUID
@@ -99,13 +102,18 @@ async def import_crm(crm: Path, folder: Path, manager: Actor) -> AsyncIterator[I
             )
 
 
-async def prepare(stage: Stage, people: dict[str, UUID], *, times: int) -> Props:
-    """Save what campaigns choose from; the commands travel over Kafka as anybody's would."""
+async def prepare(stage: Stage, people: dict[str, UUID], *, town: str, times: int) -> Props:
+    """Save what campaigns choose from; the commands travel over Kafka as anybody's would.
+
+    ``town``: where the second campaign goes; ``times``: how many times the shipped sample it is.
+    """
     run = await stage.value("SELECT count(*) + 1 FROM campaign.campaigns")
     props = Props(
         manager=Actor(id=str(people[Role.MANAGER]), via=Via.CLI),
         reviewer_id=str(people[Role.REVIEWER]),
         targeting_id=fixed("targeting"),
+        town_targeting_id=fixed("town"),
+        town=town,
         template_id=fixed("template"),
         order_template_id=fixed("order"),
         call_model_id=fixed("call"),
@@ -137,7 +145,17 @@ def _what_is_said(props: Props) -> list[Message]:
             actor=props.manager,
             label="Contacts in France",
             counts=Counts.CONTACTS,
-            criteria=(Criterion(field="site.country", operator=Operator.EQUALS, values=("FR",)),),
+            criteria=(_FRANCE,),
+        ),
+        SaveTargeting(
+            targeting_id=props.town_targeting_id,
+            actor=props.manager,
+            label=f"Contacts in {props.town}",
+            counts=Counts.CONTACTS,
+            criteria=(
+                _FRANCE,
+                Criterion(field="site.town", operator=Operator.EQUALS, values=(props.town,)),
+            ),
         ),
         SaveTemplate(
             template_id=props.template_id,
@@ -149,6 +167,9 @@ def _what_is_said(props: Props) -> list[Message]:
             from_name="Atelier Muster",
             from_address="offers@muster.example",
             proof_recipients=("reviewer@muster.example",),
+            track_clicks=True,
+            track_opens=True,
+            mirror=True,
             letter=LETTER,
             letter_window=LetterWindow.NF_Z11_001,
         ),
@@ -273,6 +294,13 @@ OFFER: Final = """\
         <mj-button background-color="#23395d" href="https://offers.muster.example/autumn">
           See the offer
         </mj-button>
+      </mj-column>
+    </mj-section>
+    <mj-section padding="8px 24px">
+      <mj-column>
+        <mj-text font-size="12px" color="#5c6470" align="center">
+          <a href="{{ mirror_url }}" style="color: #5c6470">Read this message in your browser</a>
+        </mj-text>
       </mj-column>
     </mj-section>
   </mj-body>

@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 
+from deploy.embedded.ports import free_port
 from deploy.embedded.slack import Seed, Workspace
 from services.cli import up
 from services.cli.catalogue import NAMES
@@ -93,7 +94,9 @@ async def servers(folder: Path) -> AsyncIterator[tuple[dict[str, str], str]]:
     async with up.servers(folder) as variables, slack_stub(folder) as slack_url:
         quick = {"WORKFLOW_SWEEP_SECONDS": "1", "HEARTBEAT_SECONDS": "2", "LOG_LEVEL": "info"}
         quick |= {"MUSTER_DEMO": "1", "SENDER_RETRY_BASE_SECONDS": "1"}
-        instance = {**variables, **slack_variables(slack_url), **quick}
+        # Where mails come back to: each leaves with an envelope sender of its own in this domain.
+        back = {"BOUNCE_DOMAIN": "bounces.muster.example", "BOUNCE_SMTP_PORT": str(free_port())}
+        instance = {**variables, **slack_variables(slack_url), **quick, **back}
         os.environ.update(instance)
         yield instance, slack_url
 

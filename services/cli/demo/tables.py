@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.checking import Verdict, table_of, verdicts
+from services.cli.demo import mail_tables
+from services.cli.demo.campaigns import Campaign
 from services.cli.demo.props import Props
 from services.cli.demo.stage import Stage
 from services.cli.demo.story import Story
@@ -25,14 +27,22 @@ def money(minor: int) -> str:
     return f"{minor / 100:,.2f} EUR"
 
 
-async def show(story: Story, props: Props, console: Console) -> bool:
+async def show(story: Story, console: Console) -> bool:
     """Print every table; return whether all sums add up and all invariants hold."""
-    stage = story.stage
-    adds_up = await _synthesis(stage, story, console)
-    console.print(await _deliveries(stage, story.campaign_id))
+    stage, props, campaign_id = story.stage, story.props, story.first.campaign_id
+    good = [await _synthesis(stage, campaign, console) for campaign in (story.first, story.second)]
+    for campaign in (story.first, story.second):
+        console.print(await _deliveries(stage, campaign))
+    for shown in (
+        await mail_tables.four_people(story),
+        await mail_tables.indicators(story),
+    ):
+        console.print(shown.table)
+        good.append(shown.holds)
+    console.print(mail_tables.live(story.figures.live[0], story.first.number))
     console.print(await _costs(stage, props))
     console.print(await _stock(stage, props))
-    console.print(await _files(stage, story.campaign_id))
+    console.print(await _files(stage, campaign_id))
     console.print(await _event(stage, story))
     console.print(await _workflows(stage))
     found = await verdicts(settings_or_exit())
@@ -40,31 +50,32 @@ async def show(story: Story, props: Props, console: Console) -> bool:
     broken = _broken(found)
     for line in broken:
         console.print(f"[red]✗[/] {line}", soft_wrap=True)
-    return adds_up and not broken
+    return all(good) and not broken
 
 
 def _broken(found: list[Verdict]) -> list[str]:
     return [line for verdict in found for line in verdict.broken]
 
 
-async def _synthesis(stage: Stage, story: Story, console: Console) -> bool:
+async def _synthesis(stage: Stage, campaign: Campaign, console: Console) -> bool:
     row = (
         await stage.rows(
             "SELECT label, snapshot_members, delivery_counts, action_counts, extracted"
             " FROM campaign.campaigns WHERE campaign_id = $1",
-            story.campaign_id,
+            campaign.campaign_id,
         )
     )[0]
-    counts = {
-        "messages": orjson.loads(row["delivery_counts"]),
-        "actions": orjson.loads(row["action_counts"]),
-    }
+    counts = {"messages": orjson.loads(row["delivery_counts"])}
+    if row["action_counts"]:
+        counts["actions"] = orjson.loads(row["action_counts"])
     table = Table(
-        "", "total", "made of", "adds up", title=f"{story.number} {row['label']}: results"
+        "", "total", "made of", "adds up", title=f"{campaign.number} {row['label']}: results"
     )
     table.add_row("Elements targeted", f"{row['snapshot_members']:,}", "", "")
     adds_up = True
     for name, parts in SUMS:
+        if name not in counts:
+            continue
         total = counts[name]["targeted" if name == "messages" else "generated"]
         holds = total == sum(counts[name][part] for part in parts)
         adds_up = adds_up and holds
@@ -72,20 +83,22 @@ async def _synthesis(stage: Stage, story: Story, console: Console) -> bool:
         table.add_row(
             name.capitalize(), f"{total:,}", made, "[green]✓[/]" if holds else "[red]✗[/]"
         )
-    table.add_row("Deals generated", f"{counts['actions']['deals']:,}", "", "")
-    table.add_row("Dossier items", f"{counts['actions']['dossier_items']:,}", "", "")
-    table.add_row("Addressees in the supplier's file", f"{row['extracted']:,}", "", "")
+    if "actions" in counts:
+        table.add_row("Deals generated", f"{counts['actions']['deals']:,}", "", "")
+        table.add_row("Dossier items", f"{counts['actions']['dossier_items']:,}", "", "")
+        table.add_row("Addressees in the supplier's file", f"{row['extracted']:,}", "", "")
     console.print(table)
     return adds_up and counts["messages"]["targeted"] == row["snapshot_members"]
 
 
-async def _deliveries(stage: Stage, campaign_id: UUID) -> Table:
-    table = Table("channel", "outcome", "reason", "recipients", title="Delivery, from its ledger")
+async def _deliveries(stage: Stage, campaign: Campaign) -> Table:
+    title = f"{campaign.number}: delivery, from its ledger"
+    table = Table("channel", "outcome", "reason", "recipients", title=title)
     rows = await stage.rows(
         "SELECT l.channel, l.outcome, l.reason, count(*) AS number FROM delivery.ledger l"
         " JOIN delivery.runs u USING (run_id) WHERE u.campaign_id = $1 AND u.kind = 'campaign'"
         " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        campaign_id,
+        campaign.campaign_id,
     )
     for row in rows:
         table.add_row(row["channel"], row["outcome"], row["reason"] or "", f"{row['number']:,}")

@@ -148,3 +148,11 @@ def test_the_language_is_the_one_asked_for(asked: str | None, accepted: str, cho
 
 def test_sizes_are_readable() -> None:
     assert [human_size(n) for n in (999, 1_500, 2_500_000)] == ["999 B", "1.5 kB", "2.5 MB"]
+
+
+def test_a_refusal_may_bring_its_enhanced_code() -> None:
+    rule = FaultRule(action=Action.REFUSE_RECIPIENT, code=550, enhanced="5.1.1", text="gone")
+    assert rule.answer == "550 5.1.1 gone"
+    assert FaultRule(action=Action.REFUSE_RECIPIENT).answer == "451 4.0.0 Scripted refusal"
+    with pytest.raises(ValidationError, match=r"4\.1\.1 does not go with code 550"):
+        FaultRule(action=Action.REFUSE_RECIPIENT, code=550, enhanced="4.1.1")

@@ -62,3 +62,12 @@ async def test_mails_come_in_order_and_page_by_id(store: MailStore) -> None:
     assert one is not None
     assert (one.received_at, one.recipients) == (AT, ("b@x.example",))
     assert await store.get(9) is None
+
+
+async def test_mails_to_one_recipient_are_found_among_the_others(store: MailStore) -> None:
+    await add(store)
+    await store.add(
+        at=AT, mail_from="a@x.example", recipients=["c@x.example", "d@x.example"], raw=b"y"
+    )
+    assert [mail.raw for mail in await store.after(0, 9, to="d@x.example")] == [b"y"]
+    assert [mail.raw for mail in await store.after(0, 9, to="x.example")] == []
