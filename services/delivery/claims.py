@@ -17,14 +17,14 @@ from uuid import UUID
 from services.delivery.domain.runs import Reason, RunKind
 from services.delivery.pacing import paced
 from services.delivery.quarantining import leave_out_blocked
-from services.delivery.results import tell_activity, write_results, write_window
+from services.delivery.results import note_activity, write_results, write_window
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.consents import ConsentStore
 from services.delivery.store.queue import QueueStore
 from services.delivery.store.runs import RunStore
 from services.delivery.store.sending import Claimed, Result, SendingStore
 from services.delivery.store.slices import Slice, SliceStore
-from services.delivery.tracking.activity import ActivitySource
+from services.delivery.tracking.activity import Untold
 from shared.ids import new_id
 from shared.uow import UnitOfWork, Work
 
@@ -74,13 +74,19 @@ class Claims:
         self._settings = settings
         self.owner = owner
         self._turn = 0
-        self._activity = ActivitySource(owner)
+        self._untold = Untold(owner)
 
     async def write(self, results: Sequence[Result]) -> None:
         """Write what came of a batch's rows."""
         async with self._uow.begin() as work:
             await write_results(work, results)
-            tell_activity(work, results, self._activity)
+        note_activity(results, self._untold)
+
+    async def tell(self) -> None:
+        """Tell the live view what it has not been told yet, when that is due."""
+        if self._untold.due:
+            async with self._uow.begin() as work:
+                self._untold.tell(work)
 
     def disown(self) -> None:
         """Claim under another name from now on: what is held under this one is not ours to free."""
@@ -177,14 +183,17 @@ class Claims:
                 await write_results(work, results)
                 return False
             await write_window(work, done, results, owner=self.owner)
-            tell_activity(work, results, self._activity)
+            if self._untold.due:
+                self._untold.tell(work)
             # Also when nothing was called: whoever stops the run waits for the slice.
             await RunStore(work.connection).mark(share.part.run_id)
             if rest and (hold.halted or give_back):
                 await slices.release(share.part, rest[0].position or 0, work.now)
-                return False
-            part = replace(share.part, rate_per_minute=hold.rate_per_minute)
-            opened = await self._open(work, part, rest)
+                opened = Opened([], 0)
+            else:
+                part = replace(share.part, rate_per_minute=hold.rate_per_minute)
+                opened = await self._open(work, part, rest)
+        note_activity(results, self._untold)
         share.rows, share.window, share.until = opened.rows, opened.window, until
         return share.window > 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
-from uuid import UUID
 
 from services.delivery.domain.quarantine import Failure
 from services.delivery.domain.runs import FINAL, RunKind, Verdict
@@ -13,9 +12,9 @@ from services.delivery.quarantining import note_failures
 from services.delivery.store.runs import RunStore
 from services.delivery.store.sending import Claimed, Ended, Result, SendingStore
 from services.delivery.store.slices import SliceStore
-from services.delivery.tracking.activity import ActivitySource
+from services.delivery.tracking.activity import Untold
 from shared.uow import Work
-from topics.delivery import ActivityCounts, Channel, MessageOutcome, Outcome
+from topics.delivery import Channel, MessageOutcome, Outcome
 
 _TOLD: Final[dict[str, str]] = {
     Verdict.SENT: "sent",
@@ -55,15 +54,12 @@ async def _note_refusals(work: Work, results: Sequence[Result], ended: Sequence[
     await note_failures(work, refused)
 
 
-def tell_activity(work: Work, results: Sequence[Result], source: ActivitySource) -> None:
-    """Tell the live view what came of a campaign's messages."""
-    told: dict[UUID, Counter[str]] = {}
+def note_activity(results: Sequence[Result], untold: Untold) -> None:
+    """Note for the live view what came of campaigns' messages."""
     for one in results:
-        name = _TOLD.get(one.verdict)
-        if one.kind is RunKind.CAMPAIGN and name is not None:
-            told.setdefault(one.run_id, Counter())[name] += 1
-    for run_id, counts in told.items():
-        source.tell(work, run_id, ActivityCounts(**counts))
+        what = _TOLD.get(one.verdict)
+        if one.kind is RunKind.CAMPAIGN and what is not None:
+            untold.add(one.run_id, what)
 
 
 def _answer_single(work: Work, ended: Sequence[Ended]) -> None:

@@ -20,7 +20,15 @@ from services.delivery.bounces.verp import envelope_sender
 from services.delivery.claims import WINDOW_SECONDS, Batch, Claims, Share
 from services.delivery.compose import Composer
 from services.delivery.composers import Composers
-from services.delivery.domain.runs import Circumstances, Reason, RunKind, Verdict, rule
+from services.delivery.domain.runs import (
+    SENT,
+    Circumstances,
+    Reason,
+    Ruling,
+    RunKind,
+    Verdict,
+    rule,
+)
 from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate
 from services.delivery.settings import DeliverySettings
@@ -131,6 +139,7 @@ class Worker:
         async with self._turn:
             found = await self._claim_surely(stop)
             if found is None:
+                await self._claims.tell()
                 await wait_or_stop(stop, URGENT_IDLE_SECONDS if self._urgent else IDLE_SECONDS)
         try:
             if isinstance(found, Share):
@@ -292,9 +301,23 @@ class Worker:
                 await wait_or_stop(stop, TROUBLE_SECONDS)
 
     def _result(self, row: Claimed, answer: Answer, reason: str) -> Result:
+        ruling = SENT if answer.verdict is Verdict.SENT else self._ruling(row, answer, reason)
+        return Result(
+            run_id=row.run_id,
+            member_id=row.member_id,
+            number=row.number,
+            kind=row.kind,
+            verdict=answer.verdict,
+            code=answer.code,
+            outcome=ruling.outcome,
+            reason=ruling.reason,
+            next_at=ruling.next_at,
+        )
+
+    def _ruling(self, row: Claimed, answer: Answer, reason: str) -> Ruling:
         settings = self._settings
         speed = 1.0 if row.kind is RunKind.CAMPAIGN else URGENT_SPEED
-        ruling = rule(
+        return rule(
             answer.verdict,
             reason,
             Circumstances(
@@ -306,15 +329,4 @@ class Worker:
                 spread=self._spread.random(),
                 now=self._runtime.clock.now(),
             ),
-        )
-        return Result(
-            run_id=row.run_id,
-            member_id=row.member_id,
-            number=row.number,
-            kind=row.kind,
-            verdict=answer.verdict,
-            code=answer.code,
-            outcome=ruling.outcome,
-            reason=ruling.reason,
-            next_at=ruling.next_at,
         )

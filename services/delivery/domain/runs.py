@@ -129,6 +129,7 @@ class Ruling:
     next_at: datetime | None = None
 
 
+SENT: Final = Ruling(Outcome.SENT)
 _POLICY: Final[dict[str, Outcome]] = {
     "hold": Outcome.AMBIGUOUS,
     "assume_sent": Outcome.SENT,
@@ -157,7 +158,7 @@ class Circumstances:
 def rule(verdict: Verdict, reason: str, around: Circumstances) -> Ruling:
     """Return what a row becomes; a deferral past the deadline is a failure."""
     if verdict is Verdict.SENT:
-        return Ruling(Outcome.SENT)
+        return SENT
     if verdict is Verdict.FAILED:
         return Ruling(Outcome.FAILED, reason)
     if verdict is Verdict.RELEASED:

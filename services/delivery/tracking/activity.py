@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +14,36 @@ from shared.ids import new_id
 from shared.uow import Work
 from topics.delivery import ActivityCounts, DeliveryActivity
 
+TELL_SECONDS: Final = 1.0
 _TOLD: Final = {EventKind.OPEN: "opens", EventKind.CLICK: "clicks"}
+
+
+class Untold:
+    """What a task did and has not told yet: told about once a second, not with every transaction.
+
+    A view that hears of each of dozens of windows a second costs more than it shows.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._source = ActivitySource(name)
+        self._counts: dict[UUID, Counter[str]] = {}
+        self._told_at = time.monotonic()
+
+    def add(self, run_id: UUID, what: str, number: int = 1) -> None:
+        """Note that something happened to so many messages of a run (a name of the counts)."""
+        self._counts.setdefault(run_id, Counter())[what] += number
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to tell."""
+        return bool(self._counts) and time.monotonic() - self._told_at >= TELL_SECONDS
+
+    def tell(self, work: Work) -> None:
+        """Publish what is noted, when the transaction commits; it is then forgotten here."""
+        counts, self._counts = self._counts, {}
+        self._told_at = time.monotonic()
+        for run_id, noted in counts.items():
+            self._source.tell(work, run_id, ActivityCounts(**noted))
 
 
 class ActivitySource:
