@@ -38,21 +38,21 @@ async def four_people(story: Story) -> Shown:
         caption="each run takes others, among those still reachable; nobody is released",
     )
     expected = (
-        (f"sent: attempt {SOFT_TIMES + 1}", "sent: attempt 1"),
+        (f"sent: attempt {SOFT_TIMES + 1}", "sent"),
         ("failed: refused_by_server, 550 5.1.1", "ignored: quarantine"),
         ("failed: user_unknown, 550 5.1.1", "ignored: quarantine"),
-        ("sent: attempt 1", "ignored: opted_out"),
+        ("sent", "ignored: opted_out"),
     )
     all_hold = True
-    for (what, person), wanted in zip(story.cast.persons.items(), expected, strict=True):
+    for (happened, person), wanted in zip(story.cast.persons.items(), expected, strict=True):
         found = (
             _said(await row_of(story.stage, await first.run_id(), person)),
             _said(await row_of(story.stage, await second.run_id(), person)),
         )
-        holds = found == wanted
+        holds = all(said.startswith(what) for said, what in zip(found, wanted, strict=True))
         all_hold = all_hold and holds
         now = await _address_now(story.stage, person.recipient_key)
-        table.add_row(person.name, what, found[0], now, found[1], GOOD if holds else BAD)
+        table.add_row(person.name, happened, found[0], now, found[1], GOOD if holds else BAD)
     return Shown(table, all_hold)
 
 

@@ -30,7 +30,7 @@ _URL: Final = Value(("unsubscribe_url",))
 _URL_PLACED: Final = "{{ unsubscribe_url }}"
 _LINK_WORDS: Final = {"en": "Unsubscribe", "fr": "Se désabonner"}
 _HTML_LINK: Final = (
-    '<p style="font-size:12px;text-align:center;color:#666666">'
+    '<p style="font:12px sans-serif;text-align:center;color:#666666">'
     '<a href="{url}" style="color:#666666">{words}</a></p>'
 )
 _TEXT_LINK: Final = "\n\n{words}: {url}"
