@@ -291,9 +291,8 @@ OFFER: Final = """\
           This autumn we look after the machines of {{ site.name }} in {{ site.town }}
           at last year's price. Answer this mail and we will call you.
         </mj-text>
-        <mj-button background-color="#23395d" href="https://offers.muster.example/autumn">
-          See the offer
-        </mj-button>
+        <mj-button background-color="#23395d" href="https://offers.muster.example/autumn"
+          >See the offer</mj-button>
       </mj-column>
     </mj-section>
     <mj-section padding="8px 24px">
