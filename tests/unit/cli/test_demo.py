@@ -21,7 +21,9 @@ def people(town: str, count: int) -> list[Person]:
 
 
 def test_the_four_come_from_the_smallest_town_that_has_them_and_no_reader_is_one_of_them() -> None:
-    cast = cast_of([*people("lyon", 9), *people("agen", 3), *people("albi", 5), *people("metz", 20)])
+    cast = cast_of(
+        [*people("lyon", 9), *people("agen", 3), *people("albi", 5), *people("metz", 20)]
+    )
     assert cast.town == "albi"
     four = set(cast.persons.values())
     assert len(four) == 4
