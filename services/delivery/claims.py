@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -46,12 +46,14 @@ class Share:
 
     Attributes:
         window: how many of the rows may be called now, until ``until`` (monotonic seconds).
+        opened_at: when that was written: their attempts began then.
     """
 
     part: Slice
     rows: list[Claimed]
     window: int
     until: float
+    opened_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,9 @@ class Claims:
             if part is None:
                 return None
             opened = await self._open(work, part, await slices.rows(part))
-        return Share(part, opened.rows, opened.window, until) if opened.window else None
+        if not opened.window:
+            return None
+        return Share(part, opened.rows, opened.window, until, opened_at=work.now)
 
     async def next_window(
         self, share: Share, results: Sequence[Result], *, give_back: bool
@@ -182,7 +186,7 @@ class Claims:
                 # Somebody else has the slice, and has called this window's rows ambiguous.
                 await write_results(work, results)
                 return False
-            await write_window(work, done, results, owner=self.owner)
+            await write_window(work, done, results, owner=self.owner, at=share.opened_at)
             if self._untold.due:
                 self._untold.tell(work)
             # Also when nothing was called: whoever stops the run waits for the slice.
@@ -195,6 +199,7 @@ class Claims:
                 opened = await self._open(work, part, rest)
         note_activity(results, self._untold)
         share.rows, share.window, share.until = opened.rows, opened.window, until
+        share.opened_at = work.now
         return share.window > 0
 
     async def _open(self, work: Work, part: Slice, rows: list[Claimed]) -> Opened:

@@ -24,6 +24,7 @@ from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.sending import Result, SendingStore
 from services.delivery.store.slices import Abandoned, SliceStore
 from services.delivery.store.snapshots import SnapshotStore
+from shared import faults
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
@@ -81,6 +82,8 @@ async def _give_up_lost(runtime: Runtime) -> int:
         slices = await SliceStore(work.connection).lock_expired(EXPIRED_SLICES_AT_ONCE)
         for part in slices:
             await _give_up_slice(work, part)
+        if lost or slices:
+            faults.reach("progress.giving_up")
         return len(lost) + len(slices)
 
 

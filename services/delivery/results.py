@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from services.delivery.domain.quarantine import Failure
@@ -73,9 +74,9 @@ def _answer_single(work: Work, ended: Sequence[Ended]) -> None:
 
 
 async def write_window(
-    work: Work, rows: Sequence[Claimed], results: Sequence[Result], *, owner: str
+    work: Work, rows: Sequence[Claimed], results: Sequence[Result], *, owner: str, at: datetime
 ) -> None:
-    """Write what came of a window, whose slice is locked.
+    """Write what came of a window opened ``at`` a time, whose slice is locked.
 
     The usual result, sent at the first attempt with the answer that most got, is one statement over
     the window's positions; every other one is written with an attempt of its own.
@@ -90,7 +91,8 @@ async def write_window(
     sent = [row for row, one in pairs if _is_usual(one, usual)]
     if sent and usual is not None:
         await SliceStore(work.connection).sent(sent, code=usual, at=work.now)
-    await _write_others(work, [pair for pair in pairs if not _is_usual(pair[1], usual)], owner)
+    others = [pair for pair in pairs if not _is_usual(pair[1], usual)]
+    await _write_others(work, others, owner, at)
 
 
 def _usual_code(results: Sequence[Result]) -> str | None:
@@ -102,7 +104,9 @@ def _is_usual(result: Result, code: str | None) -> bool:
     return result.verdict == Verdict.SENT and result.number == 1 and result.code == code
 
 
-async def _write_others(work: Work, others: Sequence[tuple[Claimed, Result]], owner: str) -> None:
+async def _write_others(
+    work: Work, others: Sequence[tuple[Claimed, Result]], owner: str, at: datetime
+) -> None:
     store = SendingStore(work.connection)
     released = [row for row, one in others if one.verdict is Verdict.RELEASED]
     if released:
@@ -120,6 +124,6 @@ async def _write_others(work: Work, others: Sequence[tuple[Claimed, Result]], ow
             [one.member_id for one in called],
             [one.number for one in called],
             owner,
-            work.now,
+            at,
         )
         await write_results(work, called)

@@ -34,7 +34,7 @@ from services.delivery.rendering import BadTemplate
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail, Relays
 from services.delivery.store.sending import Claimed, Result
-from shared import tracing
+from shared import faults, tracing
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.ids import new_id
@@ -179,6 +179,7 @@ class Worker:
         ]
         if results:
             await self._until_done(stop, partial(self._claims.write, results))
+            faults.reach("sender.after_results")
 
     async def _send_share(self, share: Share, stop: asyncio.Event) -> None:
         """Hand a slice over, window by window, each with its outcomes written behind it."""
@@ -197,6 +198,7 @@ class Worker:
             give_back = stop.is_set() or not answers or not await self._connected()
             write = partial(self._claims.next_window, share, results, give_back=give_back)
             more = bool(await self._until_done(stop, write))
+            faults.reach("sender.after_results")
             if more and self._urgent and await self._claims.due_urgent():
                 urgent = await self._claims.take_urgent()
                 if urgent is not None:
@@ -225,6 +227,7 @@ class Worker:
                 else:
                     unfit[i] = Answer(Verdict.FAILED), mail
 
+        faults.reach("sender.window_open")
         trace = await self._trace_of(rows)
         with tracing.span(DELIVERY, "smtp window", parent=trace, messages=len(rows)) as window:
             answers = await self._connection.send_many(mails(), until=until)
@@ -233,6 +236,7 @@ class Worker:
                     DELIVERY, "smtp answer", i, parent=window, verdict=answer.verdict
                 ):
                     pass
+        faults.reach("sender.before_results")
         found = dict(unfit)
         for i, answer in zip(called, answers, strict=False):
             found[i] = answer, answer.reason

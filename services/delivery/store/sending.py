@@ -34,13 +34,17 @@ unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7
     AS k (run_id, member_id, number, verdict, code, outcome, reason)
 """
 # What was called ambiguous and then tried again stays so, even if its answer comes after all: it
-# may have left twice, and that must remain written.
+# may have left twice, and that must remain written. So does what was then taken for sent and, as a
+# late answer says, was not: nothing else tells that the row's outcome is an assumption.
 _END_ATTEMPTS: Final = f"""
 UPDATE attempts a
 SET outcome = CASE
-        WHEN a.outcome = 'ambiguous' AND EXISTS (
-            SELECT 1 FROM attempts n WHERE n.run_id = a.run_id AND n.member_id = a.member_id
-              AND n.number > a.number)
+        WHEN a.outcome = 'ambiguous' AND (
+            EXISTS (SELECT 1 FROM attempts n WHERE n.run_id = a.run_id
+                    AND n.member_id = a.member_id AND n.number > a.number)
+            OR k.verdict <> 'sent' AND EXISTS (
+                SELECT 1 FROM ledger l WHERE l.run_id = a.run_id AND l.member_id = a.member_id
+                AND l.outcome = 'sent'))
         THEN a.outcome ELSE k.verdict END,
     code = k.code, ended_at = $8
 FROM {_RESULTS}
