@@ -35,8 +35,9 @@ test: setup ## All tests, side by side on shared servers (the files that take lo
 check: setup ## Lint, types, import contracts, and all tests
 	@CHECK_BIN=$(BIN) bash deploy/check.sh
 
-faults: setup ## Fault tests (kill -9, freezes, restarts) with SEEDS=200, or one with SEED=n
-	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+faults: setup ## Fault tests: SEEDS=200 or SEED=n of all services, RUNS=300 or RUN=n of delivery alone
+	@$(BIN)/python -m tests.faults $(if $(RUN)$(RUNS),delivery $(if $(RUN),--seed $(RUN),--runs $(RUNS)),\
+	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)))
 
 bench: setup ## Benchmarks, WHAT=core, actions or timings
 	@$(BIN)/muster bench $(WHAT)

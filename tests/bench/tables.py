@@ -9,6 +9,11 @@ from typing import Any, Final
 DOCS: Final = Path(__file__).parent.parent.parent / "docs"
 PAGES: Final = {"benchmarks.md": ("core", "delivery", "timings"), "reliability.md": ("faults",)}
 
+FAULT_PARTS: Final = {
+    "spine": "All services, campaigns from creation to the end",
+    "delivery": "The delivery service alone, a mail server that misbehaves, short runs",
+}
+
 
 def figures_table(result: dict[str, Any]) -> list[str]:
     """Return the lines of a benchmark's table."""
@@ -34,7 +39,21 @@ def faults_table(result: dict[str, Any]) -> list[str]:
         counts = [str(row[n]) for n in ("runs", "lost", "doubled_outside_ambiguous", "ambiguous")]
         cells = [row["fault"], *counts, f"{row['recovery_s_max']:.1f} s"]
         lines.append(f"| {' | '.join(cells)} |")
+    failed = result.get("failed_seeds", [])
+    if failed:
+        seeds = ", ".join(map(str, failed))
+        lines += ["", f"Seeds that failed; runs without an end are not counted above: {seeds}."]
     return lines
+
+
+def faults_part(result: dict[str, Any]) -> str:
+    """Return the fault tests' tables, one of each part that was run."""
+    found = []
+    for part, title in FAULT_PARTS.items():
+        if part in result["parts"]:
+            ran = result["parts"][part]
+            found += [f"**{title}**", "", *faults_table(ran), "", source_line("faults", ran), ""]
+    return "\n".join(found[:-1])
 
 
 def source_line(what: str, result: dict[str, Any]) -> str:
@@ -50,8 +69,9 @@ def generated(what: str) -> str | None:
     if not path.exists():
         return None
     result = json.loads(path.read_text())
-    table = faults_table(result) if what == "faults" else figures_table(result)
-    return "\n".join([*table, "", source_line(what, result)])
+    if what == "faults":
+        return faults_part(result)
+    return "\n".join([*figures_table(result), "", source_line(what, result)])
 
 
 def refreshed(page: str, what: str) -> str:

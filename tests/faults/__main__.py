@@ -2,12 +2,14 @@
 
 Each seed kills or freezes one service at a drawn crash point while campaigns run, then checks every
 invariant. The results of ``--seeds`` are written to ``docs/results/faults.json``.
+``python -m tests.faults delivery --help`` tells of the runs of the delivery service alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from rich.console import Console
 
 from tests.conftest import REPOSITORY, ROOT
 from tests.faults import draws, results
+from tests.faults.delivery import command
 from tests.faults.draws import PLACES, draw
 from tests.faults.replays import replay
 from tests.faults.scenario import (
@@ -118,11 +121,18 @@ def main() -> None:
     with running_servers(ROOT) as servers:
         found, held = asyncio.run(play(servers, folder, seeds))
     if not asked.seed:
-        command = f"make faults SEEDS={asked.seeds}"
-        results.write(found, seeds=asked.seeds, command=command)
+        results.write(
+            found,
+            part="spine",
+            seeds=asked.seeds,
+            failed=(),
+            command=f"make faults SEEDS={asked.seeds}",
+        )
         console.print(f"written: {results.RESULTS.relative_to(REPOSITORY)}", highlight=False)
     raise SystemExit(0 if held else 1)
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["delivery"]:
+        command.main(sys.argv[2:])
     main()

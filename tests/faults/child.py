@@ -2,7 +2,9 @@
 
 ``MUSTER_TEST_KIND`` aims ``MUSTER_FAULT`` at one kind of work, ``MUSTER_TEST_TRANSIENT`` makes the
 first handling of that many messages fail for now, ``MUSTER_TEST_HANDLED`` names a file that takes a
-line for each batch that was handled: how many records it had.
+line for each batch that was handled: how many records it had. ``MUSTER_TEST_WITHOUT`` names a
+protection of the delivery engine to be switched off, ``MUSTER_TEST_CLOCK`` a file with the seconds
+by which the service's clock is wrong.
 Leases are short, so that a successor takes over within a test's patience.
 """
 
@@ -21,9 +23,13 @@ from shared.errors import Transient
 from shared.kafka import Record
 from shared.uow import Work
 from tests.faults import kinds
+from tests.faults.delivery import jumping, protections
 from tests.faults.kinds import Kind
 
 WORKFLOW_LEASE_SECONDS: Final = 3.0
+WORKFLOW_LEASE_VARIABLE: Final = "MUSTER_TEST_WORKFLOW_LEASE"
+WITHOUT_VARIABLE: Final = "MUSTER_TEST_WITHOUT"
+CLOCK_VARIABLE: Final = "MUSTER_TEST_CLOCK"
 HANDLED_VARIABLE: Final = "MUSTER_TEST_HANDLED"
 TRANSIENT_VARIABLE: Final = "MUSTER_TEST_TRANSIENT"
 
@@ -62,10 +68,15 @@ def run(arguments: Sequence[str]) -> None:
     # Read when the core was imported, long before this child was born.
     if os.environ.get("MUSTER_FAULT"):
         faults._plan = faults._Plan(os.environ["MUSTER_FAULT"])
-    workflows.LEASE_SECONDS = WORKFLOW_LEASE_SECONDS  # type: ignore[misc]  # in a child process only
+    lease_seconds = float(os.environ.get(WORKFLOW_LEASE_VARIABLE, WORKFLOW_LEASE_SECONDS))
+    workflows.LEASE_SECONDS = lease_seconds  # type: ignore[misc]  # in a child process only
     kinds.install()
     if os.environ.get(HANDLED_VARIABLE):
         note_batches(Path(os.environ[HANDLED_VARIABLE]))
+    if os.environ.get(WITHOUT_VARIABLE):
+        protections.switch_off(os.environ[WITHOUT_VARIABLE])
+    if os.environ.get(CLOCK_VARIABLE):
+        jumping.install(Path(os.environ[CLOCK_VARIABLE]))
     if os.environ.get(TRANSIENT_VARIABLE):
         fail_for_now(int(os.environ[TRANSIENT_VARIABLE]))
     sys.argv = ["muster", *arguments]

@@ -9,19 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
+from weakref import WeakKeyDictionary
 
-from services.delivery import sender
+from services.delivery import progress, sender
+from services.delivery.claims import Batch, Share
+from services.delivery.domain.runs import RunKind
+from services.delivery.smtp.dialogue import Dialogue
+from services.delivery.smtp.link import Link
+from services.delivery.store.ledger import LedgerStore
 from shared import faults
 from shared.batch import Item, read
 from shared.consumer import Batcher
 from shared.kafka import Record
 from shared.relay import Relay
+from shared.service import Runtime
 from shared.uow import Work
 from shared.workflows import Engine, Step, TechnicalWorkflow
 from topics.names import HEARTBEATS, WORKFLOWS_STATE
@@ -40,6 +49,12 @@ class Kind(StrEnum):
     WORKFLOW = "workflow"
     RELAY = "relay"
     SENDER = "sender"
+    SLICE = "slice"
+    AGAIN = "second attempts"
+    URGENT = "single messages"
+    FILL = "fill"
+    PROGRESS = "progress"
+    LOST = "lost attempts"
 
 
 _now_in: ContextVar[frozenset[Kind]] = ContextVar("_now_in", default=frozenset())
@@ -77,8 +92,11 @@ def install() -> None:
     _watch_batches()
     _watch_retries()
     _watch_workflows()
+    _watch_fills()
     _watch_relay()
     _watch_sender()
+    _watch_wires()
+    _watch_progress()
     kind = os.environ.get(KIND_VARIABLE)
     if kind:
         faults.reach = Aim(Kind(kind), Path(os.environ[HITS_VARIABLE]), faults.reach)
@@ -124,8 +142,10 @@ def _watch_workflows() -> None:
 
     def watched(workflow: TechnicalWorkflow) -> TechnicalWorkflow:
         async def run(work: Work) -> Step:
+            _now_in.set(frozenset())
             step = await workflow.run(work)
-            _now_in.set(frozenset({Kind.WORKFLOW} if step.rows_in else ()))
+            if step.rows_in:
+                _now_in.set(_now_in.get() | {Kind.WORKFLOW})
             return step
 
         return replace(workflow, run=run)
@@ -147,11 +167,75 @@ def _watch_relay() -> None:
     Relay._publish = publish  # type: ignore[method-assign]  # in a child process only
 
 
+def _watch_fills() -> None:
+    inner = LedgerStore.fill
+
+    async def fill(self: LedgerStore, *asked: Any, **more: Any) -> int:
+        rows = await inner(self, *asked, **more)
+        _now_in.set(_now_in.get() | {Kind.FILL})
+        return rows
+
+    LedgerStore.fill = fill  # type: ignore[method-assign]  # in a child process only
+
+
 def _watch_sender() -> None:
-    inner = sender.Worker.run
+    run = sender.Worker.run
+    send_share, send_batch = sender.Worker._send_share, sender.Worker._send_batch
 
-    async def run(self: sender.Worker, stop: asyncio.Event) -> None:
+    async def running(self: sender.Worker, stop: asyncio.Event) -> None:
         _now_in.set(frozenset({Kind.SENDER}))
-        await inner(self, stop)
+        await run(self, stop)
 
-    sender.Worker.run = run  # type: ignore[method-assign]  # in a child process only
+    async def sending_share(self: sender.Worker, share: Share, stop: asyncio.Event) -> None:
+        with _doing(Kind.SENDER, Kind.SLICE):
+            await send_share(self, share, stop)
+
+    async def sending_batch(self: sender.Worker, batch: Batch, stop: asyncio.Event) -> None:
+        bulk = any(row.kind is RunKind.CAMPAIGN for row in batch.rows)
+        with _doing(Kind.SENDER, Kind.AGAIN if bulk else Kind.URGENT):
+            await send_batch(self, batch, stop)
+
+    sender.Worker.run = running  # type: ignore[method-assign]  # in a child process only
+    sender.Worker._send_share = sending_share  # type: ignore[method-assign]  # the same
+    sender.Worker._send_batch = sending_batch  # type: ignore[method-assign]  # the same
+
+
+def _watch_wires() -> None:
+    """Let the event loop's callbacks know what the task does that waits for them."""
+    converse, received = Link.converse, Link.data_received
+    doing = WeakKeyDictionary[Link, frozenset[Kind]]()
+
+    async def conversing(self: Link, dialogue: Dialogue) -> None:
+        doing[self] = _now_in.get()
+        await converse(self, dialogue)
+
+    def data_received(self: Link, data: bytes) -> None:
+        _now_in.set(doing.get(self, frozenset()))
+        received(self, data)
+
+    Link.converse = conversing  # type: ignore[method-assign]  # in a child process only
+    Link.data_received = data_received  # type: ignore[method-assign]  # the same
+
+
+def _watch_progress() -> None:
+    advance, give_up = progress.advance, progress._give_up_lost
+
+    async def advancing(runtime: Runtime, run_id: UUID) -> bool:
+        with _doing(Kind.PROGRESS):
+            return await advance(runtime, run_id)
+
+    async def giving_up(runtime: Runtime) -> int:
+        with _doing(Kind.LOST):
+            return await give_up(runtime)
+
+    progress.advance = advancing
+    progress._give_up_lost = giving_up
+
+
+@contextmanager
+def _doing(*kinds: Kind) -> Iterator[None]:
+    token = _now_in.set(frozenset(kinds))
+    try:
+        yield
+    finally:
+        _now_in.reset(token)

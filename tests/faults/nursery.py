@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -63,14 +64,17 @@ class Nursery:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        # Asked from the event loop and from threads that wait for children to end.
+        self._turn = threading.Lock()
 
     def ask(self, question: dict[str, Any]) -> Any:
         """Return the answer to one question."""
         assert self._process.stdin is not None, "it was opened as a pipe"
         assert self._process.stdout is not None, "it was opened as a pipe"
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
+        with self._turn:
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
         assert answer, "the nursery has ended; its reason is on the standard error output"
         return json.loads(answer)
 

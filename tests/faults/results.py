@@ -49,14 +49,29 @@ def rows_of(results: Sequence[Result]) -> list[Row]:
     ]
 
 
-def write(results: Sequence[Result], *, seeds: int, command: str, path: Path = RESULTS) -> None:
-    """Write the file that the table in docs is made from."""
-    content = {
+def write(
+    results: Sequence[Result],
+    *,
+    part: str,
+    seeds: int,
+    failed: Sequence[int],
+    command: str,
+    path: Path = RESULTS,
+) -> None:
+    """Write the file that the tables in docs are made from; what other parts wrote stays.
+
+    Args:
+        part: which fault tests these are: ``spine`` for all services, ``delivery`` for it alone.
+        failed: seeds that did not come to their end, or broke an invariant.
+    """
+    content = json.loads(path.read_text()) if path.exists() else {"parts": {}}
+    content["parts"][part] = {
         "commit": commit(),
         "command": command,
         "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seeds": seeds,
+        "failed_seeds": list(failed),
         "rows": [asdict(row) for row in rows_of(results)],
     }
     path.parent.mkdir(parents=True, exist_ok=True)

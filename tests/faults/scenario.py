@@ -178,6 +178,9 @@ def hits_in(path: Path) -> list[tuple[str, str]]:
 
 def is_frozen(worker: Worker) -> bool:
     """Whether a process is stopped by a signal."""
+    status = Path(f"/proc/{worker.process.pid}/stat")
+    if status.exists():
+        return status.read_text().rpartition(")")[2].split()[0] == "T"
     found = subprocess.run(
         ["ps", "-o", "stat=", "-p", str(worker.process.pid)],
         capture_output=True,
