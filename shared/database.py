@@ -15,6 +15,8 @@ Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
 
+IDLE_TIMEOUT: Final = "10s"
+"""How long a transaction may wait for its client."""
 TRANSACTION_TIMEOUT: Final = "20s"
 """How long a service's transaction may take, whatever it waits for; a default of each role.
 
@@ -57,7 +59,7 @@ def _session(schema: str) -> dict[str, str]:
         "search_path": identifier(schema),
         "application_name": f"muster {schema}",
         "timezone": "UTC",
-        "idle_in_transaction_session_timeout": "10s",
+        "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
         "lock_timeout": "4s",
         "statement_timeout": "30s",
     }

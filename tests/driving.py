@@ -148,7 +148,7 @@ class Rig:
 
     async def ready(self, *names: str, seconds: float = 40) -> None:
         """Wait until services answer that they are ready."""
-        async with httpx.AsyncClient(timeout=2) as client:
+        async with httpx.AsyncClient(timeout=2, verify=False) as client:
             for name in names:
                 await eventually(
                     partial(self._is_ready, client, name),
@@ -233,6 +233,15 @@ class Rig:
         except AssertionError:
             raise AssertionError(f"not drained within {seconds} s: {left}") from None
 
+    async def stop(self, *workers: Worker) -> None:
+        """Tell processes to stop, all at once, and wait until they have."""
+        for worker in workers:
+            if worker.alive:
+                worker.wake()
+                worker.process.send_signal(signal.SIGTERM)
+        for worker in workers:
+            await asyncio.to_thread(worker.stop)
+
     async def __aenter__(self) -> Rig:
         return self
 
@@ -242,12 +251,7 @@ class Rig:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for worker in self.workers.values():
-            if worker.alive:
-                worker.process.send_signal(signal.SIGCONT)
-                worker.process.send_signal(signal.SIGTERM)
-        for worker in self.workers.values():
-            await asyncio.to_thread(worker.stop)
+        await self.stop(*self.workers.values())
         await self.producer.stop()
         await self.owner.close()
 

@@ -50,12 +50,15 @@ class Verdict:
     broken: tuple[str, ...]
 
 
-async def verdicts(settings: Settings, names: Sequence[str] = NAMES) -> list[Verdict]:
+async def verdicts(
+    settings: Settings, names: Sequence[str] = NAMES, *, seen: Seen | None = None
+) -> list[Verdict]:
     """Check every invariant of some services, by default all.
 
-    A broken one's text begins with its name (``I2 …``).
+    A broken one's text begins with its name (``I2 …``). ``seen`` is what was published, where it
+    is known; else the topics are read.
     """
-    seen = await published(settings, names)
+    seen = await published(settings, names) if seen is None else seen
     found = []
     for name in names:
         async with opened(name, settings) as runtime:

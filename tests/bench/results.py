@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 import statistics
-import subprocess
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+
+from tests.provenance import provenance
 
 RESULTS = Path(__file__).parent.parent.parent / "docs" / "results"
 PACKAGES = ("aiokafka", "asyncpg", "pydantic", "uvloop")
@@ -38,11 +37,7 @@ class Figure:
 
 def write(what: str, command: str, figures: list[Figure]) -> Path:
     """Write ``docs/results/<what>.json``; return its path."""
-    body = {
-        "commit": _commit(),
-        "command": command,
-        "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    body = provenance(command) | {
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "figures": [figure.as_json() for figure in figures],
@@ -51,10 +46,3 @@ def write(what: str, command: str, figures: list[Figure]) -> Path:
     path = RESULTS / f"{what}.json"
     path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
     return path
-
-
-def _commit() -> str:
-    run = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    )
-    return run.stdout.strip() or "unknown"

@@ -51,7 +51,8 @@ def faults_part(result: dict[str, Any]) -> str:
     found = []
     for part, title in FAULT_PARTS.items():
         if part in result["parts"]:
-            ran = result["parts"][part]
+            rows = [row for row in result["rows"] if row["part"] == part]
+            ran = result["parts"][part] | {"rows": rows}
             found += [f"**{title}**", "", *faults_table(ran), "", source_line("faults", ran), ""]
     return "\n".join(found[:-1])
 

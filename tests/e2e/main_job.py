@@ -118,9 +118,8 @@ async def save_means(rig: Rig, *, town: str = "Lyon", budget_minor: int = 10_000
     return means
 
 
-async def create(rig: Rig, means: Means, label: str = "Autumn") -> UUID:
+async def create(rig: Rig, means: Means, campaign_id: UUID, label: str = "Autumn") -> None:
     """Create a campaign over all means and wait until it is ready to test."""
-    campaign_id = new_id()
     plan = CampaignPlan(
         label=label,
         targeting_id=means.targeting_id,
@@ -133,7 +132,6 @@ async def create(rig: Rig, means: Means, label: str = "Autumn") -> UUID:
     )
     await rig.send(CreateCampaign(campaign_id=campaign_id, actor=BY_MANAGER, plan=plan))
     await rig.reach(campaign_id, "ready_to_test")
-    return campaign_id
 
 
 async def prove(rig: Rig, campaign_id: UUID) -> None:

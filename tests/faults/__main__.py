@@ -12,15 +12,18 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from tests.conftest import REPOSITORY, ROOT
 from tests.faults import draws, results
 from tests.faults.delivery import command
-from tests.faults.draws import PLACES, draw
+from tests.faults.draws import PLACES, Draw, draw
 from tests.faults.replays import replay
 from tests.faults.scenario import (
     BROKER_RESTART,
@@ -44,31 +47,58 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def play(servers: Servers, folder: Path, seeds: Sequence[int]) -> tuple[list[Result], bool]:
-    """Play seeds in one world; return their results, and whether all held."""
-    held = True
+@dataclass
+class Played:
+    """What came of a run: results, the seeds that did not come to their end, whether all held."""
+
+    results: list[Result] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    held: bool = True
+
+
+async def play(servers: Servers, folder: Path, seeds: Sequence[int]) -> Played:
+    """Play seeds in one world, those after a failing one too."""
+    played = Played()
     async with world(servers, folder) as made:
         stage = await open_stage(made, SPINE)
         try:
             for seed in seeds:
                 drawn = draw(seed)
                 who = f"seed {seed}, {drawn.service}"
-                try:
-                    held &= _tell(who, await stage.play(drawn))
-                except* AssertionError as problems:
-                    console.print(f"[red]✗[/] {who}: {drawn.name}: {problems.exceptions}")
-                    held = False
+                held = await _survived(f"{who}: {drawn.name}", _play(who, stage, drawn))
+                if held is None:
+                    played.failed.append(seed)
+                played.held &= bool(held)
                 if seed % REPLAY_EVERY == 0:
-                    held &= await _replay(stage, forget=seed % (2 * REPLAY_EVERY) == 0)
+                    again = _replay(stage, forget=seed % (2 * REPLAY_EVERY) == 0)
+                    played.held &= bool(await _survived("replay", again))
             if len(seeds) > 1:
-                held &= await _restarts(stage, times=max(1, len(seeds) // REPLAY_EVERY))
+                times = max(1, len(seeds) // REPLAY_EVERY)
+                played.held &= bool(await _survived("restarts", _restarts(stage, times=times)))
         finally:
             await stage.journal.close()
     missed = draws.not_hit(hit for result in stage.results for hit in result.hits)
     if len(seeds) >= len(PLACES) and missed:
         console.print(f"[red]never hit: {', '.join(missed)}[/]")
-        held = False
-    return stage.results, held
+        played.held = False
+    played.results = stage.results
+    return played
+
+
+async def _survived(what: str, doing: Coroutine[Any, Any, bool]) -> bool | None:
+    """Return whether all held; ``None``, after saying why, when it did not come to its end."""
+    try:
+        return await doing
+    except Exception as problem:  # noqa: BLE001 - two hundred seeds do not end with the third
+        causes = problem.exceptions if isinstance(problem, ExceptionGroup) else (problem,)
+        for cause in causes:
+            line = f"[red]✗[/] {what}: {type(cause).__name__}: {escape(str(cause))}"
+            console.print(line, soft_wrap=True, highlight=False)
+        return None
+
+
+async def _play(who: str, stage: Stage, drawn: Draw) -> bool:
+    return _tell(who, await stage.play(drawn))
 
 
 async def _restarts(stage: Stage, *, times: int) -> bool:
@@ -119,17 +149,17 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="muster-faults-"))
     console.print(f"logs of the services: {folder}", highlight=False)
     with running_servers(ROOT) as servers:
-        found, held = asyncio.run(play(servers, folder, seeds))
+        played = asyncio.run(play(servers, folder, seeds))
     if not asked.seed:
         results.write(
-            found,
+            played.results,
             part="spine",
             seeds=asked.seeds,
-            failed=(),
+            failed=played.failed,
             command=f"make faults SEEDS={asked.seeds}",
         )
         console.print(f"written: {results.RESULTS.relative_to(REPOSITORY)}", highlight=False)
-    raise SystemExit(0 if held else 1)
+    raise SystemExit(0 if played.held else 1)
 
 
 if __name__ == "__main__":

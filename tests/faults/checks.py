@@ -12,10 +12,11 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
 
-from services.cli.checking import verdicts
+from services.cli.checking import Seen, verdicts
 from services.delivery.mail import message_id
 from shared import kafka
 from shared.settings import Settings
+from tests.driving import Rig
 from tests.faults.story import Story
 from tests.faults.world import (
     BROCHURES_PER_LETTER,
@@ -173,6 +174,7 @@ class Journal:
     topics: Sequence[Topic] = tuple(topic for topic in TOPICS if topic not in CHANGELOGS)
     acted: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     copies: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    seen: Seen = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
     _client: AIOKafkaConsumer | None = None
 
     async def open(self) -> None:
@@ -201,7 +203,9 @@ class Journal:
             envelope = decode_envelope(record.headers, record.value)
         except Malformed:
             return
-        self.copies[envelope.source, envelope.id] += 1
+        identity = envelope.source, envelope.id
+        self.copies[identity] += 1
+        self.seen[record.topic][envelope.type].add(identity)
         if envelope.causation_id and envelope.time:
             cause = envelope.source, envelope.causation_id
             self.acted[cause].add(envelope.time.isoformat())
@@ -241,7 +245,7 @@ async def totals(world: World, story: Story) -> list[str]:
     for campaign_id in story.campaigns:
         found += _differences(
             f"campaign {campaign_id}",
-            await _campaign(world, campaign_id),
+            await campaign_totals(world.rig, campaign_id),
             _expected(with_letters=with_letters),
         )
     ends = await world.rig.rows(
@@ -273,14 +277,15 @@ def _expected(*, with_letters: bool) -> dict[str, int]:
     }
 
 
-async def _campaign(world: World, campaign_id: UUID) -> dict[str, int]:
-    [row] = await world.rig.rows(_TOTALS, campaign_id)
+async def campaign_totals(rig: Rig, campaign_id: UUID) -> dict[str, int]:
+    """Return what a campaign came to, in every service's own rows."""
+    [row] = await rig.rows(_TOTALS, campaign_id)
     row["files"] = (
-        await world.rig.value(
+        await rig.value(
             "SELECT count(*) FROM supplier.jobs WHERE campaign_id = $1 AND sha256 IS NOT NULL",
             campaign_id,
         )
-        if await world.rig.value("SELECT to_regclass('supplier.jobs')")
+        if await rig.value("SELECT to_regclass('supplier.jobs')")
         else 0
     )
     return row
@@ -318,11 +323,12 @@ def _differences(who: str, got: dict[str, Any], wanted: dict[str, int]) -> list[
     ]
 
 
-async def invariants(world: World, services: Sequence[str]) -> list[str]:
-    """Run ``muster check`` over the services of a world, once they have read what there is."""
+async def invariants(world: World, services: Sequence[str], journal: Journal) -> list[str]:
+    """Do what ``muster check`` does over the services of a world, once they have read all."""
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while True:
-        found = await verdicts(world.rig.settings, services)
+        await journal.read()
+        found = await verdicts(world.rig.settings, services, seen=journal.seen)
         broken = [line for verdict in found for line in verdict.broken]
         waiting = any("never handled" in line for line in broken)
         if not waiting or time.monotonic() > deadline:

@@ -5,7 +5,9 @@ first handling of that many messages fail for now, ``MUSTER_TEST_HANDLED`` names
 line for each batch that was handled: how many records it had. ``MUSTER_TEST_WITHOUT`` names a
 protection of the delivery engine to be switched off, ``MUSTER_TEST_CLOCK`` a file with the seconds
 by which the service's clock is wrong.
-Leases are short, so that a successor takes over within a test's patience.
+Leases and the limit of an idle transaction are short, so that a successor takes over within a
+test's patience; ``MUSTER_TEST_OWN_LIMITS`` keeps the product's. ``MUSTER_TEST_UNBOUND`` has every
+commit begin in the middle of a query, as it is for a worker frozen between Parse and Bind.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from services.cli.main import main
-from shared import consumer, faults, workflows
+from shared import consumer, database, faults, workflows
 from shared.batch import Item
 from shared.errors import Transient
 from shared.kafka import Record
@@ -30,6 +32,9 @@ WORKFLOW_LEASE_SECONDS: Final = 3.0
 WORKFLOW_LEASE_VARIABLE: Final = "MUSTER_TEST_WORKFLOW_LEASE"
 WITHOUT_VARIABLE: Final = "MUSTER_TEST_WITHOUT"
 CLOCK_VARIABLE: Final = "MUSTER_TEST_CLOCK"
+IDLE_TIMEOUT: Final = "3s"
+OWN_LIMITS_VARIABLE: Final = "MUSTER_TEST_OWN_LIMITS"
+UNBOUND_VARIABLE: Final = "MUSTER_TEST_UNBOUND"
 HANDLED_VARIABLE: Final = "MUSTER_TEST_HANDLED"
 TRANSIENT_VARIABLE: Final = "MUSTER_TEST_TRANSIENT"
 
@@ -63,6 +68,18 @@ def note_batches(path: Path) -> None:
     consumer.Batcher.handle = handle  # type: ignore[method-assign]  # in a child process only
 
 
+def leave_a_query_unbound() -> None:
+    """Leave the server waiting for the rest of a query before each commit."""
+    inner = Work.flush
+
+    async def flush(self: Work) -> None:
+        await inner(self)
+        # asyncpg ends a Parse with a Flush, not with a Sync.
+        await self.connection.prepare("SELECT 1")
+
+    Work.flush = flush  # type: ignore[method-assign]  # in a child process only
+
+
 def run(arguments: Sequence[str]) -> None:
     """Do what the environment asks for, then run ``muster`` with arguments."""
     # Read when the core was imported, long before this child was born.
@@ -70,6 +87,10 @@ def run(arguments: Sequence[str]) -> None:
         faults._plan = faults._Plan(os.environ["MUSTER_FAULT"])
     lease_seconds = float(os.environ.get(WORKFLOW_LEASE_VARIABLE, WORKFLOW_LEASE_SECONDS))
     workflows.LEASE_SECONDS = lease_seconds  # type: ignore[misc]  # in a child process only
+    if not os.environ.get(OWN_LIMITS_VARIABLE):
+        database.IDLE_TIMEOUT = IDLE_TIMEOUT  # type: ignore[misc]  # in a child process only
+    if os.environ.get(UNBOUND_VARIABLE):
+        leave_a_query_unbound()
     kinds.install()
     if os.environ.get(HANDLED_VARIABLE):
         note_batches(Path(os.environ[HANDLED_VARIABLE]))

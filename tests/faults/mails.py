@@ -33,7 +33,7 @@ class Sink:
 
     async def read(self) -> Counter[str]:
         """Return how often each message was caught, by Message-ID."""
-        async with httpx.AsyncClient(timeout=20) as client:
+        async with httpx.AsyncClient(timeout=20, verify=False) as client:
             while await self._page(client):
                 pass
         return self.by_message

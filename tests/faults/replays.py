@@ -52,8 +52,7 @@ async def replay(stage: Stage, *, forget: bool) -> list[str]:
     """
     before = await effects(stage)
     rig = stage.world.rig
-    for name in stage.services:
-        rig.workers[name, 1].kill()
+    await rig.stop(*(rig.workers[name, 1] for name in stage.services))
     await asyncio.gather(*(_rewind(stage, *reader) for reader in _readers(stage)))
     if forget:
         for name in stage.services:
@@ -78,7 +77,7 @@ async def replay(stage: Stage, *, forget: bool) -> list[str]:
         changed
         + caught.broken
         + stage.journal.broken
-        + await checks.invariants(stage.world, stage.services)
+        + await checks.invariants(stage.world, stage.services, stage.journal)
     )
 
 

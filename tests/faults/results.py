@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from tests.conftest import REPOSITORY
 from tests.faults.scenario import Result
+from tests.provenance import provenance
 
 RESULTS: Final = REPOSITORY / "docs" / "results" / "faults.json"
 
@@ -61,30 +58,19 @@ def write(
     """Write the file that the tables in docs are made from; what other parts wrote stays.
 
     Args:
+        results: what was played.
         part: which fault tests these are: ``spine`` for all services, ``delivery`` for it alone.
+        seeds: how many were to be played.
         failed: seeds that did not come to their end, or broke an invariant.
+        command: what plays them again.
+        path: the file.
     """
-    content = json.loads(path.read_text()) if path.exists() else {"parts": {}}
-    content["parts"][part] = {
-        "commit": commit(),
-        "command": command,
-        "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seeds": seeds,
-        "failed_seeds": list(failed),
-        "rows": [asdict(row) for row in rows_of(results)],
+    before = json.loads(path.read_text()) if path.exists() else {"parts": {}, "rows": []}
+    told = provenance(command) | {"seeds": seeds}
+    content = told | {
+        "parts": before["parts"] | {part: told | {"failed_seeds": list(failed)}},
+        "rows": [row for row in before["rows"] if row["part"] != part]
+        + [{"part": part} | asdict(row) for row in rows_of(results)],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def commit() -> str:
-    """Return the checkout's commit; empty where there is none."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() or "unknown"

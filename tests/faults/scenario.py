@@ -137,7 +137,7 @@ class Stage:
         await self.journal.read()
         caught = await checks.mails(self.world)
         broken = (
-            await checks.invariants(self.world, self.services)
+            await checks.invariants(self.world, self.services, self.journal)
             + caught.broken
             + self.journal.broken
             + self.journal.unanswered(story.teller.commands)

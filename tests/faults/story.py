@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from services.cli.letters import opened
-from services.delivery import ambiguous
-from services.supplier.deciding import decide
-from services.supplier.domain import Decision as JobDecision
-from shared.errors import INFRASTRUCTURE
-from shared.service import Runtime
 from tests.driving import REVIEWER
+from tests.faults.deciding import deciding
 from tests.faults.telling import Teller, new_event_id
 from tests.faults.world import BROCHURES_PER_LETTER, World, manager, reviewer
 from tests.waiting import eventually
 from topics.actions import ActionMove, MoveActions
 from topics.campaign import CampaignPlan, CreateCampaign, RequestProof
 from topics.delivery import DecideApproval, Decision
-from topics.message import system_actor
 
 PATIENCE_SECONDS = 90.0
 UNKNOWN_TYPE = "parcel.lost"
@@ -36,7 +29,6 @@ class Story:
 
     Attributes:
         events: outside events, with the status each must end in.
-        resent: ambiguous messages (run, member) that a person had sent again.
     """
 
     world: World
@@ -44,21 +36,15 @@ class Story:
     services: tuple[str, ...]
     campaigns: list[UUID] = field(default_factory=list)
     events: dict[str, str] = field(default_factory=dict)
-    resent: set[tuple[UUID, UUID]] = field(default_factory=set)
 
     async def tell(self, *, campaigns: int, events: int) -> None:
         """Run campaigns and events side by side until all of them are final."""
-        over = asyncio.Event()
-        decider = asyncio.create_task(self._decide_ambiguous(over))
-        try:
+        async with deciding(self.world.rig, self.services):
             async with asyncio.TaskGroup() as group:
                 for number in range(campaigns):
                     group.create_task(self._campaign(number))
                 group.create_task(self._events(events))
             await self.teller.tell_the_rest()
-        finally:
-            over.set()
-            await decider
 
     async def has_runs(self) -> bool:
         """Whether a campaign's messages have begun to leave."""
@@ -181,44 +167,3 @@ class Story:
             list(self.events),
         )
         return bool(count == len(self.events))
-
-    # -- ambiguous messages
-
-    async def _decide_ambiguous(self, over: asyncio.Event) -> None:
-        """Do what a person would: look at what may have left twice, and send it again."""
-        async with opened("delivery", self.world.rig.settings) as delivery:
-            while not over.is_set():
-                with suppress(*INFRASTRUCTURE):
-                    await self._send_again(delivery)
-                    if "supplier" in self.services:
-                        await self._router_again()
-                try:
-                    await asyncio.wait_for(over.wait(), 0.3)
-                except TimeoutError:
-                    continue
-
-    async def _send_again(self, delivery: Runtime) -> None:
-        for row in await self._ambiguous():
-            key = row["run_id"], row["member_id"]
-            async with delivery.uow.begin() as work:
-                await ambiguous.resend(work, run_id=key[0], member_id=key[1])
-            self.resent.add(key)
-
-    async def _router_again(self) -> None:
-        """Have the supplier's ambiguous mails sent again; only the supplier service knows them."""
-        waiting = await self.world.rig.rows(
-            "SELECT file_id FROM supplier.jobs WHERE state IN ('ambiguous', 'failed')"
-        )
-        if not waiting:
-            return
-        async with opened("supplier", self.world.rig.settings) as supplier:
-            for row in waiting:
-                async with supplier.uow.begin() as work:
-                    await decide(
-                        work, row["file_id"], JobDecision.SEND_AGAIN, system_actor("supplier")
-                    )
-
-    async def _ambiguous(self) -> list[dict[str, UUID]]:
-        return await self.world.rig.rows(
-            "SELECT run_id, member_id FROM delivery.ledger WHERE outcome = 'ambiguous'"
-        )
