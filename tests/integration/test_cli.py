@@ -54,7 +54,7 @@ def test_access_rules_are_printed_to_be_run(cli: Shell) -> None:
 
 def test_the_doctor_is_green_and_says_what_to_do_when_it_is_not(cli: Shell) -> None:
     said = cli.does("doctor")
-    assert said.count("✓") == 7, said
+    assert said.count("✓") == 8, said
     assert "its first life" in said
     ill = cli.muster("doctor", SMTP_PORT="1", KAFKA_NAMESPACE="nowhere.", BOUNCE_DOMAIN="b.example")
     assert ill.code == 1
