@@ -29,8 +29,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## One campaign from a Slack command to Finished, on embedded servers (ONCE=1: end by itself; N=20000: so many contacts)
 	@$(BIN)/muster demo $(if $(ONCE),--once) $(if $(N),--contacts $(N) --folder .muster/demo-$(N))
 
-test: setup ## All tests, side by side on shared servers (the files that take longest begin)
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests
+test: setup ## All tests, side by side on shared servers; 20 seeds of faults, not those that take minutes each
+	@$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not long" tests
 
 check: setup ## Lint, types, import contracts, and all tests
 	@CHECK_BIN=$(BIN) bash deploy/check.sh
@@ -38,6 +38,7 @@ check: setup ## Lint, types, import contracts, and all tests
 faults: setup ## Fault tests: SEEDS=200 or SEED=n of all services, RUNS=300 or RUN=n of delivery alone
 	@$(BIN)/python -m tests.faults $(if $(RUN)$(RUNS),delivery $(if $(RUN),--seed $(RUN),--runs $(RUNS)),\
 	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)))
+	@$(if $(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q -m long tests/faults)
 
 bench: setup ## Benchmarks, WHAT=core, actions or timings
 	@$(BIN)/muster bench $(WHAT)

@@ -27,12 +27,8 @@ ROOT = REPOSITORY / ".muster" / "test"
 LONGEST = (
     "tests/faults/test_seeds.py",
     "tests/faults/delivery/test_engine_red_controls.py",
-    "tests/faults/delivery/test_engine_named.py",
     "tests/faults/delivery/test_engine_seeds.py",
-    "tests/faults/test_freezes.py",
-    "tests/faults/test_brokers.py",
     "tests/e2e/test_main_job.py",
-    "tests/faults/test_restarts.py",
 )
 
 # No test depends on how busy the machine is.

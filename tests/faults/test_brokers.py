@@ -9,7 +9,7 @@ import pytest
 from tests.faults.brokers import can_mount, play_broker_death, play_full_disk
 from tests.faults.checks import assert_holds
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.asyncio, pytest.mark.timeout(300)]
 
 
 async def test_one_broker_of_three_that_dies_for_good_costs_nothing(tmp_path: Path) -> None:

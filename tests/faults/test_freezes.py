@@ -19,7 +19,7 @@ from tests.faults.world import props_of
 from tests.records import record_of
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 OTHERS_GO_ON_SECONDS = 15.0
 SUCCESSOR_GOES_ON_SECONDS = 30.0
 _NOTHING_OPEN = """

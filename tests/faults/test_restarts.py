@@ -12,7 +12,7 @@ from tests.faults.brokers import own_stage
 from tests.faults.checks import assert_holds
 from tests.faults.scenario import BROKER_RESTART, DATABASE_RESTART, Stage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 Owned = tuple[Stage, EmbeddedCluster]
 
 

@@ -20,6 +20,8 @@ from topics.names import HEARTBEATS
 
 TOPIC = "orders"
 
+pytestmark = pytest.mark.long
+
 
 async def write(cluster: EmbeddedCluster, value: bytes) -> None:
     producer = AIOKafkaProducer(

@@ -11,7 +11,7 @@ from tests.faults.checks import assert_holds
 from tests.faults.delivery.lanes import Lane
 from tests.faults.delivery.named import SCENARIOS, Scenario, rebalancing
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 FEW = 5
 OWN = {name: one for name, one in SCENARIOS.items() if not one.servers} | {
     "rebalances": replace(SCENARIOS["rebalances"], also=rebalancing(FEW)),
