@@ -26,7 +26,6 @@ REPOSITORY = Path(__file__).parent.parent
 ROOT = REPOSITORY / ".muster" / "test"
 LONGEST = (
     "tests/faults/test_seeds.py",
-    "tests/faults/delivery/test_engine_red_controls.py",
     "tests/faults/delivery/test_engine_seeds.py",
     "tests/e2e/test_main_job.py",
 )

@@ -6,13 +6,15 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 
-from services.cli.checking import Seen, verdicts
+from services.cli.checking import Seen, published, verdicts
 from services.delivery.mail import message_id
 from shared import kafka
 from shared.settings import Settings
@@ -183,9 +185,10 @@ class Journal:
         await self._client.start()
 
     async def close(self) -> None:
-        """Disconnect."""
+        """Disconnect; a loop that stood still since the last reading has fetches that are over."""
         if self._client is not None:
-            await self._client.stop()
+            with suppress(KafkaError, asyncio.CancelledError):
+                await self._client.stop()
 
     async def read(self) -> None:
         """Take note of all that was published until now."""
@@ -210,9 +213,13 @@ class Journal:
             cause = envelope.source, envelope.causation_id
             self.acted[cause].add(envelope.time.isoformat())
 
-    def forget(self) -> None:
-        """Leave out what was read until now (after inboxes were emptied on purpose)."""
+    async def forget(self, services: Sequence[str]) -> None:
+        """Leave out what was read until now, after the inboxes of services were emptied on purpose.
+
+        What a compacted topic no longer holds nobody can have handled again.
+        """
         self.acted.clear()
+        self.seen = await published(self.settings, services)
 
     def unanswered(self, told: Iterable[str]) -> list[str]:
         """I4: commands, by CloudEvents id, that nobody answered; those told always are."""

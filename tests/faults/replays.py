@@ -65,7 +65,7 @@ async def replay(stage: Stage, *, forget: bool) -> list[str]:
     await eventually(lambda: _caught_up(stage), seconds=LAG_SECONDS, what="the answers' end")
     await stage.journal.read()
     if forget:
-        stage.journal.forget()
+        await stage.journal.forget(stage.services)
     after = await effects(stage)
     changed = [
         f"I4 a replay changed {name}: {before[name]} to {after[name]}"

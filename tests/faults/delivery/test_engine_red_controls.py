@@ -24,7 +24,11 @@ from tests.faults.kinds import Kind
 from tests.faults.test_red_controls import names
 from tests.servers import Servers
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(240),
+]
 TRIES = 3
 # One slice of fifty, and a server that takes its time: whoever has the slice is still at it.
 SLOW = Manners(delay_seconds=0.05)
