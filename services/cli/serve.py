@@ -18,12 +18,16 @@ def serve(name: str, *, replica: int = 1) -> None:
     Raises:
         SystemExit: no such service, or a setting is missing or wrong.
     """
+    told: list[str] = []
     try:
         configure_logs(name)
         find(name)
         uvloop.run(run_services([name], replica=replica))
     except* (UnknownService, SettingsError) as problems:
-        sys.exit("\n".join(str(problem) for problem in problems.exceptions))
+        told = [str(problem) for problem in problems.exceptions]
+    if told:
+        # Not from within: early releases of Python 3.11 wrap what is raised there.
+        sys.exit("\n".join(told))
 
 
 def main() -> None:

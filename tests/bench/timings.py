@@ -117,6 +117,8 @@ def newcomer(name: str, user: pwd.struct_passwd) -> Iterator[Newcomer]:
     After a failure it stays, for its logs.
     """
     folder = Path(tempfile.mkdtemp(prefix="muster-timing-"))
+    # As a home is on many machines: others may pass through it, as they may through /tmp.
+    folder.chmod(0o755)
     found = Newcomer(name, user, folder)
     for part in ("bin", "home", "tmp"):
         (folder / part).mkdir()

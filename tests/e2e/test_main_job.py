@@ -7,6 +7,7 @@ import csv
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -46,6 +47,12 @@ AT_WORK: Final = {
 }
 
 
+# What a killed sender had in hand is given up after five seconds, not after a minute.
+QUICK: dict[str, dict[str, Any]] = {
+    "delivery": {"SENDER_LEASE_SECONDS": "5", "SMTP_TIMEOUT_SECONDS": "2"}
+}
+
+
 @asynccontextmanager
 async def all_services(servers: Servers, folder: Path) -> AsyncIterator[tuple[Rig, Means]]:
     async with (
@@ -54,7 +61,7 @@ async def all_services(servers: Servers, folder: Path) -> AsyncIterator[tuple[Ri
         rig(instance, folder, spawn=spawn) as made,
     ):
         for name in NAMES:
-            made.start(name)
+            made.start(name, **QUICK.get(name, {}))
         await made.ready(*NAMES)
         await main_job.import_sample(made)
         yield made, await main_job.save_means(made)
@@ -116,7 +123,7 @@ async def kill_at_work(made: Rig, name: str, campaign_id: UUID) -> None:
         what=f"{name} at work",
     )
     made.workers[name, 1].kill()
-    made.start(name)
+    made.start(name, **QUICK.get(name, {}))
 
 
 @pytest.mark.timeout(500)

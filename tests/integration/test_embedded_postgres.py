@@ -145,7 +145,7 @@ async def test_root_runs_it_as_somebody_else_and_opens_no_folder(
 
 async def test_a_folder_made_anew_gets_a_database_anew(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
-    for _ in range(2):
+    for time_no in range(2):
         server = EmbeddedPostgres(folder)
         await server.start()
         assert await ask(server, "SELECT to_regclass('t')::text") is None
@@ -154,7 +154,7 @@ async def test_a_folder_made_anew_gets_a_database_anew(tmp_path: Path) -> None:
         for file in folder.glob("*"):
             file.unlink() if file.is_file() else None
         if (folder / "data").exists():
-            (folder / "data").rename(tmp_path / "old")
+            (folder / "data").rename(tmp_path / f"old-{time_no}")
 
 
 async def test_the_older_version_runs_too_and_data_is_not_mixed_up(tmp_path: Path) -> None:
