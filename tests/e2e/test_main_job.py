@@ -7,8 +7,7 @@ import csv
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import orjson
