@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.choices import actor_of
 from services.cli.letters import opened
 from services.delivery.domain.qualification import LABELS
 from services.delivery.store.bounce_messages import BounceMessage, BounceMessageStore
 from services.delivery.store.quarantine import Entry, QuarantineStore
-from services.web.operators import find_operator
 from shared.errors import Refused
+from shared.http import carry_out
 from shared.ids import recipient_key
 from topics.bounces import (
     AddressStatus,
@@ -26,7 +27,7 @@ from topics.bounces import (
     Severity,
 )
 from topics.delivery import Channel
-from topics.message import Actor, Command, Via
+from topics.message import Actor, Command
 
 bounces = typer.Typer(help="What servers said of messages that failed, and what it means.")
 quarantine = typer.Typer(help="Addresses that get nothing after errors or a complaint.")
@@ -131,19 +132,13 @@ def release(
 def _carry_out(command: Callable[[Actor, bytes], Command], email: str) -> None:
     """Carry a command out as an operator, or say why not."""
 
-    async def carry_out() -> None:
-        async with opened("web") as web, web.uow.begin() as work:
-            operator_id = await find_operator(work, email)
-        if operator_id is None:
-            raise Refused(f"there is no operator {email}; add one with: muster operator add")
+    async def ask() -> None:
+        actor = await actor_of(email)
         async with opened("delivery") as delivery:
-            actor = Actor(id=str(operator_id), via=Via.CLI)
-            done = await delivery.perform(command(actor, delivery.settings.secret))
-        for refusal in done.refusals:
-            raise refusal
+            await carry_out(delivery, command(actor, delivery.settings.secret))
 
     try:
-        asyncio.run(carry_out())
+        asyncio.run(ask())
     except Refused as refusal:
         raise SystemExit(refusal.reason) from None
 

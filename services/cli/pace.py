@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
@@ -12,14 +13,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.choices import actor_of
 from services.cli.letters import opened
 from services.delivery.domain.pace import Limit
 from services.delivery.store.pace import PaceStore
-from services.web.operators import find_operator
 from shared.errors import Refused
 from shared.http import carry_out
 from topics.delivery import AgainScope, SendAgain, SetDeliveryPace
-from topics.message import Actor, Message, Via
+from topics.message import Actor, Message
 
 domains = typer.Typer(help="How much each destination's domain may get.", no_args_is_help=True)
 console = Console()
@@ -27,20 +28,14 @@ console = Console()
 Who = Annotated[str, typer.Option("--operator", help="who asks (e-mail)")]
 
 
-async def _actor(email: str) -> Actor:
-    async with opened("web") as web, web.uow.begin() as work:
-        operator_id = await find_operator(work, email)
-    if operator_id is None:
-        raise SystemExit(f"there is no operator {email}; add one with: muster operator add")
-    return Actor(id=str(operator_id), via=Via.CLI)
-
-
-async def _carry_out(command: Message) -> None:
-    async with opened("delivery") as delivery:
-        try:
-            await carry_out(delivery, command)
-        except Refused as refusal:
-            raise SystemExit(refusal.reason) from None
+async def _carry_out(command: Callable[[Actor], Message], email: str) -> None:
+    """Carry a command out as an operator, or say why not."""
+    try:
+        actor = await actor_of(email)
+        async with opened("delivery") as delivery:
+            await carry_out(delivery, command(actor))
+    except Refused as refusal:
+        raise SystemExit(refusal.reason) from None
 
 
 def again(
@@ -60,8 +55,11 @@ def again(
             )
         if row is None:
             raise SystemExit(f"there is no run {run_id}")
-        actor = await _actor(operator)
-        await _carry_out(SendAgain(**dict(row), run_id=run_id, scope=scope, actor=actor))
+
+        def command(actor: Actor) -> SendAgain:
+            return SendAgain(**dict(row), run_id=run_id, scope=scope, actor=actor)
+
+        await _carry_out(command, operator)
 
     asyncio.run(ask())
     console.print("deliveryMgt puts them into the queue; see them leave in the run's totals")
@@ -76,13 +74,10 @@ def pace(
 ) -> None:
     """Limit what a campaign's runs under way hand over a minute, or lift the limit."""
 
-    async def ask() -> None:
-        actor = await _actor(operator)
-        await _carry_out(
-            SetDeliveryPace(campaign_id=campaign_id, rate_per_minute=rate, actor=actor)
-        )
+    def command(actor: Actor) -> SetDeliveryPace:
+        return SetDeliveryPace(campaign_id=campaign_id, rate_per_minute=rate, actor=actor)
 
-    asyncio.run(ask())
+    asyncio.run(_carry_out(command, operator))
     console.print(f"{rate} messages a minute at most" if rate else "no limit")
 
 
