@@ -24,14 +24,14 @@ from aiokafka import AIOKafkaProducer
 from services.cli.catalogue import NAMES, find, port_of
 from services.cli.environment import free_block
 from services.targeting.sql_role import ensure_sql_role
-from shared import kafka, topics_admin
+from shared import kafka
 from shared.errors import INFRASTRUCTURE
 from shared.ids import new_id
-from shared.migrations import migrate
 from shared.settings import Settings
-from tests.conftest import REPOSITORY, Instance
+from tests.conftest import REPOSITORY
+from tests.instances import Instance, create_topics, make_schemas
 from tests.records import record_of
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.message import Message
 from topics.names import Topic, all_topics
 from topics.operators import OperatorState, Role
@@ -203,7 +203,7 @@ class Rig:
         )
         return status
 
-    async def reach(self, campaign_id: UUID, *statuses: str, seconds: float = 60) -> str:
+    async def reach(self, campaign_id: UUID, *statuses: str, seconds: float = PATIENCE) -> str:
         """Wait until a campaign is in one of the states; return which."""
 
         async def there() -> str | None:
@@ -215,7 +215,7 @@ class Rig:
         )
         return status
 
-    async def drained(self, *services: str, seconds: float = 60) -> None:
+    async def drained(self, *services: str, seconds: float = PATIENCE) -> None:
         """Wait until services have neither outbox rows nor messages put aside."""
 
         left: dict[str, int] = {}
@@ -270,10 +270,10 @@ async def rig(
     ``services`` are those it has, by default all; ``spawn`` is how their processes are started.
     """
     settings = instance.settings()
-    await migrate(settings, {name: find(name).migrations for name in services})
+    await make_schemas(settings, {name: find(name).migrations for name in services})
     if "targeting" in services:
         await ensure_sql_role(settings)
-    await topics_admin.apply(settings, topics=topics or all_topics())
+    await create_topics(settings, topics or all_topics())
     producer = kafka.plain_producer(settings, client_id="driver")
     await producer.start()
     owner = await asyncpg.create_pool(instance.database_url, min_size=1, max_size=4)

@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+PATIENCE = 60.0
+"""Seconds to wait for what should come at once: a machine may be busy, and only a failure waits."""
+
 
 async def eventually(
     probe: Callable[[], Any],
     *,
-    seconds: float = 20,
+    seconds: float = PATIENCE,
     what: str = "the condition",
 ) -> Any:
     """Return the probe's first true result; fail with ``what`` when the deadline passes."""

@@ -22,7 +22,7 @@ from tests.e2e.main_job import Means
 from tests.faults.checks import campaign_totals
 from tests.faults.deciding import deciding
 from tests.faults.nursery import nursery
-from tests.faults.world import fresh_instance
+from tests.instances import fresh_instance
 from tests.servers import Servers
 from tests.waiting import eventually
 from topics.actions import ActionMove, MoveActions

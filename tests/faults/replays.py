@@ -88,9 +88,7 @@ def _readers(stage: Stage) -> list[tuple[str, Registry]]:
 
 async def _rewind(stage: Stage, name: str, registry: Registry) -> None:
     settings = stage.world.rig.settings
-    await eventually(
-        lambda: _left(stage, name), seconds=20, what=f"{name}'s group being without members"
-    )
+    await eventually(lambda: _left(stage, name), what=f"{name}'s group being without members")
     client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
     await client.start()
     try:

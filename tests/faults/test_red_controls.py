@@ -30,11 +30,12 @@ from shared.consumer import Consumer
 from shared.relay import Relay
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
-from tests.conftest import Instance, Open
+from tests.conftest import Open
 from tests.driving import MANAGER, OPERATORS
 from tests.faults.checks import Journal, compared
 from tests.faults.mails import Sink
 from tests.faults.world import FROM_ADDRESS, manager
+from tests.instances import Instance
 from tests.integration.test_core import running, send
 from tests.waiting import eventually
 from topics.campaign import CampaignPlan, CreateCampaign

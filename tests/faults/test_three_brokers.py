@@ -14,7 +14,7 @@ from deploy.embedded.cluster import EmbeddedCluster
 from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.ports import accepts
 from shared import topics_admin
-from tests.conftest import Instance
+from tests.instances import Instance
 from tests.waiting import eventually
 from topics.names import HEARTBEATS
 

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
-
 from services.cli.letters import opened
 from services.targeting.imports import Kind, import_csv
 from shared.ids import new_id
-from tests.conftest import Instance
 from tests.driving import MANAGER, REVIEWER, Rig, Worker, rig
 from tests.faults.mails import Sink
 from tests.faults.nursery import nursery
+from tests.instances import fresh_instance
 from tests.servers import Servers
 from tests.waiting import eventually
 from topics.actions import Filing, ModelKind, SaveActionModel
@@ -102,47 +98,6 @@ class World:
 
 
 @asynccontextmanager
-async def fresh_instance(servers: Servers) -> AsyncIterator[Instance]:
-    """Yield an empty database and a topic namespace; the database is dropped afterwards."""
-    name = f"f{uuid4().hex[:12]}"
-    owner = await asyncpg.connect(servers.database_url)
-    await owner.execute(f"CREATE DATABASE {name}")
-    await owner.close()
-    try:
-        yield Instance(
-            servers.database_url.rpartition("/")[0] + f"/{name}",
-            servers.kafka_bootstrap,
-            f"{name}.",
-            servers.smtp_host,
-            servers.smtp_port,
-            servers.mail_url,
-        )
-    finally:
-        with suppress(KafkaError):  # a broker that is gone took them along
-            await _remove_topics(servers, f"{name}.")
-        # Another connection: the server may have been restarted meanwhile.
-        owner = await asyncpg.connect(servers.database_url)
-        await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        for row in await owner.fetch(
-            "SELECT rolname FROM pg_roles WHERE rolname LIKE $1", f"{name}\\_%"
-        ):
-            await owner.execute(f"DROP ROLE {row['rolname']}")
-        await owner.close()
-
-
-async def _remove_topics(servers: Servers, namespace: str) -> None:
-    """Leave the broker as light as it was: each instance has some 400 partitions."""
-    client = AIOKafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
-    await client.start()
-    try:
-        names = [one for one in await client.list_topics() if one.startswith(namespace)]
-        if names:
-            await client.delete_topics(names)
-    finally:
-        await client.close()
-
-
-@asynccontextmanager
 async def world(
     servers: Servers, folder: Path, *, services: Sequence[str] = SPINE
 ) -> AsyncIterator[World]:
@@ -161,7 +116,7 @@ async def world(
         await _operators_known(made, services)
         await _import_crm(found, folder)
         await made.send(*props_of(found, services))
-        await eventually(lambda: _all_saved(found, services), seconds=30, what="the props")
+        await eventually(lambda: _all_saved(found, services), what="the props")
         yield found
 
 
@@ -170,7 +125,7 @@ async def _operators_known(made: Rig, services: Sequence[str]) -> None:
         counts = [await made.value(f"SELECT count(*) FROM {one}.operators") for one in services]
         return all(count >= 3 for count in counts)
 
-    await eventually(known, seconds=30, what="the operators")
+    await eventually(known, what="the operators")
 
 
 async def _import_crm(found: World, folder: Path) -> None:

@@ -16,7 +16,7 @@ from shared.producer import unpack_headers
 from shared.service import Runtime
 from tests.conftest import Open
 from tests.unit.bot.samples import OPERATORS
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.message import Message, message_type
 
 Mode = Literal["socket", "http"]
@@ -133,7 +133,7 @@ async def talking(story: BotStory, port: int) -> AsyncIterator[None]:
         yield
     finally:
         story.stop.set()
-        await asyncio.wait_for(task, 15)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 async def _answers(story: BotStory) -> bool:

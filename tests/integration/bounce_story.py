@@ -17,7 +17,8 @@ from services.delivery.invariants import broken
 from services.delivery.progress import look
 from shared.ids import recipient_key
 from shared.service import Runtime
-from tests.conftest import SECRET, Open
+from tests.conftest import Open
+from tests.instances import SECRET
 from tests.integration.delivery_harness import (
     Case,
     Catcher,
@@ -29,7 +30,7 @@ from tests.integration.delivery_harness import (
     sending,
     work_off,
 )
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 DOMAIN = "bounces.example.org"
 
@@ -76,7 +77,7 @@ async def receiving(setting: Setting) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 async def send(setting: Setting, to: str, *mails: bytes) -> None:

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-from uuid import uuid4
 
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
 
 from services.cli.main import main
-from tests.conftest import REPOSITORY, Instance
+from tests.conftest import REPOSITORY
+from tests.instances import Instance, expect_topics, fresh_instance
 from tests.servers import Servers
 
 
@@ -131,47 +130,12 @@ def shell(servers: Servers, folder: Path, *, namespace: str | None = None) -> It
 
     ``namespace`` is that of the topics; by default the database's name.
     """
-    name = f"t{uuid4().hex[:12]}"
-    asyncio.run(_as_owner(servers, f"CREATE DATABASE {name}"))
-    try:
-        yield Shell(
-            Instance(
-                servers.database_url.rpartition("/")[0] + f"/{name}",
-                servers.kafka_bootstrap,
-                namespace or f"{name}.",
-                servers.smtp_host,
-                servers.smtp_port,
-                servers.mail_url,
-            ),
-            folder,
-        )
-    finally:
-        asyncio.run(_drop(servers, name))
+    with asyncio.Runner() as runner:
+        made = fresh_instance(servers, namespace=namespace)
+        instance = runner.run(made.__aenter__())
         if namespace is None:
-            asyncio.run(_forget_topics(servers, f"{name}."))
-
-
-async def _forget_topics(servers: Servers, namespace: str) -> None:
-    """Delete an instance's topics: a broker that keeps them all starts slowly."""
-    client = AIOKafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
-    await client.start()
-    try:
-        names = [name for name in await client.list_topics() if name.startswith(namespace)]
-        await client.delete_topics(names, timeout_ms=30_000)
-    finally:
-        await client.close()
-
-
-async def _as_owner(servers: Servers, statement: str) -> None:
-    owner = await asyncpg.connect(servers.database_url)
-    await owner.execute(statement)
-    await owner.close()
-
-
-async def _drop(servers: Servers, name: str) -> None:
-    owner = await asyncpg.connect(servers.database_url)
-    await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    roles = await owner.fetch("SELECT rolname FROM pg_roles WHERE rolname LIKE $1", f"{name}\\_%")
-    for row in roles:
-        await owner.execute(f"DROP ROLE {row['rolname']}")
-    await owner.close()
+            expect_topics(instance.namespace)
+        try:
+            yield Shell(instance, folder)
+        finally:
+            runner.run(made.__aexit__(None, None, None))

@@ -29,8 +29,8 @@ from services.delivery.sender import run_sender
 from services.delivery.workflows import deliveries_in_campaigns
 from shared.ids import recipient_key
 from shared.service import Runtime
-from tests.conftest import SECRET
-from tests.waiting import eventually
+from tests.instances import SECRET
+from tests.waiting import PATIENCE, eventually
 from topics.catalogue import catalogue
 from topics.delivery import (
     ApprovalRequested,
@@ -181,7 +181,7 @@ def _type(raw: bytes) -> str:
     return headers[headers.index("ce_type") + 1]
 
 
-async def first(runtime: Runtime, kind: type[M], seconds: float = 20) -> M:
+async def first(runtime: Runtime, kind: type[M], seconds: float = PATIENCE) -> M:
     """Return the first message of a kind, waiting for it."""
 
     async def probe() -> list[M]:
@@ -225,7 +225,7 @@ async def sending(runtime: Runtime) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 15)
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
 
 
 async def approved(runtime: Runtime, case: Case, *, service: bool = True, **template: Any) -> None:
@@ -241,11 +241,11 @@ async def approved(runtime: Runtime, case: Case, *, service: bool = True, **temp
         every = await said(runtime, ApprovalRequested)
         return [one for one in every if one.campaign_id == case.campaign_id]
 
-    [request] = await eventually(asked, seconds=20, what="the request for approval")
+    [request] = await eventually(asked, what="the request for approval")
     await runtime.execute(case.decide(request, Decision.APPROVE))
 
 
-async def finished(runtime: Runtime, case: Case, seconds: float = 20) -> DeliveryFinished:
+async def finished(runtime: Runtime, case: Case, seconds: float = PATIENCE) -> DeliveryFinished:
     async def probe() -> list[DeliveryFinished]:
         return [one for one in await said(runtime, DeliveryFinished) if one.run_id == case.run_id]
 
@@ -268,7 +268,7 @@ class Catcher:
 
     async def listed(self) -> list[tuple[str, str]]:
         """Return (address, subject) of each mail, asked from its API, oldest first."""
-        async with httpx.AsyncClient(base_url=self.url, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE) as client:
             answer = await client.get("/api/messages", params={"limit": 1000})
         return [(one["recipients"][0], one["subject"]) for one in answer.json()["messages"]]
 

@@ -15,6 +15,7 @@ from shared import kafka
 from shared.ids import new_id
 from shared.kafka import Record
 from shared.service import Runtime
+from tests.waiting import PATIENCE
 from topics.cloudevents import decode_envelope, decode_message
 from topics.delivery import MessageOutcome, Outcome, SendMessage
 from topics.message import Actor, Message, Via
@@ -113,7 +114,7 @@ async def read_all(runtime: Runtime, topic: Topic, count: int) -> list[Message]:
     await client.start()
     found: list[Message] = []
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(found) < count:
                 for records in (await client.getmany(timeout_ms=200)).values():
                     found += [

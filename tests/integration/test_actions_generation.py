@@ -13,6 +13,7 @@ from services.actions.app import SERVICE
 from services.actions.generation import forget_step, generate_slices, generate_step
 from services.actions.invariants import broken
 from tests.conftest import Open
+from tests.instances import Instance
 from tests.integration.actions_story import Story, emitted
 from tests.unit.actions.samples import (
     MANAGER,
@@ -257,12 +258,12 @@ async def test_a_broken_row_is_named_by_its_invariant(
 
 
 async def test_an_action_made_twice_is_found_when_the_unique_index_is_gone(
-    story: Story, database: str
+    story: Story, instance: Instance
 ) -> None:
     call = a_model()
     await story.prepare(call)
     await story.generate([a_member(1)], call)
-    owner = await asyncpg.connect(database)
+    owner = await asyncpg.connect(instance.database_url)
     await owner.execute("DROP INDEX actions.actions_once")
     await owner.execute(
         "INSERT INTO actions.actions SELECT (jsonb_populate_record(a,"

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 from services.actions.app import SERVICE
 from shared.service import Runtime
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.actions_story import Story
 from tests.integration.test_core import running, send
 from tests.unit.actions.samples import MANAGER, a_generation, a_member, a_model, chunks_of

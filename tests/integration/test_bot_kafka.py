@@ -18,7 +18,8 @@ from deploy.embedded.slack import SlackStub, render_text
 from shared import kafka
 from shared.service import Runtime
 from shared.settings import Settings
-from tests.conftest import Instance, Open, make_topics
+from tests.conftest import Open
+from tests.instances import Instance, make_topics
 from tests.integration.bot_story import (
     CHANNEL,
     REVIEWER,
@@ -28,7 +29,7 @@ from tests.integration.bot_story import (
 )
 from tests.integration.test_core import running, send
 from tests.unit.bot import samples
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.delivery import ApprovalOutcome, DecideApproval, Decision
 from topics.names import CAMPAIGN_COMMANDS, DELIVERY_COMMANDS, WORKFLOWS_COMMANDS
 
@@ -41,7 +42,7 @@ async def decisions(settings: Settings, count: int) -> list[DecideApproval]:
     await client.start()
     found: list[DecideApproval] = []
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(found) < count:
                 for records in (await client.getmany(timeout_ms=300)).values():
                     found += [DecideApproval.model_validate_json(one.value) for one in records]
@@ -65,9 +66,9 @@ async def test_a_click_becomes_a_command_on_the_topic_and_its_event_rewrites_the
         async with running(runtime):
             state = samples.an_approval()
             await send(runtime, *samples.OPERATORS, state)
-            card = await people.wait_for_message("C-1042", CHANNEL, timeout=30)
+            card = await people.wait_for_message("C-1042", CHANNEL, timeout=PATIENCE)
             if mode == "socket":
-                await people.wait_for_connection(timeout=20)
+                await people.wait_for_connection(timeout=PATIENCE)
             await known(runtime)
             assert (await people.click(REVIEWER, card, "Approve")).acknowledged
             (command,) = await decisions(runtime.settings, 1)
@@ -79,7 +80,7 @@ async def test_a_click_becomes_a_command_on_the_topic_and_its_event_rewrites_the
                 "version": 2,
             }
             await send(runtime, state.model_copy(update=ended))
-            after = await people.wait_for_update(card, "Approved by", timeout=20)
+            after = await people.wait_for_update(card, "Approved by", timeout=PATIENCE)
             assert "[ Approve ]" not in render_text(after)
 
 
@@ -110,7 +111,7 @@ async def bot_process(
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), PATIENCE)
 
 
 async def test_a_click_whose_bot_dies_before_the_acknowledgement_counts_once(
@@ -125,14 +126,14 @@ async def test_a_click_whose_bot_dies_before_the_acknowledgement_counts_once(
         deadly = environment | {"MUSTER_FAULT": "kill:bot.before_ack:1"}
         async with bot_process(deadly, tmp_path) as process:
             await send(runtime, *samples.OPERATORS, state)
-            card = await people.wait_for_message("C-1042", CHANNEL, timeout=40)
-            await people.wait_for_connection(timeout=20)
+            card = await people.wait_for_message("C-1042", CHANNEL, timeout=PATIENCE)
+            await people.wait_for_connection(timeout=PATIENCE)
             await known(runtime)
             ack = await people.click(REVIEWER, card, "Approve")
             assert not ack.acknowledged
-            assert await asyncio.wait_for(process.wait(), 20) == -signal.SIGKILL
+            assert await asyncio.wait_for(process.wait(), PATIENCE) == -signal.SIGKILL
         async with bot_process(environment, tmp_path):
-            await people.wait_for_connection(timeout=40)
+            await people.wait_for_connection(timeout=PATIENCE)
             assert (await people.redeliver(ack)).acknowledged
             (command,) = await decisions(runtime.settings, 1)
             assert command.approval_id == state.approval_id

@@ -29,7 +29,7 @@ from tests.integration.bot_story import (
     telling,
 )
 from tests.unit.bot import samples
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.delivery import ApprovalOutcome, ApprovalReminded
 from topics.message import Actor, Via
 from topics.workflows import Control, ControlWorkflow
@@ -175,12 +175,12 @@ async def test_slack_being_away_makes_rows_wait_and_catch_up_in_order(
 
     await eventually(tried, what="an attempt while Slack is away")
     async with stub, stub.workspace() as people:
-        await people.wait_for_message("C-1003", CHANNEL, timeout=20)
+        await people.wait_for_message("C-1003", CHANNEL, timeout=PATIENCE)
         texts = [row.text for row in await people.messages(CHANNEL)]
         assert [text.split("C-")[1][:4] for text in texts] == ["1001", "1002", "1003"]
-        await people.wait_for_connection(timeout=20)
+        await people.wait_for_connection(timeout=PATIENCE)
         story.stop.set()
-        await asyncio.wait_for(task, 15)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_without_the_look_up_a_lost_answer_would_post_twice(
@@ -211,7 +211,7 @@ async def test_without_a_workspace_the_bot_only_keeps_its_read_models(
         # Its outbox holds how its workflow stands, which is not for Slack.
         assert {name for name, count in (await story.rows()).items() if count} == {"outbox"}
         quiet.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE)
         # Once there is a workspace, what waits for an answer gets its card.
         on = await open_service(SERVICE, **slack_settings(stub, "socket", free_port()))
         async with talking(BotStory(on, people, "socket"), 0):
@@ -240,7 +240,7 @@ async def test_the_connection_is_renewed_when_slack_asks_or_the_network_breaks(
     await story.people.wait_for_connection()
     assert (await story.people.slash(MANAGER, "/campaign", "help")).acknowledged
     await story.people.drop_connections()
-    await story.people.wait_for_connection(timeout=20)
+    await story.people.wait_for_connection(timeout=PATIENCE)
     assert (await story.people.slash(MANAGER, "/campaign", "help")).acknowledged
 
 

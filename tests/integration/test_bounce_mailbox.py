@@ -16,7 +16,7 @@ from shared.service import Runtime
 from tests.bounce_mails import dsn
 from tests.conftest import Open
 from tests.integration.dovecot import PASSWORD, PROGRAM, Dovecot, dovecot
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Debian's dovecot-imapd")
 
@@ -62,7 +62,7 @@ async def test_mails_become_rows_and_leave_the_mailbox(runtime: Runtime, server:
     server.deliver(b"Subject: big\r\n\r\n" + b"x" * 50_000)
     await eventually(lambda: server.left() == 0, what="an empty mailbox")
     stop.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, PATIENCE)
     assert max(await rows(runtime)) == 10_000, "the rest of a big one is not looked at"
     assert await runtime.pool.fetchval("SELECT count(*) FROM workflow_wakes") > 0
 
@@ -120,7 +120,7 @@ async def test_a_server_that_says_nothing_holds_up_no_stop(open_service: Open) -
     task = asyncio.create_task(run_mailbox(runtime, stop))
     await eventually(lambda: held, what="a connection")
     stop.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, PATIENCE)
     for writer in held:
         with contextlib.suppress(OSError):
             writer.close()
@@ -145,4 +145,4 @@ async def test_a_wrong_password_is_no_crash_and_the_next_look_comes(
     await eventually(lambda: log.read_text().count("auth failed") > 1, what="two refusals")
     assert not task.done()
     stop.set()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE)

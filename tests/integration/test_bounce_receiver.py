@@ -13,7 +13,8 @@ import asyncpg
 import pytest
 
 from tests.bounce_mails import dsn
-from tests.conftest import REPOSITORY, Instance, Open
+from tests.conftest import REPOSITORY, Open
+from tests.instances import Instance
 from tests.integration.bounce_story import DOMAIN, Setting, receiving, send, set_up
 from tests.waiting import eventually
 

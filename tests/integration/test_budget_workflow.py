@@ -5,7 +5,8 @@ from __future__ import annotations
 from services.budget.app import SERVICE
 from shared import kafka
 from shared.service import Runtime
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.test_budget_holds import a_commit, a_hold, a_save, balance, check_invariants
 from tests.integration.test_core import running, send
 from tests.waiting import eventually

@@ -14,7 +14,8 @@ import pytest
 from services.cli.letters import opened
 from shared import dead_letters, kafka
 from shared.kafka import Record
-from tests.conftest import REPOSITORY, SECRET
+from tests.conftest import REPOSITORY
+from tests.instances import SECRET
 from tests.integration.cli_shell import Said, Shell, shell
 from tests.records import record_of
 from tests.servers import Servers

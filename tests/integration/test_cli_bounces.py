@@ -13,7 +13,7 @@ from services.delivery.domain.quarantine import Failure
 from services.delivery.quarantining import note_failures
 from services.delivery.settings import DeliverySettings
 from shared.ids import new_id, recipient_key
-from tests.conftest import SECRET
+from tests.instances import SECRET
 from tests.integration.cli_shell import Shell, shell
 from tests.servers import Servers
 from topics.delivery import Channel

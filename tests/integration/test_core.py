@@ -15,9 +15,10 @@ from shared.errors import Permanent, Refused, Transient
 from shared.registry import Registry
 from shared.service import Runtime, Service, run
 from shared.uow import Work
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.records import record_of
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.message import Message
 from topics.names import TARGETING_COMMANDS, TARGETING_EVENTS
 from topics.targeting import CountTarget, TargetCounted, TargetCounts, TargetRefused
@@ -64,7 +65,7 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(task, 15)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 async def send(runtime: Runtime, *messages: Message, ids: list[str] | None = None) -> None:
@@ -84,7 +85,7 @@ async def published(runtime: Runtime, count: int) -> list[str]:
     await client.start()
     found: list[str] = []
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(found) < count:
                 for records in (await client.getmany(timeout_ms=200)).values():
                     found += [dict(record.headers)["ce_type"].decode() for record in records]

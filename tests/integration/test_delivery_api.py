@@ -19,7 +19,8 @@ from services.delivery.links import PROOF_LIFETIME, Link, last_day, proof_token,
 from shared.identity import HEADER, issue
 from shared.ids import recipient_key
 from shared.service import Runtime
-from tests.conftest import SECRET, Open
+from tests.conftest import Open
+from tests.instances import SECRET
 from tests.integration.delivery_harness import (
     MANAGER,
     REVIEWER,

@@ -17,7 +17,8 @@ from services.delivery.app import SERVICE
 from services.delivery.invariants import broken
 from shared import kafka
 from shared.service import Runtime
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.delivery_harness import (
     MANAGER,
     REVIEWER,
@@ -28,7 +29,7 @@ from tests.integration.delivery_harness import (
     operator,
 )
 from tests.integration.test_core import running, send
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.cloudevents import decode_envelope, decode_message
 from topics.delivery import (
     ApprovalDecided,
@@ -73,7 +74,7 @@ class Told:
         self.messages: list[Message] = []
 
     async def until(self, kind: type[M]) -> M:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = [one for one in self.messages if isinstance(one, kind)]
                 if found:

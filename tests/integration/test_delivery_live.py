@@ -16,12 +16,13 @@ from services.delivery.tracking.activity import ActivitySource
 from services.delivery.views import watch_activity, watch_of
 from shared.relay import Relay
 from shared.service import Runtime
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.delivery_harness import MANAGER, Case
 from tests.integration.test_core import send
 from tests.integration.test_delivery_api import by
 from tests.integration.test_delivery_indicators import CLICK, a_run, an_event, write
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.delivery import ActivityCounts, DeliveryActivity
 from topics.names import DELIVERY_ACTIVITY_CHANGELOG
 
@@ -41,11 +42,11 @@ async def watching(runtime: Runtime) -> AsyncIterator[None]:
     stop = asyncio.Event()
     task = asyncio.create_task(watch_activity(runtime, stop))
     try:
-        await eventually(lambda: watch_of(runtime).live, what="the view being live", seconds=40)
+        await eventually(lambda: watch_of(runtime).live, what="the view being live")
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(task, 15)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 async def shown(runtime: Runtime, case: Case) -> Any:

@@ -17,7 +17,8 @@ from services.delivery.domain.runs import RunKind
 from services.delivery.settings import DeliverySettings
 from shared.ids import recipient_key
 from shared.service import Runtime
-from tests.conftest import SECRET, Open
+from tests.conftest import Open
+from tests.instances import SECRET
 from tests.integration.delivery_harness import (
     Case,
     Catcher,

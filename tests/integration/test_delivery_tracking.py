@@ -21,7 +21,8 @@ from services.delivery.tracking.routes import MIRROR_POLICY
 from services.delivery.tracking.writer import run_tracking_writer, writer_of
 from shared.ids import recipient_key
 from shared.service import Runtime
-from tests.conftest import SECRET, Open
+from tests.conftest import Open
+from tests.instances import SECRET
 from tests.integration.delivery_harness import (
     Case,
     Catcher,
@@ -36,7 +37,7 @@ from tests.integration.delivery_harness import (
     sending,
     work_off,
 )
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.delivery import DeliveryActivity, MessageOutcome, SendMessage
 from topics.targeting import RecordConsent
 
@@ -81,7 +82,7 @@ async def reading(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
             yield found
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 @pytest.fixture

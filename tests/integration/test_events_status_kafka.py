@@ -14,7 +14,8 @@ from services.events_status.app import SERVICE
 from services.events_status.domain import event_id
 from shared.consumer import HALT_AFTER
 from shared.service import Runtime
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.events_story import (
     ADDRESS,
     KIND,

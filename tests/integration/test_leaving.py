@@ -13,7 +13,8 @@ from shared import kafka
 from shared.registry import Registry
 from shared.service import Runtime, Service
 from shared.uow import Work
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.test_core import running, send
 from tests.waiting import eventually
 from topics.names import TARGETING_COMMANDS

@@ -10,7 +10,7 @@ import pytest
 from services.cli.catalogue import migration_folders
 from shared.migrations import MigrationError, Phase, migrate
 from shared.settings import role_url
-from tests.conftest import Instance
+from tests.instances import Instance
 
 _SHAPE = """
 SELECT 'column' AS kind, table_schema, table_name, column_name,

@@ -14,7 +14,8 @@ from shared.service import Runtime, Service
 from shared.topics_admin import acl_commands
 from shared.uow import Work
 from shared.views import SenderWired, View, rebuild
-from tests.conftest import Instance, Open, make_topics
+from tests.conftest import Open
+from tests.instances import Instance, make_topics
 from tests.integration.test_core import send
 from topics.names import CAMPAIGN_STATE, EVENTS_BATCH, EVENTS_REALTIME, TARGETING_EVENTS
 from topics.targeting import TargetCounted, TargetCounts, TargetRefused

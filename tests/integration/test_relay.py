@@ -22,8 +22,9 @@ from shared.relay import Relay
 from shared.service import Runtime, Service
 from shared.settings import role_url
 from shared.uow import Work
-from tests.conftest import Open, make_topics
-from tests.waiting import eventually
+from tests.conftest import Open
+from tests.instances import make_topics
+from tests.waiting import PATIENCE, eventually
 from topics.names import TARGETING_EVENTS
 from topics.targeting import TargetCounted, TargetCounts
 
@@ -82,7 +83,7 @@ class Topic:
         async def there() -> bool:
             return len(await self.read()) >= count
 
-        await eventually(there, seconds=30, what=f"{count} records on the topic")
+        await eventually(there, what=f"{count} records on the topic")
         return [number for _, number, _ in self.seen]
 
 
@@ -216,7 +217,7 @@ async def test_a_relay_frozen_between_send_and_mark_cannot_mark_once_another_lea
     pool = GatedPool(runtime.pool, relay._MARK, after=False)
     await say(runtime, 1)
     async with Topic(runtime) as topic, relaying(runtime, cast("Pool", pool)):
-        await asyncio.wait_for(pool.reached.wait(), 20)
+        await asyncio.wait_for(pool.reached.wait(), PATIENCE)
         await topic.numbers(1)
         await take_over(runtime)
         await say(runtime, 2)
@@ -236,7 +237,7 @@ async def test_a_relay_frozen_before_it_sends_is_fenced_by_its_successor(runtime
     pool = GatedPool(runtime.pool, relay._NEXT, after=True)
     await say(runtime, 1)
     async with Topic(runtime) as topic, relaying(runtime, cast("Pool", pool)):
-        await asyncio.wait_for(pool.reached.wait(), 20)
+        await asyncio.wait_for(pool.reached.wait(), PATIENCE)
         async with relaying(runtime):
             await topic.numbers(1)
             pool.gate.set()

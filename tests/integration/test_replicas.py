@@ -14,7 +14,7 @@ from shared import kafka
 from tests.driving import Rig, rig
 from tests.faults.nursery import nursery
 from tests.faults.telling import new_event_id
-from tests.faults.world import fresh_instance
+from tests.instances import fresh_instance
 from tests.servers import Servers
 from tests.waiting import eventually
 from topics.names import EVENTS_REALTIME
@@ -93,7 +93,7 @@ async def test_two_replicas_share_the_work_and_totals_are_equal_when_one_is_kill
         except kafka.KafkaError:
             return False  # the first group of a new broker waits for its coordinator
 
-    await eventually(both_joined, seconds=30, what="both replicas in the group")
+    await eventually(both_joined, what="both replicas in the group")
     before = [handled(made, replica) for replica in (1, 2)]
     first = [new_event_id() for _ in range(EVENTS)]
     await publish(made, first)

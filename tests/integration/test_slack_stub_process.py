@@ -13,6 +13,7 @@ from pathlib import Path
 from slack_sdk.web.async_client import AsyncWebClient
 
 from deploy.embedded.slack import Seed, Workspace
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ async def a_process(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
     process = await _start(*options)
     assert process.stdout is not None
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
         yield process, line.decode().strip()
     finally:
         if process.returncode is None:
@@ -52,7 +53,7 @@ async def test_it_prints_its_address_serves_and_stops_on_sigterm(tmp_path: Path)
         await client.chat_postMessage(channel="#campaigns", text="from afar")
         assert (await people.wait_for_message("from afar")).by_app
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
     assert "from afar" in (tmp_path / "workspace.json").read_text(encoding="utf-8")
 
 
@@ -81,12 +82,12 @@ async def test_what_cannot_work_is_told(tmp_path: Path) -> None:
     seed = tmp_path / "seed.json"
     seed.write_text('{"people": [{"id": "nobody"}]}')
     process = await _start("--data", str(tmp_path), "--seed", str(seed))
-    _, told = await asyncio.wait_for(process.communicate(), 30)
+    _, told = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 2
     assert b"is not a workspace" in told
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = await _start("--data", str(tmp_path), "--port", port)
-        _, told = await asyncio.wait_for(process.communicate(), 30)
+        _, told = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 1
     assert b"--port" in told

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from deploy.embedded.slack import SlackStub, View, Workspace, render_text
 from deploy.embedded.slack.inputs import InputRefused
 from tests.unit.slack_stub.samples import approval_card, campaign_modal
+from tests.waiting import PATIENCE
 
 MANAGER, REVIEWER = "manager", "reviewer"
 
@@ -236,7 +237,7 @@ async def test_an_unacknowledged_envelope_comes_back_by_itself(
     await people.redeliver_after(0.05, 0.05, 0.05)
     async with connected(stub, app):
         await people.slash(MANAGER, "/campaign", "new")
-        await asyncio.wait_for(bot.twice.wait(), 5)
+        await asyncio.wait_for(bot.twice.wait(), PATIENCE)
         bot.acks = True
         await people.wait_for_view(MANAGER)
     assert bot.seen[0]["trigger_id"] == bot.seen[1]["trigger_id"]

@@ -12,6 +12,7 @@ import pytest
 from deploy.embedded.slack import SlackStub, Workspace
 from deploy.embedded.slack.deliveries import Patience
 from deploy.embedded.slack.socket_mode import CONNECTIONS_PER_APP
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def a_socket(stub: SlackStub) -> AsyncIterator[aiohttp.ClientWebSocketResp
 
 
 async def hello(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
-    frame: dict[str, Any] = await socket.receive_json(timeout=5)
+    frame: dict[str, Any] = await socket.receive_json(timeout=PATIENCE)
     assert frame["type"] == "hello"
     return frame
 
@@ -53,7 +54,7 @@ async def test_an_envelope_has_slacks_fields_and_its_ack_may_carry_a_payload(
         assert greeting["num_connections"] == 1
         assert greeting["connection_info"] == {"app_id": stub.seed.app.app_id}
         asked = asyncio.create_task(people.slash("manager", "/campaign", "list"))
-        envelope = await socket.receive_json(timeout=5)
+        envelope = await socket.receive_json(timeout=PATIENCE)
         assert envelope["type"] == "slash_commands"
         assert envelope["accepts_response_payload"] is True
         assert envelope["payload"]["command"] == "/campaign"
@@ -71,11 +72,11 @@ async def test_an_event_takes_no_payload_and_numbers_its_retries(
         await hello(socket)
         first = await people.home_opened("manager")
         assert not first.acknowledged
-        sent = await socket.receive_json(timeout=5)
+        sent = await socket.receive_json(timeout=PATIENCE)
         await people.wait_at_most(5)
         assert (sent["retry_attempt"], sent["retry_reason"]) == (0, "")
         asked = asyncio.create_task(people.redeliver(first, attempt=1, reason="timeout"))
-        again = await socket.receive_json(timeout=5)
+        again = await socket.receive_json(timeout=PATIENCE)
         assert (again["retry_attempt"], again["retry_reason"]) == (1, "timeout")
         assert again["envelope_id"] == sent["envelope_id"]
         await socket.send_json({"envelope_id": again["envelope_id"], "payload": {"a": 1}})
@@ -87,7 +88,7 @@ async def test_a_leaving_connection_gets_nothing_new(stub: SlackStub, people: Wo
     async with a_socket(stub) as socket:
         await hello(socket)
         await people.disconnect("refresh_requested")
-        frame = await socket.receive_json(timeout=5)
+        frame = await socket.receive_json(timeout=PATIENCE)
         assert (frame["type"], frame["reason"]) == ("disconnect", "refresh_requested")
         ack = await people.slash("manager", "/campaign", "new")
         assert ack.problem == "the app is not connected"
@@ -102,8 +103,8 @@ async def test_nonsense_and_late_acks_do_no_harm(stub: SlackStub, people: Worksp
         await people.wait_at_most(5)
         await socket.send_json({"envelope_id": late.delivery_id})
         asked = asyncio.create_task(people.slash("manager", "/campaign", "new"))
-        await socket.receive_json(timeout=5)
-        envelope = await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=PATIENCE)
+        envelope = await socket.receive_json(timeout=PATIENCE)
         await socket.send_json({"envelope_id": envelope["envelope_id"]})
         assert (await asked).acknowledged
 
@@ -112,7 +113,7 @@ async def test_one_connection_too_many_is_sent_away(stub: SlackStub, people: Wor
     async with _many(stub, CONNECTIONS_PER_APP):
         await people.wait_for_connection(CONNECTIONS_PER_APP)
         async with a_socket(stub) as socket:
-            frame = await socket.receive_json(timeout=5)
+            frame = await socket.receive_json(timeout=PATIENCE)
             assert frame["reason"] == "too_many_websockets"
 
 

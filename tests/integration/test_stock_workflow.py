@@ -7,7 +7,8 @@ from datetime import date
 from services.stock.app import SERVICE
 from shared import kafka
 from shared.service import Runtime
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.test_core import running, send
 from tests.integration.test_stock_lines import (
     a_file,

@@ -20,7 +20,8 @@ from services.supplier import files, press
 from services.supplier.app import SERVICE
 from services.supplier.erase import erase_recipient
 from services.supplier.invariants import broken
-from tests.conftest import REPOSITORY, Instance, Open
+from tests.conftest import REPOSITORY, Open
+from tests.instances import Instance
 from tests.integration.supplier_story import Story, a_catcher, a_row, received
 from topics.letters import LetterSource, LetterWindow
 from topics.supplier import ExtractionProduced, ExtractionRow, LettersFailed, SupplierRefused

@@ -13,7 +13,8 @@ from deploy.embedded.catcher import EmbeddedMail
 from deploy.embedded.ports import free_port
 from services.supplier import mail
 from services.supplier.app import SERVICE
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.supplier_story import Story, a_catcher, a_row, received, script
 from tests.integration.test_core import running, send
 from tests.unit.actions.samples import REVIEWER

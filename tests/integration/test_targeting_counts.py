@@ -12,7 +12,8 @@ from services.targeting.handlers import checked
 from shared.errors import NotAllowed, Refused
 from shared.ids import recipient_key
 from shared.service import Runtime
-from tests.conftest import SECRET, Open
+from tests.conftest import Open
+from tests.instances import SECRET
 from tests.integration.targeting_world import (
     ITSELF,
     answers,

@@ -15,7 +15,8 @@ from services.targeting.imports import ImportReport, Kind, import_csv
 from shared.errors import NotAllowed, Refused
 from shared.ids import recipient_key
 from shared.service import Runtime
-from tests.conftest import SECRET, Open
+from tests.conftest import Open
+from tests.instances import SECRET
 from tests.integration.targeting_world import (
     ITSELF,
     answers,

@@ -23,7 +23,7 @@ from tests.integration.targeting_world import (
     saved,
     work_off,
 )
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.targeting import (
     FreezeSnapshot,
     SnapshotFrozen,
@@ -122,7 +122,7 @@ async def test_a_stop_breaks_off_a_long_snapshot_and_gives_it_back(
         task = asyncio.create_task(counting.run_freezes(runtime, stop))
         await eventually(lambda: runtime.pool.fetchval("SELECT count(*) FROM snapshot_members"))
         stop.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE)
     await emitted(runtime)
     await work_off(runtime)
     assert len((await published(runtime)).members) == 2_100

@@ -13,7 +13,8 @@ from services.targeting.erase import erase
 from shared import kafka
 from shared.ids import recipient_key
 from shared.service import Runtime
-from tests.conftest import SECRET, Open, make_topics
+from tests.conftest import Open
+from tests.instances import SECRET, make_topics
 from tests.integration.targeting_world import (
     emitted,
     freeze,
@@ -26,6 +27,7 @@ from tests.integration.targeting_world import (
     work_off,
 )
 from tests.integration.test_core import running, send
+from tests.waiting import PATIENCE
 from topics.names import SNAPSHOTS, TARGETING_EVENTS, TARGETING_STATE
 from topics.targeting import (
     Counts,
@@ -225,7 +227,7 @@ async def read_topics(
     await client.start()
     found: list[tuple[str, dict[str, bytes]]] = []
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(found) < count:
                 for records in (await client.getmany(timeout_ms=200)).values():
                     headers = [dict(record.headers) for record in records]

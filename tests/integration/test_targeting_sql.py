@@ -19,7 +19,8 @@ from shared.errors import Refused
 from shared.migrations import migrate
 from shared.service import Runtime
 from shared.settings import role_name, role_url
-from tests.conftest import Instance, Open
+from tests.conftest import Open
+from tests.instances import Instance
 from tests.integration.targeting_world import (
     answers,
     counted,

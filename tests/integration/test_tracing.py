@@ -29,6 +29,7 @@ from tests.integration.delivery_harness import (
     work_off,
 )
 from tests.records import record_of
+from tests.waiting import eventually
 from topics.delivery import StartDelivery
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -78,6 +79,11 @@ async def test_a_command_leads_to_the_servers_answer_in_one_trace(
         await batcher(runtime).handle([record(case.start())])
         await work_off(runtime)
         await finished(runtime, case)
+        # The workflow's span ends after the step whose rows the wait above saw.
+        await eventually(
+            lambda: {"consume batch", "workflow deliveryMgt"} <= names_of(spans),
+            what="the spans of the batch and of the workflow",
+        )
     found = spans.get_finished_spans()
     ours = {span.name: span for span in found if trace_of(span) == TRACE}
     handler, window, answer = (
@@ -88,7 +94,6 @@ async def test_a_command_leads_to_the_servers_answer_in_one_trace(
     assert parent_of(window) == id_of(handler)
     assert parent_of(answer) == id_of(window)
     assert answer.attributes == {"muster.verdict": "sent"}
-    assert {"consume batch", "workflow deliveryMgt"} <= {span.name for span in found}
     text = "".join(span.to_json() for span in found)
     assert "ecret" not in text
     assert "@" not in text
@@ -123,6 +128,10 @@ async def test_nothing_is_recorded_while_no_collector_is_named(
         assert (made, tracing.current(), tracing.is_on()) == (None, None, False)
     case = Case([])
     await runtime.execute(case.template())
+
+
+def names_of(spans: InMemorySpanExporter) -> set[str]:
+    return {span.name for span in spans.get_finished_spans()}
 
 
 def batcher(runtime: Runtime) -> Batcher:

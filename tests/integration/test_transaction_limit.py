@@ -21,7 +21,8 @@ from shared.registry import Registry
 from shared.service import Runtime, Service
 from shared.settings import role_name
 from shared.uow import Work
-from tests.conftest import Instance, Open
+from tests.conftest import Open
+from tests.instances import Instance
 from tests.records import record_of
 from tests.waiting import eventually
 from topics.names import TARGETING_COMMANDS

@@ -15,7 +15,8 @@ from shared import kafka
 from shared.registry import Registry
 from shared.service import Runtime, Service
 from shared.uow import Work
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.test_core import running, send
 from tests.records import record_of
 from tests.waiting import eventually
@@ -87,7 +88,7 @@ async def test_an_undecodable_batch_is_a_dead_letter_and_what_comes_after_it_is_
     await send(runtime, *after, *commands(5))
     async with running(runtime):
         wanted = {str(one.targeting_id) for one in (*before, *after)}
-        await eventually(lambda: wanted <= set(seen), seconds=30)
+        await eventually(lambda: wanted <= set(seen))
         row = await eventually(
             lambda: runtime.pool.fetchrow("SELECT topic, reason, kafka_offset FROM dead_letters")
         )

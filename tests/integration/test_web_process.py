@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 
 from deploy.images import health
-from tests.conftest import Instance
 from tests.driving import Rig, rig
-from tests.waiting import eventually
+from tests.instances import Instance
+from tests.waiting import PATIENCE, eventually
 
 
 async def muster(instance: Instance, *arguments: str) -> str:
@@ -25,7 +25,7 @@ async def muster(instance: Instance, *arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, errors = await asyncio.wait_for(process.communicate(), 60)
+    out, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0, errors.decode()[-2000:]
     return out.decode().strip().splitlines()[-1]
 
@@ -39,7 +39,7 @@ async def create(client: httpx.AsyncClient) -> str:
         )
         return f"C-{answer.json()['state']['number']}" if answer.status_code == 201 else None
 
-    number: str = await eventually(created, seconds=30, what="a campaign being created")
+    number: str = await eventually(created, what="a campaign being created")
     return number
 
 
@@ -56,7 +56,7 @@ async def drive(made: Rig, instance: Instance) -> None:
         async def shown() -> bool:
             return number in (await client.get("/")).text
 
-        await eventually(shown, seconds=30, what="the campaign being on the start page")
+        await eventually(shown, what="the campaign being on the start page")
     log = (made.folder / "web-1.log").read_text() + (made.folder / "campaign-1.log").read_text()
     assert token not in log
     assert email not in log

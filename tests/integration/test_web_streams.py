@@ -21,7 +21,7 @@ from deploy.embedded.ports import free_port
 from shared.http import serve
 from tests.conftest import Open
 from tests.integration.web_edge import open_edge
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 
 class Pieces:
@@ -66,7 +66,7 @@ async def served(app: FastAPI, port: int, **client: ssl.SSLContext) -> AsyncIter
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 @asynccontextmanager
@@ -80,7 +80,7 @@ async def calling(open_service: Open, service: Pieces) -> AsyncIterator[httpx.As
     ):
         headers = await edge.headers()
         url = f"http://127.0.0.1:{public}"
-        async with httpx.AsyncClient(base_url=url, timeout=30, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=headers) as client:
             yield client
 
 
@@ -105,7 +105,7 @@ async def test_an_answer_passes_while_it_is_still_being_made(open_service: Open)
         client.stream("GET", "/api/v1/targeting/down") as answer,
     ):
         pieces = answer.aiter_raw()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await anext(pieces) == b"first"
             service.go_on.set()
             assert await anext(pieces) == b"last"

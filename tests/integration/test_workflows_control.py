@@ -18,7 +18,8 @@ from shared import identity
 from shared.http import create_app
 from shared.ids import new_id
 from shared.service import Runtime
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.test_core import running, send
 from tests.integration.workflows_story import STORY, STORY_TOPICS
 from tests.waiting import eventually

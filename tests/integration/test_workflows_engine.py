@@ -20,7 +20,7 @@ from shared.timers import set_timer
 from shared.uow import UnitOfWork, Work
 from shared.workflows import FAILURES_ALLOWED, Engine, Step, TechnicalWorkflow, is_started, wake
 from tests.conftest import Open
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.message import Actor, Via
 from topics.operators import OperatorState, Role
 from topics.workflows import (
@@ -98,7 +98,7 @@ async def running(*engines: Engine) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
 
 
 async def control(

@@ -20,10 +20,11 @@ from services.workflows.pages import ServiceRow, service_rows
 from services.workflows.views import VIEW, HeartbeatWatch, watch_heartbeats, watch_of
 from shared import kafka, live_views
 from shared.service import Runtime
-from tests.conftest import Open, make_topics
+from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.test_core import running, send
 from tests.integration.workflows_story import STORY, STORY_TOPICS
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.names import HEARTBEATS, HEARTBEATS_CHANGELOG
 from topics.workflows import WorkflowHeartbeat
 
@@ -46,7 +47,7 @@ async def watching(runtime: Runtime) -> AsyncIterator[HeartbeatWatch]:
         yield watch
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 def a_heartbeat(runtime: Runtime, service: str, *, seconds: float = 0) -> WorkflowHeartbeat:
@@ -113,7 +114,7 @@ async def test_the_changelog_that_the_view_writes_is_the_one_the_catalogue_lists
     client = kafka.reader(runtime.settings, [HEARTBEATS_CHANGELOG.name])
     await client.start()
     try:
-        record = await asyncio.wait_for(client.getone(), 10)
+        record = await asyncio.wait_for(client.getone(), PATIENCE)
     finally:
         await client.stop()
     assert record.topic == runtime.settings.kafka_namespace + HEARTBEATS_CHANGELOG.name

@@ -23,7 +23,8 @@ from tests.driving import OPERATORS, Rig, Spawn, Worker, rig
 from tests.faults.delivery.news import News
 from tests.faults.delivery.people import Person, chunks
 from tests.faults.delivery.receiver import Receiver, receiver
-from tests.faults.world import FROM_ADDRESS, fresh_instance, manager
+from tests.faults.world import FROM_ADDRESS, manager
+from tests.instances import fresh_instance
 from tests.servers import Servers
 from tests.waiting import eventually
 from topics import names

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from deploy.embedded.ports import free_port
 from services.delivery.settings import DeliverySettings
-from tests.conftest import SECRET
+from tests.instances import SECRET
 from tests.waiting import eventually
 
 HOST = "127.0.0.1"

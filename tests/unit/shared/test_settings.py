@@ -13,7 +13,7 @@ from shared.settings import (
     role_name,
     role_url,
 )
-from tests.conftest import SECRET
+from tests.instances import SECRET
 
 GOOD = {
     "DATABASE_URL": "postgresql://owner:pa%20ss@db:5433/muster?sslmode=require",
