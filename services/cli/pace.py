@@ -28,12 +28,12 @@ console = Console()
 Who = Annotated[str, typer.Option("--operator", help="who asks (e-mail)")]
 
 
-async def _carry_out(command: Callable[[Actor], Message], email: str) -> None:
-    """Carry a command out as an operator, or say why not."""
+async def _carry_out(command: Callable[[Actor], Message], email: str) -> list[Message]:
+    """Carry a command out as an operator and return the answers, or say why not."""
     try:
         actor = await actor_of(email)
         async with opened("delivery") as delivery:
-            await carry_out(delivery, command(actor))
+            return await carry_out(delivery, command(actor))
     except Refused as refusal:
         raise SystemExit(refusal.reason) from None
 
@@ -77,7 +77,8 @@ def pace(
     def command(actor: Actor) -> SetDeliveryPace:
         return SetDeliveryPace(campaign_id=campaign_id, rate_per_minute=rate, actor=actor)
 
-    asyncio.run(_carry_out(command, operator))
+    if not asyncio.run(_carry_out(command, operator)):
+        raise SystemExit("nothing of this campaign is under way: its pace is set while it is sent")
     console.print(f"{rate} messages a minute at most" if rate else "no limit")
 
 
@@ -96,7 +97,7 @@ def list_domains() -> None:
             str(one.per_minute or ""),
             str(one.warmup_from or ""),
             str(one.warmup_start or ""),
-            str(one.warmup_factor if one.warmup_from else ""),
+            f"{one.warmup_factor.normalize():f}" if one.warmup_from else "",
         )
     console.print(table if table.row_count else "no domain is limited")
 
