@@ -243,12 +243,26 @@ class Consumer:
         self._topics = [topic.name for topic in registry.topics]
         self._buried_in_a_row: dict[TopicPartition, int] = defaultdict(int)
         self._halted: set[TopicPartition] = set()
+        self._client: AIOKafkaConsumer | None = None
         self.group = f"muster.{name}"
 
     @property
     def halted(self) -> tuple[str, ...]:
         """Partitions that too many dead letters in a row have stopped (for readiness)."""
         return tuple(f"{tp.topic}[{tp.partition}]" for tp in sorted(self._halted))
+
+    async def ask(self) -> None:
+        """Ask Kafka over the connection that the records come by; return once it answered.
+
+        Raises:
+            KafkaError: no broker answers, or the consumer has no place in its group yet.
+        """
+        if not self._topics:
+            return
+        if self._client is None:
+            raise kafka.KafkaError
+        # A poll of a broker that is gone just returns nothing.
+        await self._client.topics()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set: finish the batch, commit, leave."""
@@ -264,11 +278,13 @@ class Consumer:
             )
             try:
                 await client.start()
+                self._client = client
                 await self._loop(client, stop)
             except (kafka.KafkaError, *INTERRUPTIONS) as problem:
                 log.warning("consumer.interrupted", error=type(problem).__name__)
                 await wait_or_stop(stop, 1)
             finally:
+                self._client = None
                 await self._close(client, stop)
 
     async def _close(self, client: AIOKafkaConsumer, stop: asyncio.Event) -> None:

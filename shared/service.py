@@ -17,6 +17,7 @@ from shared.consumer import Consumer, wait_or_stop
 from shared.database import Pool, open_pool
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
+from shared.readiness import Lookout
 from shared.registry import Registry, answer
 from shared.relay import Relay
 from shared.rights import operators
@@ -93,6 +94,7 @@ class Runtime:
             Consumer(self.uow, registry, name=name)
             for name, registry in {**service.registries, service.name: self.registry}.items()
         )
+        self.lookout = Lookout(service.name, pool, self.consumers)
         self.ready = False
 
     async def execute(self, message: Message) -> list[Message]:
@@ -122,6 +124,7 @@ class Runtime:
     def problems(self) -> list[str]:
         """Why the service is not ready, in words; empty when it is."""
         found = [] if self.ready else ["starting or stopping"]
+        found += [f"{server} does not answer" for server in self.lookout.silent]
         halted = [name for consumer in self.consumers for name in consumer.halted]
         return found + [f"partition {name} is halted" for name in halted]
 
@@ -140,7 +143,11 @@ async def run(runtime: Runtime, stop: asyncio.Event) -> None:
     """
     service, settings = runtime.service, runtime.settings
     await runtime.engine.register()
-    relay = asyncio.create_task(Relay(runtime.pool, settings, service.name).run())
+    runtime.lookout.expect()
+    apart = {
+        asyncio.create_task(Relay(runtime.pool, settings, service.name).run()),
+        asyncio.create_task(runtime.lookout.run()),
+    }
     try:
         async with asyncio.TaskGroup() as group:
             for consumer in runtime.consumers:
@@ -151,13 +158,13 @@ async def run(runtime: Runtime, stop: asyncio.Event) -> None:
             for task in service.tasks:
                 group.create_task(_as_coroutine(task, runtime, stop))
             runtime.ready = True
-            log.info("service.ready", service=service.name)
             await stop.wait()
             runtime.ready = False
         await _drain_outbox(runtime)
     finally:
-        relay.cancel()
-        await asyncio.wait({relay}, timeout=6)
+        for one in apart:
+            one.cancel()
+        await asyncio.wait(apart, timeout=6)
         await asyncio.wait_for(runtime.pool.close(), timeout=5)
         log.info("service.stopped", service=service.name)
 
