@@ -133,6 +133,8 @@ def _facts(state: ApprovalState, beside: Beside, setting: Setting) -> list[tuple
         (say(language, "content"), hash_shown or say(language, "no_content")),
         (say(language, "snapshot"), f"`{formats.short_hash(state.snapshot_hash)}`"),
     ]
+    if state.send_doubles:
+        found.append((say(language, "doubles"), say(language, "doubles_sent")))
     if beside.estimate:
         found.append((say(language, "cost"), cost_line(beside.estimate, language)))
     if beside.stock_alert:

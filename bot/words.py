@@ -212,6 +212,11 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "content": ("Content", "Contenu"),
     "no_content": ("none (actions only)", "aucun (actions seules)"),
     "snapshot": ("Snapshot", "Population figée"),
+    "doubles": ("Doubles", "Doublons"),
+    "doubles_sent": (
+        "contacts that share an address each get their message",
+        "les contacts qui partagent une adresse reçoivent chacun leur message",
+    ),
     "cost": ("Cost", "Coût"),
     "cost_line": ("{amount}, of {left} left", "{amount}, sur {left} disponibles"),
     "cost_over": (

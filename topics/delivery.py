@@ -81,6 +81,7 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     links) are off unless chosen; they are part of what is approved. ``letter`` is typst markup over
     ``data.contact``, ``data.site`` and ``data.campaign`` for those without e-mail; without one
     their addresses alone go to the supplier. ``letter_window`` says where the envelope's window is.
+    ``send_doubles``: contacts that share an address each get their message; else the first alone.
     """
 
     template_id: UUID
@@ -101,6 +102,7 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     attachments: tuple[AttachedFile, ...] = Field(default=(), max_length=10)
     letter: str = Field(default="", max_length=60_000)
     letter_window: LetterWindow = LetterWindow.DIN_5008_B
+    send_doubles: bool = False
 
 
 class PrepareDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
@@ -306,6 +308,9 @@ class DeliveryPrepared(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
     delivery_id: UUID
     template_id: UUID
     content_hash: str
+    send_doubles: bool = Field(
+        default=False, description="whether contacts that share an address each get a message"
+    )
 
 
 class DeliveryRefused(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
@@ -476,6 +481,7 @@ class ApprovalState(State, topic=APPROVALS_STATE, key="approval_id"):
     count: int
     content_hash: str | None
     snapshot_hash: str
+    send_doubles: bool = False
     requested_by: str
     requested_at: datetime
     deadline_at: datetime

@@ -80,7 +80,9 @@ async def prepared(event: DeliveryPrepared, work: Work) -> None:
         return
     if before.template_id != event.template_id or before.content_hash == event.content_hash:
         return
-    after = replace(before, content_hash=event.content_hash, problem="")
+    after = replace(
+        before, content_hash=event.content_hash, send_doubles=event.send_doubles, problem=""
+    )
     underway = {Status.PROOF_PENDING, Status.READY_TO_RUN}
     if before.status in underway and before.snapshot_id is not None:
         after = conductor.void_approval(work, after, "the content was edited")

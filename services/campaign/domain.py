@@ -75,6 +75,7 @@ class Campaign:
     reviewer_ids: tuple[UUID, ...] = ()
     delivery_id: UUID | None = None
     content_hash: str | None = None
+    send_doubles: bool = False
     counts: TargetCounts | None = None
     snapshot_id: UUID | None = None
     snapshot_hash: str | None = None
@@ -256,10 +257,14 @@ def _settled_status(campaign: Campaign) -> Status:
 
 
 def volumes_planned(campaign: Campaign) -> Volumes:
-    """Return the most a campaign can use, for its hold: everybody reachable gets a message."""
+    """Return the most a campaign can use, for its hold: everybody reachable gets a message.
+
+    Targeting counts addresses; where doubles are sent to as well, each of them costs one more.
+    """
     counts = campaign.counts or TargetCounts()
+    doubles = counts.duplicates if campaign.send_doubles else 0
     return Volumes(
-        emails=counts.reachable if campaign.has_message else 0,
+        emails=counts.reachable + doubles if campaign.has_message else 0,
         letters=campaign.letters if campaign.has_message else 0,
         organisations=counts.organisations if campaign.action_model_ids else 0,
         persons=counts.persons if campaign.action_model_ids else 0,

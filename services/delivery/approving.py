@@ -151,6 +151,7 @@ def publish(work: Work, approval: Approval) -> None:
             count=approval.count,
             content_hash=approval.content_hash,
             snapshot_hash=approval.snapshot_hash,
+            send_doubles=approval.send_doubles,
             requested_by=approval.requested_by,
             requested_at=approval.requested_at,
             deadline_at=approval.deadline_at,

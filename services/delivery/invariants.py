@@ -11,11 +11,18 @@ CHECKS: Final[dict[str, str]] = {
     **quarantine.CHECKS,
     "I1 one ledger row per run, recipient and channel": """
         SELECT format('run %s, channel %s: %s rows for one recipient', run_id, channel, count(*))
-        FROM ledger GROUP BY run_id, recipient_key, channel HAVING count(*) > 1
+        FROM ledger WHERE twin IS NULL GROUP BY run_id, recipient_key, channel HAVING count(*) > 1
+    """,
+    "I1 doubles go only where the approved content says so": """
+        SELECT format('run %s, member %s stands as a double of its own', l.run_id, l.member_id)
+        FROM ledger l JOIN runs r USING (run_id) LEFT JOIN contents c USING (template_hash)
+        WHERE l.twin IS NOT NULL
+          AND (l.twin <> l.member_id OR c.send_doubles IS NOT TRUE OR r.kind <> 'campaign')
     """,
     "I1 one message per run and address": """
         SELECT format('run %s: %s messages to one address', run_id, count(*))
-        FROM ledger WHERE channel = 'email' AND outcome IN ('sent', 'pending', 'ambiguous')
+        FROM ledger
+        WHERE channel = 'email' AND twin IS NULL AND outcome IN ('sent', 'pending', 'ambiguous')
         GROUP BY run_id, lower(trim(address)) HAVING count(*) > 1 AND lower(trim(address)) <> ''
     """,
     "I2 every member of an approved snapshot is in the ledger": """

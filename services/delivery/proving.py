@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -78,7 +79,10 @@ async def _render(
         at=work.now,
     )
     await ProofStore(work.connection).rendered(
-        proof.proof_id, rendered, member.get("recipient_key")
+        proof.proof_id,
+        rendered,
+        send_doubles=content.send_doubles,
+        sample_key=member.get("recipient_key"),
     )
     return letter
 
@@ -161,7 +165,8 @@ async def complete_proof(work: Work, run: Run, counts: DeliveryCounts) -> None:
     content = await TemplateStore(work.connection).content(delivery.template_hash)
     # The subject as its author wrote it: approvals are published, and name no recipient.
     subject = proof_prefix(content.language, proof.number) + content.subject
-    await open_approval(work, _request(work, proof, subject))
+    request = replace(_request(work, proof, subject), send_doubles=content.send_doubles)
+    await open_approval(work, request)
 
 
 def _request(work: Work, proof: Proof, subject: str) -> Request:

@@ -105,6 +105,7 @@ def prepare(source: Source) -> Content:
         attachments=source.attachments,
         letter=source.letter,
         letter_window=source.letter_window,
+        send_doubles=source.send_doubles,
     )
 
 

@@ -71,6 +71,7 @@ class TemplateView(TemplateLine):
     attachments: list[AttachedFile]
     letter: str
     letter_window: LetterWindow
+    send_doubles: bool
     version: int
 
     @classmethod
@@ -95,6 +96,7 @@ class TemplateView(TemplateLine):
             ],
             letter=template.letter,
             letter_window=LetterWindow(template.letter_window),
+            send_doubles=template.send_doubles,
             **line,
         )
 
@@ -123,6 +125,10 @@ class NewTemplate(BaseModel):
     )
     letter: str = Field(default="", max_length=60_000, description="typst markup over `data`")
     letter_window: LetterWindow = LetterWindow.DIN_5008_B
+    send_doubles: bool = Field(
+        default=False,
+        description="contacts that share an address each get their message; else the first alone",
+    )
 
 
 class NewFile(BaseModel):
@@ -236,6 +242,7 @@ class ApprovalView(View):
     count: int
     content_hash: str | None
     snapshot_hash: str
+    send_doubles: bool
     requested_by: str
     requested_at: datetime
     deadline_at: datetime

@@ -39,7 +39,7 @@ from tests.integration.delivery_harness import (
     sending,
     work_off,
 )
-from topics.delivery import ApprovalRequested
+from topics.delivery import ApprovalRequested, DeliveryPrepared
 from topics.targeting import RecordConsent
 
 
@@ -266,6 +266,31 @@ async def test_a_proofs_link_shows_it_in_a_closed_frame_for_seven_days(
     )
     assert (await client.get(f"/p/{later}")).status_code == 410
     assert (await client.get(f"/p/{later}/message")).status_code == 404
+
+
+async def test_whether_doubles_are_sent_to_is_part_of_template_approval_and_proof(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await add_operators(runtime)
+    case = Case([member("a@x.example")])
+    fields = case.template(send_doubles=True).model_dump(mode="json", exclude={"actor"})
+    saved = await client.post(
+        "/api/v1/delivery/templates", json=fields, headers=by(runtime, MANAGER)
+    )
+    assert saved.status_code == 201
+    assert (await get(client, runtime, f"/templates/{case.template_id}"))["send_doubles"]
+    async with sending(runtime):
+        [prepared] = await runtime.execute(case.prepare())
+        assert isinstance(prepared, DeliveryPrepared)
+        assert prepared.send_doubles
+        for chunk in case.chunks:
+            await runtime.execute(chunk)
+        await runtime.execute(case.proof())
+        asked = await first(runtime, ApprovalRequested)
+    shown = await get(client, runtime, f"/approvals/{asked.approval_id}", REVIEWER)
+    assert shown["send_doubles"]
+    page = await client.get(shown["proof_path"], headers={"accept-language": "fr"})
+    assert "<dt>Doublons</dt>" in page.text
 
 
 async def test_only_its_own_link_shows_a_proof(client: httpx.AsyncClient, runtime: Runtime) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from services.delivery.app import SERVICE
 from services.delivery.invariants import broken
+from services.delivery.store.ledger import LedgerStore
+from services.delivery.store.runs import RunStore
 from shared.service import Runtime
 from tests.conftest import Open
 from tests.integration.delivery_harness import (
@@ -38,10 +41,12 @@ from topics.delivery import (
     DeliveryFinished,
     DeliveryRefused,
     DeliveryStarted,
+    PauseDelivery,
     StopDelivery,
     WithdrawApproval,
 )
 from topics.supplier import ExtractRows, SupplierNotified, SupplierRefused
+from topics.targeting import ConsentChanged
 
 
 @pytest.fixture
@@ -86,6 +91,96 @@ async def test_one_address_in_three_chunks_gets_one_message(
     )
     assert {row["member_id"] for row in doubles} == {members[2].member_id, members[4].member_id}
     assert {row["address"] for row in doubles} == {None}
+
+
+async def test_with_doubles_switched_on_each_contact_of_an_address_gets_its_message(
+    open_service: Open, catcher: Catcher
+) -> None:
+    runtime = await open_service(
+        SERVICE, SMTP_PORT=str(catcher.port), PROGRESS_SECONDS="0.1", FILL_CHUNKS="1"
+    )
+    out = await opted_out(runtime, "out@x.example")
+    members = [
+        member("same@x.example", first_name="Ada"),
+        member(out),
+        member("SAME@x.example", first_name="Bob"),
+        member("one@x.example"),
+        member("same@x.example", first_name="Cy"),
+        member(out),
+    ]
+    case = Case(members)
+    async with sending(runtime):
+        await approved(runtime, case, send_doubles=True)
+        await runtime.execute(case.start())
+        end = await finished(runtime, case)
+    assert end.counts == DeliveryCounts(targeted=6, sent=4, ignored=2, emails_sent=4)
+    mails = [(to.lower(), subject) for to, subject in await catcher.listed()]
+    assert sorted(subject for to, subject in mails if to == "same@x.example") == [
+        "Hello Ada",
+        "Hello Bob",
+        "Hello Cy",
+    ]
+    # Each stands under the address's own key, which opt-outs and bounces know.
+    rows = await runtime.pool.fetch(
+        "SELECT recipient_key, twin, member_id, reason FROM ledger WHERE run_id = $1", case.run_id
+    )
+    assert {row["recipient_key"] for row in rows} == {one.recipient_key for one in members}
+    assert all(row["twin"] == row["member_id"] for row in rows)
+    assert {row["reason"] for row in rows} == {"", "opted_out"}
+    async with runtime.pool.acquire() as connection:
+        assert await broken(connection) == []
+
+
+async def opted_out(runtime: Runtime, address: str) -> str:
+    """Have an address opt out; return it."""
+    key = member(address).recipient_key
+    assert key is not None
+    await runtime.execute(ConsentChanged(recipient_key=key, opted_out=True, at=runtime.clock.now()))
+    return address
+
+
+@pytest.mark.parametrize("send_doubles", [False, True])
+async def test_chunks_filled_again_add_no_row_with_or_without_doubles(
+    runtime: Runtime, send_doubles: bool
+) -> None:
+    case = Case([member("a@x.example"), member("a@x.example"), member("b@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case, send_doubles=send_doubles)
+    await runtime.execute(case.start())
+    await runtime.execute(PauseDelivery(campaign_id=case.campaign_id, actor=actor(MANAGER)))
+    await work_off(runtime)
+    before = await ledger_rows(runtime, case)
+    async with runtime.uow.begin() as work:
+        run = await RunStore(work.connection).lock(case.run_id)
+        assert run is not None
+        # As after a kill behind the fill's commit, with the progress of before it.
+        again = replace(run, next_chunk=0)
+        await LedgerStore(work.connection).fill(again, until_chunk=run.chunks, at=work.now)
+    assert await ledger_rows(runtime, case) == before
+    assert [reason for _, reason in before].count("double") == (0 if send_doubles else 1)
+
+
+async def ledger_rows(runtime: Runtime, case: Case) -> list[tuple[UUID, str]]:
+    rows = await runtime.pool.fetch(
+        "SELECT member_id, reason FROM ledger WHERE run_id = $1 ORDER BY position", case.run_id
+    )
+    return [(row["member_id"], row["reason"]) for row in rows]
+
+
+async def test_doubles_that_no_approved_content_asked_for_are_seen_by_the_check(
+    open_service: Open, catcher: Catcher
+) -> None:
+    runtime = await open_service(SERVICE, SMTP_PORT=str(catcher.port), PROGRESS_SECONDS="0.1")
+    case = Case([member("a@x.example"), member("a@x.example")])
+    async with sending(runtime):
+        await approved(runtime, case, send_doubles=True)
+        await runtime.execute(case.start())
+        await finished(runtime, case)
+    await runtime.pool.execute("UPDATE contents SET send_doubles = false")
+    async with runtime.pool.acquire() as connection:
+        found = await broken(connection)
+    assert len(found) == 2
+    assert all(line.startswith("I1 doubles go only where") for line in found)
 
 
 async def test_a_start_that_comes_twice_and_chunks_that_come_twice_send_once(

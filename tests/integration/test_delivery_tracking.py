@@ -357,6 +357,18 @@ async def test_the_unsubscribe_button_is_an_event_of_its_run_once(
     assert (await said(runtime, RecordConsent))[0].opted_out
 
 
+async def test_an_address_with_two_messages_opts_out_once(
+    runtime: Runtime, client: httpx.AsyncClient, catcher: Catcher
+) -> None:
+    await deliver(runtime, ADA, ADA, send_doubles=True)
+    mails = [mail for mail in await catcher.to(ADA) if "BAT" not in str(mail["subject"])]
+    assert len(mails) == 2
+    for mail in mails:
+        path = re.findall(r"https://muster\.example(/u/[^\"]+)", part(mail, "html"))[0]
+        assert (await client.post(path)).status_code == 200
+    assert [(kind, url) for kind, url, _, _ in await events(runtime)] == [(3, 2)]
+
+
 async def test_an_opt_out_holds_at_once_for_a_mail_that_has_not_left(
     runtime: Runtime, client: httpx.AsyncClient, catcher: Catcher
 ) -> None:

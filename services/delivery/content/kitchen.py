@@ -128,6 +128,7 @@ class Kitchen:
             attachments=source.attachments,
             letter=source.letter,
             letter_window=source.letter_window,
+            send_doubles=source.send_doubles,
             **made,
         )
 

@@ -43,6 +43,7 @@ class Approval:
     decided_by: str | None
     decided_at: datetime | None
     reason: str
+    send_doubles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

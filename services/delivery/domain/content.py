@@ -31,6 +31,7 @@ class Source:
     attachments: tuple[Attachment, ...] = ()
     letter: str = ""
     letter_window: LetterWindow = LetterWindow.DIN_5008_B
+    send_doubles: bool = False
 
     @property
     def template_hash(self) -> str:
@@ -47,8 +48,9 @@ class Source:
             # without attachments.
             *sorted(self.switches),
             *(part for one in self.attachments for part in astuple(one)),
-            # Likewise one without a letter.
+            # Likewise one without a letter, and one that sends once to an address.
             *(("letter", self.letter, self.letter_window) if self.letter else ()),
+            *(("send_doubles",) if self.send_doubles else ()),
         )
 
 
@@ -59,6 +61,7 @@ class Content:
     Attributes:
         inline_css: whether style sheets are to be moved into the elements after rendering.
         links: what can be opened or followed; their targets stand as ``links`` in the parts.
+        send_doubles: whether contacts that share an address each get their message.
     """
 
     language: str
@@ -73,6 +76,7 @@ class Content:
     attachments: tuple[Attachment, ...] = ()
     letter: str = ""
     letter_window: LetterWindow = LetterWindow.DIN_5008_B
+    send_doubles: bool = False
 
 
 def content_hash(template_hash: str, supplier_service_id: UUID | None) -> str:

@@ -72,7 +72,7 @@ async def prepare_delivery(command: PrepareDelivery, work: Work) -> None:
         proofs=before.proofs if before else 0,
     )
     await deliveries.save(delivery)
-    work.emit(prepared(delivery))
+    work.emit(prepared(delivery, send_doubles=template.send_doubles))
     if before is not None and before.content_hash != delivery.content_hash:
         await withdraw(work, command.campaign_id, "its content was changed", by=SERVICE)
 

@@ -53,6 +53,7 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
         switches=frozenset(switch for switch in Switch if getattr(command, switch)),
         letter=command.letter.strip(),
         letter_window=command.letter_window,
+        send_doubles=command.send_doubles,
     )
     try:
         # An author's template may take all time and memory there is: it is tried in a child.
@@ -76,7 +77,7 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
         )
     )
     for delivery in await DeliveryStore(work.connection).lock_over(command.template_id):
-        await _renew(work, delivery, source.template_hash, command.actor)
+        await _renew(work, delivery, source, command.actor)
 
 
 async def _attachments(command: SaveTemplate, work: Work) -> tuple[Attachment, ...]:
@@ -97,28 +98,29 @@ def _check_addresses(command: SaveTemplate) -> None:
             raise Refused(f"number {i + 1} is no e-mail address", field="proof_recipients")
 
 
-async def _renew(work: Work, delivery: Delivery, template_hash: str, by: Actor) -> None:
+async def _renew(work: Work, delivery: Delivery, source: Source, by: Actor) -> None:
     """Give a delivery its template's new content, unless it is on its way already."""
-    if delivery.template_hash == template_hash:
+    if delivery.template_hash == source.template_hash:
         return
     deliveries = DeliveryStore(work.connection)
     if await deliveries.has_started(delivery.delivery_id):
         return
     changed = replace(
         delivery,
-        template_hash=template_hash,
-        content_hash=content_hash(template_hash, delivery.supplier_service_id),
+        template_hash=source.template_hash,
+        content_hash=content_hash(source.template_hash, delivery.supplier_service_id),
     )
     await deliveries.save(changed)
-    work.emit(prepared(changed))
+    work.emit(prepared(changed, send_doubles=source.send_doubles))
     await withdraw(work, delivery.campaign_id, "its template was edited", by=by)
 
 
-def prepared(delivery: Delivery) -> DeliveryPrepared:
+def prepared(delivery: Delivery, *, send_doubles: bool) -> DeliveryPrepared:
     """Return the event that says what a delivery's content is now."""
     return DeliveryPrepared(
         campaign_id=delivery.campaign_id,
         delivery_id=delivery.delivery_id,
         template_id=delivery.template_id,
         content_hash=delivery.content_hash,
+        send_doubles=send_doubles,
     )

@@ -16,16 +16,16 @@ from topics.delivery import ApprovalKind, ApprovalOutcome
 _COLUMNS: Final = """
 approval_id, version, campaign_id, campaign_number, campaign_label, delivery_id, revision, kind,
 outcome, subject, proof_number, proof_path, count, content_hash, snapshot_id, snapshot_hash,
-requested_by, requested_at, deadline_at, reviewer_ids, reminders_sent, decided_by, decided_at,
-reason
+send_doubles, requested_by, requested_at, deadline_at, reviewer_ids, reminders_sent, decided_by,
+decided_at, reason
 """
 _OPEN: Final = f"""
 INSERT INTO approvals (approval_id, campaign_id, campaign_number, campaign_label, delivery_id,
     revision, kind, subject, proof_number, proof_path, count, content_hash, snapshot_id,
-    snapshot_hash, requested_by, requested_at, deadline_at, reviewer_ids)
+    snapshot_hash, send_doubles, requested_by, requested_at, deadline_at, reviewer_ids)
 VALUES ($1, $2, $3, $4, $5,
     (SELECT coalesce(max(revision), 0) + 1 FROM approvals WHERE campaign_id = $2),
-    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 RETURNING {_COLUMNS}
 """
 _END: Final = f"""
@@ -57,6 +57,7 @@ class Request:
     requested_at: datetime
     deadline_at: datetime
     reviewer_ids: tuple[UUID, ...]
+    send_doubles: bool = False
 
 
 def _approval(row: asyncpg.Record) -> Approval:
@@ -90,6 +91,7 @@ class ApprovalStore:
             request.content_hash,
             request.snapshot_id,
             request.snapshot_hash,
+            request.send_doubles,
             request.requested_by,
             request.requested_at,
             request.deadline_at,

@@ -16,9 +16,12 @@ from shared.database import Connection
 from topics.delivery import Channel, DeliveryCounts, Outcome
 
 # Two members with one address: the first gets the message, the other keeps neither the address
-# nor its key, so that the recipient stands once in a run.
+# nor its key, so that the recipient stands once in a run. Where the content goes to doubles as
+# well, each row has its member as its twin, and stands once per member.
 _FILL: Final = f"""
-WITH members AS (
+WITH choice AS (
+    SELECT coalesce((SELECT send_doubles FROM contents WHERE template_hash = $7), false) AS doubles
+), members AS (
     SELECT (m.member ->> 'member_id')::uuid AS member_id, m.member,
            nullif(m.member ->> 'email', '') AS email, m.member ->> 'recipient_key' AS key,
            coalesce((m.member ->> 'opted_out')::boolean, false) AS opted_out,
@@ -30,17 +33,19 @@ WITH members AS (
     WHERE c.snapshot_id = $2 AND c.index >= $3 AND c.index < $4
 ), sorted AS (
     SELECT m.*, CASE WHEN m.email IS NULL THEN 'direct_mail' ELSE 'email' END AS channel,
-           CASE WHEN m.email IS NOT NULL AND (m.nth > 1 OR l.run_id IS NOT NULL)
+           CASE WHEN d.doubles AND m.email IS NOT NULL THEN m.member_id END AS twin,
+           CASE WHEN m.email IS NOT NULL AND NOT d.doubles
+                     AND (m.nth > 1 OR l.run_id IS NOT NULL)
                 THEN '{Reason.DOUBLE}'
                 WHEN m.opted_out THEN '{Reason.OPTED_OUT}'
                 WHEN m.email IS NULL AND NOT $5 THEN '{Reason.NO_ADDRESS}'
                 ELSE '' END AS reason
-    FROM members m
+    FROM members m CROSS JOIN choice d
     LEFT JOIN ledger l
-        ON l.run_id = $1 AND l.recipient_key = m.key AND l.channel = 'email'
+        ON NOT d.doubles AND l.run_id = $1 AND l.recipient_key = m.key AND l.channel = 'email'
 )
 INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, reason, address, merge,
-    outcome_at, position)
+    outcome_at, position, twin)
 SELECT $1, member_id,
        CASE WHEN email IS NULL OR reason = '{Reason.DOUBLE}' THEN 'member:' || member_id
             ELSE key END,
@@ -50,7 +55,7 @@ SELECT $1, member_id,
             ELSE jsonb_build_object('contact', member - 'site' - 'recipient_key' - 'opted_out'
                     - 'member_id' - 'contact_id' - 'deal_id' - 'kind',
                 'site', member -> 'site') END,
-       CASE WHEN reason <> '' THEN $6::timestamptz END, position
+       CASE WHEN reason <> '' THEN $6::timestamptz END, position, twin
 FROM sorted ORDER BY position
 ON CONFLICT (run_id, member_id) DO NOTHING
 """
@@ -121,6 +126,7 @@ class LedgerStore:
             until_chunk,
             run.supplier_service_id is not None,
             at,
+            run.template_hash,
         )
         await SliceStore(self._connection).add(
             run.run_id, first=run.next_chunk, until=until_chunk, at=at

@@ -52,6 +52,7 @@ class Seen:
     subject: str
     html: str
     text: str
+    send_doubles: bool
     count: int
     content_hash: str
     snapshot_hash: str
@@ -109,16 +110,24 @@ class ProofStore:
         )
         return [Proof(**dict(row)) for row in rows]
 
-    async def rendered(self, proof_id: UUID, rendered: Rendered, sample_key: str | None) -> None:
+    async def rendered(
+        self,
+        proof_id: UUID,
+        rendered: Rendered,
+        *,
+        send_doubles: bool,
+        sample_key: str | None,
+    ) -> None:
         """Keep what a proof looks like; it is on its way from now on."""
         await self._connection.execute(
             "UPDATE proofs SET state = 'sending', subject = $2, html = $3, text = $4,"
-            " sample_key = $5 WHERE proof_id = $1",
+            " sample_key = $5, send_doubles = $6 WHERE proof_id = $1",
             proof_id,
             rendered.subject,
             rendered.html,
             rendered.text,
             sample_key,
+            send_doubles,
         )
 
     async def ended(self, proof_id: UUID, *, sent: bool) -> None:
@@ -139,8 +148,9 @@ class ProofStore:
     async def seen(self, proof_id: UUID) -> Seen | None:
         """Return a proof to show; ``None`` when it is not known, not rendered or erased."""
         row = await self._connection.fetchrow(
-            "SELECT number, campaign_number, campaign_label, subject, html, text, count,"
-            " content_hash, snapshot_hash FROM proofs WHERE proof_id = $1 AND html <> ''",
+            "SELECT number, campaign_number, campaign_label, subject, html, text,"
+            " send_doubles, count, content_hash, snapshot_hash"
+            " FROM proofs WHERE proof_id = $1 AND html <> ''",
             proof_id,
         )
         return Seen(**dict(row)) if row else None

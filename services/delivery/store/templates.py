@@ -18,30 +18,34 @@ from topics.letters import LetterWindow
 
 _SAVE: Final = """
 INSERT INTO templates AS t (template_id, label, language, subject, body, mjml, text, from_name,
-    from_address, proof_recipients, template_hash, saved_at, tracking, letter, letter_window)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    from_address, proof_recipients, template_hash, saved_at, tracking, letter, letter_window,
+    send_doubles)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (template_id) DO UPDATE
 SET version = t.version + 1, label = excluded.label, language = excluded.language,
     subject = excluded.subject, body = excluded.body, mjml = excluded.mjml, text = excluded.text,
     from_name = excluded.from_name, from_address = excluded.from_address,
     proof_recipients = excluded.proof_recipients, template_hash = excluded.template_hash,
     saved_at = excluded.saved_at, tracking = excluded.tracking,
-    letter = excluded.letter, letter_window = excluded.letter_window
+    letter = excluded.letter, letter_window = excluded.letter_window,
+    send_doubles = excluded.send_doubles
 RETURNING version
 """
 _KEEP: Final = """
 INSERT INTO contents (template_hash, language, subject, html, inline_css, text, from_name,
-    from_address, tracking, copies, letter, letter_window)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (template_hash) DO NOTHING
+    from_address, tracking, copies, letter, letter_window, send_doubles)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (template_hash) DO NOTHING
 """
 _CONTENT: Final = """
 SELECT language, subject, html, inline_css, text, from_name, from_address, tracking, letter,
-    letter_window
+    letter_window, send_doubles
 FROM contents WHERE template_hash = $1
 """
 _COLUMNS: Final = """
 template_id, version, label, language, subject, body, mjml, text, from_name, from_address,
-proof_recipients, template_hash, saved_at, tracking, letter, letter_window
+proof_recipients, template_hash, saved_at, tracking, letter, letter_window,
+send_doubles
 """
 
 
@@ -65,6 +69,7 @@ class Template:
     tracking: list[str]
     letter: str
     letter_window: str
+    send_doubles: bool
 
 
 class TemplateStore:
@@ -109,6 +114,7 @@ class TemplateStore:
             sorted(source.switches),
             source.letter,
             source.letter_window.value,
+            source.send_doubles,
         )
         return version
 
@@ -128,6 +134,7 @@ class TemplateStore:
             keeps_copies(content.switches, content.links),
             content.letter,
             content.letter_window.value,
+            content.send_doubles,
         )
         await LinkStore(self._connection).keep(template_hash, content.links)
         await AttachmentStore(self._connection).keep(template_hash, content.attachments)

@@ -28,8 +28,9 @@ INSERT INTO tracking_log (event_id, run_id, member_id, kind, url, at, source, ag
 SELECT $1, l.run_id, l.member_id, $4, $5, $6, ''::bytea, $7, false
 FROM ledger l
 WHERE l.run_id = $2 AND l.recipient_key = $3 AND l.channel = 'email' AND NOT EXISTS (
-    SELECT 1 FROM tracking_log t
-    WHERE t.run_id = l.run_id AND t.kind = $4 AND t.member_id = l.member_id)
+    SELECT 1 FROM tracking_log t JOIN ledger own USING (run_id, member_id)
+    WHERE t.run_id = $2 AND t.kind = $4 AND own.recipient_key = $3 AND own.channel = 'email')
+ORDER BY l.member_id LIMIT 1
 RETURNING 1
 """
 # The rows stay countable, also as persons; nothing leads from them to anybody any more. The kinds

@@ -167,6 +167,19 @@ def test_the_form_keeps_its_fields_when_its_number_comes() -> None:
     assert before["blocks"][0] != after["blocks"][0]
 
 
+def test_a_card_says_so_where_doubles_are_sent_to() -> None:
+    said = {
+        setting.language: str(
+            cards.approval_card(an_approval(send_doubles=True), Beside(), setting)["blocks"]
+        )
+        for setting in SETTINGS
+    }
+    assert "contacts that share an address each get their message" in said["en"]
+    assert "qui partagent une adresse reçoivent chacun leur message" in said["fr"]
+    usual = cards.approval_card(an_approval(), Beside(), ENGLISH)
+    assert "Doubles" not in str(usual["blocks"])
+
+
 def test_the_five_ends_read_differently() -> None:
     ends = [one for one in ApprovalOutcome if one is not ApprovalOutcome.PENDING]
     lines = {

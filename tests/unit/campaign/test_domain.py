@@ -118,6 +118,13 @@ def test_letters_are_planned_only_with_a_supplier() -> None:
     assert (planned_volumes.emails, planned_volumes.letters) == (10, 3)
 
 
+def test_doubles_are_planned_only_where_they_are_sent_to() -> None:
+    counts = TargetCounts(persons=15, duplicates=3, opted_out=2, reachable=10)
+    campaign = replace(a_campaign(), template_id=uuid4(), counts=counts)
+    assert volumes_planned(campaign).emails == 10
+    assert volumes_planned(replace(campaign, send_doubles=True)).emails == 13
+
+
 def test_a_stopped_workflow_is_named_by_what_waits_for_it() -> None:
     due = replace(a_campaign(), status=Status.READY_TO_RUN, approved=True)
     stopped = {"operationMgt": WorkflowStatus.STOPPED}

@@ -132,9 +132,10 @@ def test_the_hash_changes_with_everything_a_reader_sees() -> None:
         {"from_address": "x@x.example"},
         {"letter": "x"},
         {"letter": "x", "letter_window": LetterWindow.NF_Z11_001},
+        {"send_doubles": True},
     ]
     hashes = {replace(SOURCE, **change).template_hash for change in changes}
-    assert len(hashes | {SOURCE.template_hash}) == 10
+    assert len(hashes | {SOURCE.template_hash}) == 11
     windowed = replace(SOURCE, letter_window=LetterWindow.NF_Z11_001)
     assert windowed.template_hash == SOURCE.template_hash
     assert content_hash("a", None) != content_hash("b", None)
