@@ -35,7 +35,7 @@ async def _decide(rig: Rig, services: Sequence[str], over: asyncio.Event) -> Non
             with suppress(*INTERRUPTIONS):
                 await _send_again(rig, delivery)
                 if "supplier" in services:
-                    await _router_again(rig)
+                    await router_again(rig)
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), 0.3)
 
@@ -49,7 +49,7 @@ async def _send_again(rig: Rig, delivery: Runtime) -> None:
             await ambiguous.resend(work, run_id=row["run_id"], member_id=row["member_id"])
 
 
-async def _router_again(rig: Rig) -> None:
+async def router_again(rig: Rig) -> None:
     """Have the supplier's ambiguous mails sent again; only the supplier service knows them."""
     waiting = await rig.rows(
         "SELECT file_id FROM supplier.jobs WHERE state IN ('ambiguous', 'failed')"

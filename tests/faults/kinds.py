@@ -19,12 +19,15 @@ from typing import Any, Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from services.delivery import progress, sender
+from services.delivery import progress, sender, workflows
 from services.delivery.claims import Batch, Share
 from services.delivery.domain.runs import RunKind
 from services.delivery.smtp.dialogue import Dialogue
 from services.delivery.smtp.link import Link
 from services.delivery.store.ledger import LedgerStore
+from services.supplier.clerk import Clerk
+from services.supplier.press import Press
+from services.supplier.store.jobs import Job
 from shared import faults
 from shared.batch import Item, read
 from shared.consumer import Batcher
@@ -33,6 +36,7 @@ from shared.relay import Relay
 from shared.service import Runtime
 from shared.uow import Work
 from shared.workflows import Engine, Step, TechnicalWorkflow
+from topics.delivery import Outcome, StopDelivery
 from topics.names import HEARTBEATS, WORKFLOWS_STATE
 
 KIND_VARIABLE: Final = "MUSTER_TEST_KIND"
@@ -55,6 +59,11 @@ class Kind(StrEnum):
     FILL = "fill"
     PROGRESS = "progress"
     LOST = "lost attempts"
+    STOP = "a stop"
+    SWEEP = "what a stop leaves"
+    HAND_OVER = "letters handed over"
+    PRESS = "letters"
+    ROUTER = "the router's mail"
 
 
 _now_in: ContextVar[frozenset[Kind]] = ContextVar("_now_in", default=frozenset())
@@ -97,6 +106,7 @@ def install() -> None:
     _watch_sender()
     _watch_wires()
     _watch_progress()
+    _watch_letters()
     kind = os.environ.get(KIND_VARIABLE)
     if kind:
         faults.reach = Aim(Kind(kind), Path(os.environ[HITS_VARIABLE]), faults.reach)
@@ -113,11 +123,13 @@ def _watch_batches() -> None:
 
 
 def _kinds_of(batcher: Batcher, records: Sequence[Record]) -> frozenset[Kind]:
-    kinds = set()
+    kinds = set[Kind]()
     for record in records:
         item = read(record, batcher._registry)
         if isinstance(item, Item) and item.record.topic not in _UNSEEN:
             kinds.add(_kind_of(item))
+            if isinstance(item.message, StopDelivery):
+                kinds.add(Kind.STOP)
     return frozenset(kinds)
 
 
@@ -219,6 +231,7 @@ def _watch_wires() -> None:
 
 def _watch_progress() -> None:
     advance, give_up = progress.advance, progress._give_up_lost
+    sweep = LedgerStore.sweep
 
     async def advancing(runtime: Runtime, run_id: UUID) -> bool:
         with _doing(Kind.PROGRESS):
@@ -228,8 +241,35 @@ def _watch_progress() -> None:
         with _doing(Kind.LOST):
             return await give_up(runtime)
 
+    async def sweeping(self: LedgerStore, *asked: Any, **more: Any) -> int:
+        rows = await sweep(self, *asked, **more)
+        if rows and more["outcome"] is Outcome.IGNORED:
+            _now_in.set(_now_in.get() | {Kind.SWEEP})
+        return rows
+
     progress.advance = advancing
     progress._give_up_lost = giving_up
+    LedgerStore.sweep = sweeping  # type: ignore[method-assign]  # in a child process only
+
+
+def _watch_letters() -> None:
+    extract, press, mail = workflows._extract_chunk, Press.press, Clerk._mail
+
+    async def extracting(*asked: Any, **more: Any) -> UUID | None:
+        _now_in.set(_now_in.get() | {Kind.HAND_OVER})
+        return await extract(*asked, **more)
+
+    async def pressing(self: Press, job: Job) -> bool:
+        with _doing(Kind.PRESS):
+            return await press(self, job)
+
+    async def mailing(self: Clerk, job: Job) -> None:
+        with _doing(Kind.ROUTER):
+            await mail(self, job)
+
+    workflows._extract_chunk = extracting
+    Press.press = pressing  # type: ignore[method-assign]  # in a child process only
+    Clerk._mail = mailing  # type: ignore[method-assign]  # the same
 
 
 @contextmanager

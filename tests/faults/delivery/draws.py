@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from shared.letters.letter import MOST_LETTERS
 from tests.faults.delivery.receiver import Manners
 from tests.faults.kinds import Kind
 
@@ -23,6 +24,8 @@ class Place:
             process lets go, which the spine's scenarios cover.
         deferred: it takes a server that puts mails off to get there.
         after: where a predecessor has to die for it.
+        stops: it takes a stop to get there.
+        letters: it takes letters to get there.
     """
 
     point: str
@@ -31,6 +34,8 @@ class Place:
     may_freeze: bool = False
     deferred: bool = False
     after: tuple[str, Kind] | None = None
+    stops: bool = False
+    letters: bool = False
 
 
 def _sender(kind: Kind, calls: int, windows: int, *, deferred: bool = False) -> tuple[Place, ...]:
@@ -59,7 +64,17 @@ PLACES: Final = (
     Place("consumer.after_commit", Kind.SINGLE),
     Place("uow.before_commit", Kind.BATCH),
     Place("consumer.after_commit", Kind.BATCH),
+    Place("uow.before_commit", Kind.STOP, stops=True),
+    Place("consumer.after_commit", Kind.STOP, stops=True),
+    Place("uow.before_commit", Kind.SWEEP, stops=True),
+    Place("workflow.before_commit", Kind.HAND_OVER, letters=True),
+    Place("uow.before_commit", Kind.PRESS, 3, letters=True),
+    Place("press.before_record", Kind.PRESS, 2, may_freeze=True, letters=True),
+    Place("sender.before_call", Kind.ROUTER, letters=True),
+    Place("sender.after_call", Kind.ROUTER, letters=True),
 )
+AT_THE_SUPPLIER: Final = frozenset({Kind.PRESS, Kind.ROUTER})
+"""Work of the supplier service, which sets the letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,11 @@ class Strike:
     point: str
     kind: Kind
     nth: int
+
+    @property
+    def service(self) -> str:
+        """The service whose process fails."""
+        return "supplier" if self.kind in AT_THE_SUPPLIER else "delivery"
 
     @property
     def fault(self) -> str:
@@ -111,7 +131,14 @@ class Draw:
     resends: bool = True
     pauses: bool = False
     opt_outs: int = 0
+    stops: bool = False
+    letters: int = 0
     title: str = ""
+
+    @property
+    def stops_first(self) -> bool:
+        """Whether the strike needs the stop to have come."""
+        return any(strike.kind in (Kind.STOP, Kind.SWEEP) for strike in self.strikes)
 
     @property
     def name(self) -> str:
@@ -129,6 +156,8 @@ class Draw:
         found += ["two senders"] if self.helper else []
         found += ["pause and resume"] if self.pauses else []
         found += [f"{self.opt_outs} opt out"] if self.opt_outs else []
+        found += ["stopped"] if self.stops else []
+        found += [f"{self.letters} letters"] if self.letters else []
         found += [f"killed again after {self.again_after:.1f} s"] if self.again_after else []
         return "; ".join(found)
 
@@ -139,7 +168,7 @@ def draw(seed: int) -> Draw:
     turn, index = divmod(seed - 1, len(PLACES))
     place = PLACES[index]
     how = "freeze" if place.may_freeze and turn % 3 == 1 else "kill"
-    return Draw(
+    drawn = Draw(
         seed=seed,
         strikes=_strikes(place, how, chance),
         manners=_manners(place, chance),
@@ -153,6 +182,15 @@ def draw(seed: int) -> Draw:
         resends=chance.random() < 0.7,
         pauses=chance.random() < 0.25,
         opt_outs=chance.choice((0, 0, 0, 10)),
+    )
+    stops = place.stops or (not place.letters and chance.random() < 0.15)
+    letters = place.letters or chance.random() < 0.1
+    return replace(
+        drawn,
+        stops=stops,
+        # A stop is for good: nobody pauses what is stopped.
+        pauses=drawn.pauses and not stops,
+        letters=chance.randint(MOST_LETTERS + 1, 2 * MOST_LETTERS) if letters else 0,
     )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from services.delivery import invariants
 from services.delivery.claims import WINDOW_SECONDS
+from services.delivery.domain.runs import Reason
 from services.delivery.mail import message_id
 from tests.faults import checks
 from tests.faults.checks import Mails
 from tests.faults.delivery.lanes import Campaign, Lane
 from tests.faults.delivery.people import Lot, Person
+from tests.faults.delivery.printed import read_letters, with_letters
 from tests.faults.world import FROM_ADDRESS
 
 GRACE_SECONDS: Final = WINDOW_SECONDS + 2.0
@@ -27,7 +29,12 @@ MAY_BE: Final[dict[Lot, tuple[tuple[str, str], ...]]] = {
     Lot.NO_ADDRESS: (("ignored", "no_address"),),
     Lot.BAD_ADDRESS: (("failed", "bad_address"),),
     Lot.REFUSED_BY_SERVER: (("failed", "refused_by_server"),),
+    Lot.LETTER: (("sent", ""),),
 }
+STOP_REASON: Final = "enough"
+STOPPABLE: Final = frozenset({Lot.MAIL, Lot.BAD_ADDRESS, Lot.REFUSED_BY_SERVER, Lot.LETTER})
+"""Whose row waits for what will become of it; of the others it is known once it is there."""
+FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
 _ROWS: Final = """
 SELECT l.run_id, l.member_id, l.outcome, l.reason, l.attempts,
        count(*) FILTER (WHERE a.outcome = 'sent') AS sent,
@@ -52,6 +59,7 @@ class Meanwhile:
         opted_out: by recipient key, when the opt-out was seen.
         ambiguous: messages (run, member) that were ambiguous at some time.
         bounced: addresses whose servers sent the mail back.
+        stopped: runs that were stopped; each is a pause without an end, too.
     """
 
     pauses: dict[UUID, list[tuple[datetime, datetime]]] = field(
@@ -60,6 +68,12 @@ class Meanwhile:
     opted_out: dict[str, datetime] = field(default_factory=dict)
     ambiguous: set[tuple[UUID, UUID]] = field(default_factory=set)
     bounced: set[str] = field(default_factory=set)
+    stopped: set[UUID] = field(default_factory=set)
+
+    def stop(self, run_id: UUID, since: datetime) -> None:
+        """Note that a run's stop is in the rows."""
+        self.stopped.add(run_id)
+        self.pauses[run_id].append((since, FOR_EVER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +100,16 @@ async def judge(
     runs = [campaign.run_id for campaign in campaigns] + singles
     rows = {(row["run_id"], row["member_id"]): row for row in await lane.rig.rows(_ROWS, runs)}
     mails = await checks.compared(lane.rig.rows, lane.receiver, runs=runs, assumed=assumed)
-    broken = list(mails.broken)
+    broken = []
     for campaign in campaigns:
+        if any(person.lot is Lot.LETTER for person in campaign.people):
+            printed = await read_letters(lane, campaign.run_id)
+            mails = with_letters(mails, campaign, printed, rows)
+            broken += printed.broken
         broken += await _totals(lane, campaign)
         broken += _people(campaign, rows, meanwhile, assumed=assumed)
         broken += _too_late(lane, campaign, rows, meanwhile)
+    broken += mails.broken
     broken += _singles(lane, singles, rows)
     broken += lane.news.broken
     async with lane.door.uow.begin() as work:
@@ -130,9 +149,20 @@ def _people(
         row = rows.get((campaign.run_id, person.member_id))
         if row is None:
             broken[f"I2 somebody ({person.lot}) is missing from the ledger"] += 1
+        elif _was_stopped(person, row, meanwhile):
+            continue
         elif not _may_be(person, row, meanwhile, assumed=assumed):
             broken[f"I2 {person.lot} became {row['outcome']} ({row['reason']})"] += 1
     return [f"{line}: {count} people" for line, count in broken.items()]
+
+
+def _was_stopped(person: Person, row: dict[str, Any], meanwhile: Meanwhile) -> bool:
+    end = "ignored", f"{Reason.STOPPED}: {STOP_REASON}"
+    return (
+        row["run_id"] in meanwhile.stopped
+        and person.lot in STOPPABLE
+        and (row["outcome"], row["reason"]) == end
+    )
 
 
 def _may_be(person: Person, row: dict[str, Any], meanwhile: Meanwhile, *, assumed: bool) -> bool:

@@ -1,4 +1,6 @@
-"""A lane: an instance with delivery alone, its mail server, and a way to set up and watch runs.
+"""A lane: an instance with delivery, its mail server, and a way to set up and watch runs.
+
+The supplier service is there for runs with letters: it sets them.
 
 Lanes share nothing but the servers, so several of them play at once: most of a run is waiting for
 leases to end.
@@ -15,8 +17,10 @@ from typing import Final
 from uuid import UUID
 
 from services.cli import checking
-from services.delivery.app import SERVICE
+from services.cli.letters import opened
+from services.delivery.app import SERVICE as DELIVERY
 from services.delivery.settings import DeliverySettings
+from services.supplier.app import SERVICE as SUPPLIER
 from shared.ids import new_id
 from shared.service import Runtime, open_runtime
 from tests.driving import OPERATORS, Rig, Spawn, Worker, rig
@@ -30,7 +34,10 @@ from tests.waiting import eventually
 from topics import names
 from topics.delivery import DeliveryPrepared, PrepareDelivery, SaveTemplate, StartDelivery
 from topics.names import Topic
+from topics.operators import OperatorState
+from topics.supplier import SaveService
 
+SERVICES: Final = ("delivery", "supplier")
 LEASE_SECONDS: Final = 1.0
 CATCH_UP_SECONDS: Final = 20.0
 QUICK: Final = {
@@ -42,6 +49,9 @@ QUICK: Final = {
     "PROGRESS_SECONDS": "0.1",
     "RELAY_LEASE_SECONDS": "1",
     "FILL_CHUNKS": "1",
+    "EXTRACTION_ROWS": "40",
+    "SUPPLIER_LEASE_SECONDS": "2",
+    "SUPPLIER_RETRY_BASE_SECONDS": "0.1",
     "MUSTER_TEST_WORKFLOW_LEASE": "1",
 }
 SNAPSHOT_HASH: Final = "5" * 64
@@ -58,12 +68,16 @@ _READ_OR_WRITTEN: Final = (
     names.WORKFLOWS_STATE,
     names.HEARTBEATS,
     names.SUPPLIER_COMMANDS,
+    names.SUPPLIER_EVENTS,
+    names.SUPPLIER_STATE,
 )
+_LETTER: Final = "Dear #data.contact.first_name, site #data.site.name."
 
 
 def topics_needed() -> list[Topic]:
-    """Return what delivery reads or writes, with few partitions: the broker serves many lanes."""
-    read = [topic for registry in SERVICE.registries.values() for topic in registry.topics]
+    """Return what a lane reads or writes, with few partitions: the broker serves many lanes."""
+    registries = [*DELIVERY.registries.values(), *SUPPLIER.registries.values()]
+    read = [topic for registry in registries for topic in registry.topics]
     wanted = dict.fromkeys((*_READ_OR_WRITTEN, *read))
     few = [dataclasses.replace(topic, partitions=2) for topic in wanted]
     return few + [topic.dead_letters for topic in few]
@@ -100,7 +114,7 @@ class Campaign:
 
 @dataclass
 class Lane:
-    """An instance with delivery alone.
+    """An instance with delivery, and the supplier service where letters are wanted.
 
     Attributes:
         door: delivery's own handlers, called here and now, as its CLI does.
@@ -114,6 +128,8 @@ class Lane:
     news: News
     template_id: UUID = field(default_factory=new_id)
     order_template_id: UUID = field(default_factory=new_id)
+    letter_template_id: UUID = field(default_factory=new_id)
+    service_id: UUID = field(default_factory=new_id)
     blamed: set[str] = field(default_factory=set)
 
     @property
@@ -126,10 +142,10 @@ class Lane:
         """The people's domain."""
         return "people.example"
 
-    def start(self, *, replica: int = 1, **environment: str) -> Worker:
-        """Start a process of delivery."""
+    def start(self, service: str = "delivery", *, replica: int = 1, **environment: str) -> Worker:
+        """Start a process of a service."""
         more = {"SMTP_PORT": str(self.receiver.port), "MUSTER_TEST_HITS": str(self.hits)}
-        return self.rig.start("delivery", replica=replica, **(QUICK | more | environment))
+        return self.rig.start(service, replica=replica, **(QUICK | more | environment))
 
     def kill_all(self) -> None:
         """End every process there is, at once."""
@@ -144,15 +160,19 @@ class Lane:
             await self.rig.owner.execute(
                 f"DELETE FROM delivery.{table} WHERE run_id = ANY ($1::uuid[])", list(runs)
             )
+        await self.rig.owner.execute(
+            "DELETE FROM supplier.jobs WHERE run_id = ANY ($1::uuid[])", list(runs)
+        )
 
-    async def approved(self, people: Sequence[Person]) -> Campaign:
+    async def approved(self, people: Sequence[Person], *, letters: bool = False) -> Campaign:
         """Return a campaign for people, as if its proof had been approved."""
         made = Campaign(people, "", self.domain)
         [prepared] = await self.door.execute(
             PrepareDelivery(
                 campaign_id=made.campaign_id,
                 delivery_id=made.delivery_id,
-                template_id=self.template_id,
+                template_id=self.letter_template_id if letters else self.template_id,
+                supplier_service_id=self.service_id if letters else None,
             )
         )
         assert isinstance(prepared, DeliveryPrepared)
@@ -196,12 +216,10 @@ async def lane(servers: Servers, folder: Path, spawn: Spawn) -> AsyncIterator[La
     async with (
         fresh_instance(servers) as instance,
         receiver(folder) as mails,
-        rig(
-            instance, folder, topics=topics_needed(), services=("delivery",), spawn=spawn
-        ) as driven,
+        rig(instance, folder, topics=topics_needed(), services=SERVICES, spawn=spawn) as driven,
     ):
         settings = instance.settings(DeliverySettings, DATABASE_POOL_SIZE="2")
-        door = await open_runtime(SERVICE, settings)
+        door = await open_runtime(DELIVERY, settings)
         news = News(driven.settings, topics=(names.DELIVERY_EVENTS,))
         await news.open()
         made = Lane(servers, driven, mails, door, news)
@@ -221,9 +239,10 @@ async def _furnish(made: Lane) -> None:
         return count >= len(OPERATORS)
 
     await eventually(operators_known, seconds=60, what="the operators")
-    for template_id, subject, text in (
-        (made.template_id, "Offer", "Good day {{ contact.first_name }}"),
-        (made.order_template_id, "Order", "Order {{ ctx.order }}"),
+    for template_id, subject, text, letter in (
+        (made.template_id, "Offer", "Good day {{ contact.first_name }}", ""),
+        (made.order_template_id, "Order", "Order {{ ctx.order }}", ""),
+        (made.letter_template_id, "Offer", "Good day {{ contact.first_name }}", _LETTER),
     ):
         await made.door.execute(
             SaveTemplate(
@@ -234,18 +253,35 @@ async def _furnish(made: Lane) -> None:
                 body=f"<p>{text}</p>",
                 text=text,
                 from_address=FROM_ADDRESS,
+                letter=letter,
+            )
+        )
+    async with opened("supplier", made.rig.settings) as supplier:
+        for operator_id, roles in OPERATORS.items():
+            await supplier.execute(
+                OperatorState(operator_id=operator_id, version=1, name=roles[0], roles=roles)
+            )
+        await supplier.execute(
+            SaveService(
+                service_id=made.service_id,
+                actor=manager,
+                supplier="Printer",
+                label="Letters",
+                router_address=f"router@{made.domain}",
+                file_pattern="{number}-{run}.csv",
             )
         )
 
 
 async def overall(made: Lane) -> list[str]:
     """Return what ``muster check`` finds once a lane has played: all that was published counts."""
-    if not any(worker.alive for worker in made.rig.workers.values()):
-        made.start()
+    for service in SERVICES:
+        if not any(one.alive for one in made.rig.workers.values() if one.name == service):
+            made.start(service)
     found: list[str] = []
 
     async def nothing() -> bool:
-        verdicts = await checking.verdicts(made.rig.settings, ["delivery"])
+        verdicts = await checking.verdicts(made.rig.settings, SERVICES)
         found[:] = [line for verdict in verdicts for line in verdict.broken]
         return not found
 

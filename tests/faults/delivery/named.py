@@ -18,9 +18,10 @@ from tests.bounce_mails import dsn
 from tests.driving import Spawn
 from tests.faults.brokers import DISK_BYTES, fill, own_servers, small_disk
 from tests.faults.child import CLOCK_VARIABLE
+from tests.faults.delivery.asked import PATIENCE_SECONDS
 from tests.faults.delivery.draws import Draw, Strike
 from tests.faults.delivery.lanes import Lane, lane
-from tests.faults.delivery.playing import PATIENCE_SECONDS, Playing, play
+from tests.faults.delivery.playing import Playing, play
 from tests.faults.delivery.receiver import HOST, Manners
 from tests.faults.kinds import Kind
 from tests.faults.scenario import Result

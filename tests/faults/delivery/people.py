@@ -21,6 +21,7 @@ class Lot(StrEnum):
     DOUBLE = auto()
     OPTED_OUT = auto()
     NO_ADDRESS = auto()
+    LETTER = auto()
     BAD_ADDRESS = auto()
     REFUSED_BY_SERVER = auto()
 
@@ -54,10 +55,11 @@ class Person:
         }
 
 
-def people(count: int, domain: str) -> list[Person]:
+def people(count: int, domain: str, *, letters: int = 0) -> list[Person]:
     """Return a campaign's people, the unusual ones spread among the others; all are new.
 
-    A server's refusals count against an address for the runs that follow.
+    A server's refusals count against an address for the runs that follow. With ``letters``, so many
+    have no e-mail, and get a letter.
     """
     campaign = new_id().hex[-10:]
     domain = f"{campaign}.{domain}"
@@ -71,7 +73,9 @@ def people(count: int, domain: str) -> list[Person]:
     )
     for lot, number, address in unusual:
         found += [_person(lot, campaign, len(found) + n, address % n) for n in range(number)]
-    found += [_person(Lot.NO_ADDRESS, campaign, len(found) + n, "") for n in range(WITHOUT_ADDRESS)]
+    lot = Lot.LETTER if letters else Lot.NO_ADDRESS
+    without = letters or WITHOUT_ADDRESS
+    found += [_person(lot, campaign, len(found) + n, "") for n in range(without)]
     return _spread(found, usual)
 
 

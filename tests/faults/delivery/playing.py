@@ -6,31 +6,21 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
-from services.delivery import ambiguous
-from shared.errors import INFRASTRUCTURE
-from shared.ids import new_id
 from tests.driving import Worker
 from tests.faults.checks import Mails
+from tests.faults.delivery.asked import PATIENCE_SECONDS, Asked
 from tests.faults.delivery.draws import Draw, Strike
-from tests.faults.delivery.judging import Judgement, Meanwhile, judge
-from tests.faults.delivery.lanes import LEASE_SECONDS, Campaign, Lane
-from tests.faults.delivery.people import Lot, people
+from tests.faults.delivery.judging import Judgement, judge
+from tests.faults.delivery.lanes import LEASE_SECONDS, SERVICES, Lane
 from tests.faults.scenario import Result, hits_in, is_frozen
-from tests.faults.world import manager
 from tests.waiting import eventually
-from topics.delivery import PauseDelivery, ResumeDelivery, SendMessage
-from topics.targeting import ConsentChanged
 
-PATIENCE_SECONDS: Final = 60.0
-PAUSE_SECONDS: Final = 0.5
+HELD_BEHIND_WINDOW: Final = 5
 HELPER: Final = 9
 """The replica that sends beside those that fail."""
 NO_MAILS: Final = Mails((), (), (), 0)
@@ -42,39 +32,24 @@ _ANSWERED: Final = """
 SELECT count(*) = cardinality($1::uuid[]) FROM delivery.ledger
 WHERE run_id = ANY ($1::uuid[]) AND outcome IN ('sent', 'failed', 'ignored')
 """
-_HOW_IT_STANDS: Final = """
-SELECT r.kind, r.state, r.paused, l.outcome, count(*) AS rows
-FROM delivery.runs r LEFT JOIN delivery.ledger l USING (run_id)
-WHERE r.run_id = ANY ($1::uuid[]) GROUP BY 1, 2, 3, 4
-"""
 
 
 @dataclass
-class Playing:
-    """A run under way.
+class Playing(Asked):
+    """A run under way, with the processes that do it.
 
     Attributes:
-        down_at: when what the run is about failed, or was back (monotonic seconds).
         patience_seconds: how long the end is waited for.
+        environment: what its processes get besides.
     """
 
-    lane: Lane
-    drawn: Draw
-    campaigns: list[Campaign] = field(default_factory=list)
-    singles: list[UUID] = field(default_factory=list)
-    meanwhile: Meanwhile = field(default_factory=Meanwhile)
     frozen: list[Worker] = field(default_factory=list)
-    down_at: float = 0.0
-    over: asyncio.Event = field(default_factory=asyncio.Event)
     environment: Mapping[str, str] = field(default_factory=dict)
     patience_seconds: float = PATIENCE_SECONDS
 
-    @property
-    def runs(self) -> list[UUID]:
-        """The campaigns' runs."""
-        return [campaign.run_id for campaign in self.campaigns]
-
-    def start(self, strike: Strike | None = None, *, replica: int = 1) -> Worker:
+    def start(
+        self, service: str = "delivery", *, strike: Strike | None = None, replica: int = 1
+    ) -> Worker:
         """Start a process, to be struck or not."""
         environment = {
             "SENDER_WINDOW": str(self.drawn.window),
@@ -83,145 +58,45 @@ class Playing:
         }
         if strike is not None:
             environment |= {"MUSTER_FAULT": strike.fault, "MUSTER_TEST_KIND": strike.kind}
-        return self.lane.start(replica=replica, **environment)
+        return self.lane.start(service, replica=replica, **environment)
 
-    # -- what is asked of it
-
-    async def begin(self) -> None:
-        """Ask for a campaign and some single messages."""
-        await self.start_campaign()
-        await self.send_singles(self.drawn.singles)
-
-    async def start_campaign(self) -> Campaign:
-        """Ask for a campaign; return it."""
-        made = await self.lane.approved(people(self.drawn.people, self.lane.domain))
-        self.campaigns.append(made)
-        await self.lane.rig.send(made.start())
-        return made
-
-    async def send_singles(self, count: int) -> None:
-        """Ask for single messages."""
-        for number in range(count):
-            message_id = new_id()
-            self.singles.append(message_id)
-            await self.lane.rig.send(
-                SendMessage(
-                    message_id=message_id,
-                    template_id=self.lane.order_template_id,
-                    address=f"single{number}@{self.lane.domain}",
-                    recipient_key=message_id.hex,
-                    ctx={"order": str(number)},
-                )
-            )
-
-    async def under_way(self) -> None:
-        """Wait until the first mails have left."""
-        await eventually(
-            lambda: len(self.lane.receiver.kept) > self.drawn.window or self.over.is_set(),
-            seconds=PATIENCE_SECONDS,
-            what="mails",
-        )
-
-    async def pause(self, seconds: float = PAUSE_SECONDS) -> None:
-        """Pause the first campaign for a while."""
-        async with self.paused():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.over.wait(), seconds)
-
-    @asynccontextmanager
-    async def paused(self) -> AsyncIterator[None]:
-        """Pause the first campaign, once its mails leave, for the length of the block."""
-        await self.under_way()
-        campaign = self.campaigns[0]
-        await self.lane.rig.send(PauseDelivery(campaign_id=campaign.campaign_id, actor=manager))
-        paused = "SELECT paused OR state = 'finished' FROM delivery.runs WHERE run_id = $1"
-        await eventually(
-            lambda: self.lane.rig.value(paused, campaign.run_id),
-            seconds=PATIENCE_SECONDS,
-            what="the pause",
-        )
-        since = datetime.now(UTC)
-        try:
-            yield
-        finally:
-            self.meanwhile.pauses[campaign.run_id].append((since, datetime.now(UTC)))
-            await self.lane.rig.send(
-                ResumeDelivery(campaign_id=campaign.campaign_id, actor=manager)
-            )
-
-    async def opt_out(self, count: int) -> None:
-        """Have some of the first campaign's people opt out."""
-        await self.under_way()
-        wanted = [one for one in self.campaigns[0].people if one.lot is Lot.MAIL]
-        gone = random.Random(self.drawn.seed).sample(wanted, min(count, len(wanted)))
-        at = datetime.now(UTC)
-        await self.lane.rig.send(
-            *(ConsentChanged(recipient_key=one.key, opted_out=True, at=at) for one in gone)
-        )
-        keys = {one.key for one in gone}
-
-        async def noted() -> bool:
-            rows = await self.lane.rig.rows(
-                "SELECT recipient_key FROM delivery.consents WHERE recipient_key = ANY ($1)",
-                list(keys),
-            )
-            seen_at = datetime.now(UTC)
-            for row in rows:
-                self.meanwhile.opted_out.setdefault(row["recipient_key"], seen_at)
-            return len(rows) == len(keys)
-
-        await eventually(noted, seconds=PATIENCE_SECONDS, what="the opt-outs")
-        if not self.drawn.strikes:
-            self.down_at = time.monotonic()
-
-    async def decide(self) -> None:
-        """Do what a person would with ambiguous messages, until the run is over."""
-        while not self.over.is_set():
-            with suppress(*INFRASTRUCTURE):
-                await self._decide()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.over.wait(), 0.1)
-
-    async def _decide(self) -> None:
-        rows = await self.lane.rig.rows(
-            "SELECT run_id, member_id FROM delivery.ledger"
-            " WHERE outcome = 'ambiguous' AND run_id = ANY ($1::uuid[])",
-            self.runs + self.singles,
-        )
-        self.meanwhile.ambiguous |= {(row["run_id"], row["member_id"]) for row in rows}
-        for run_id in {row["run_id"] for row in rows}:
-            async with self.lane.door.uow.begin() as work:
-                if self.drawn.resends:
-                    await ambiguous.resend(work, run_id=run_id)
-                else:
-                    await ambiguous.assume_sent(work, run_id=run_id)
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services it takes."""
+        return SERVICES if self.drawn.letters else ("delivery",)
 
     # -- what strikes it
 
     async def strike(self) -> None:
         """Start processes that fail, one after the other, then one that does not."""
+        if self.drawn.stops_first:
+            # There is something left to be stopped, however quickly mails leave.
+            self.lane.receiver.hold_after(self.drawn.window + HELD_BEHIND_WINDOW)
+        for service in self.services:
+            if not self.drawn.strikes or service != self.drawn.strikes[0].service:
+                self.start(service)
         if not self.drawn.strikes:
-            self.start()
             await self.begin()
             self.down_at = time.monotonic()
             return
         for number, strike in enumerate(self.drawn.strikes):
-            worker = self.start(strike, replica=1 + len(self.frozen))
+            worker = self.start(strike.service, strike=strike, replica=1 + len(self.frozen))
             if number == 0:
                 await self.begin()
             await self._down(worker, strike)
         self.down_at = time.monotonic()
-        successor = self.start(replica=1 + len(self.frozen))
+        self.struck.set()
+        successor = self.start(strike.service, replica=1 + len(self.frozen))
         if self.drawn.again_after is not None:
             await asyncio.sleep(self.drawn.again_after)
             successor.kill()
-            self.start(replica=1 + len(self.frozen))
+            self.start(strike.service, replica=1 + len(self.frozen))
         if self.frozen and self.drawn.wakes_early:
             await self.taken_over()
             self.wake()
 
     async def _down(self, worker: Worker, strike: Strike) -> None:
-        await self._sure(
+        await self.sure(
             lambda: is_frozen(worker) if strike.how == "freeze" else not worker.alive,
             PATIENCE_SECONDS / 2,
             f"no {strike.fault} ({strike.kind})",
@@ -252,18 +127,9 @@ class Playing:
     async def at_rest(self) -> None:
         """Wait until everything has come to its end, and is published."""
         try:
-            await self._sure(self._ended, self.patience_seconds, "I2 no end")
+            await self.sure(self._ended, self.patience_seconds, "I2 no end")
         finally:
             self.over.set()
-
-    async def _sure(self, probe: Callable[[], Any], seconds: float, what: str) -> None:
-        """Wait for something; where it does not come about, say how the rows stand."""
-        try:
-            await eventually(probe, seconds=seconds)
-        except AssertionError:
-            stands = await self.lane.rig.rows(_HOW_IT_STANDS, self.runs + self.singles)
-            message = f"{what} within {seconds:.0f} s: {[tuple(row.values()) for row in stands]}"
-            raise AssertionError(message) from None
 
     async def _ended(self) -> bool:
         ended = bool(self.runs) and await self.lane.rig.value(_ENDED, self.runs)
@@ -273,7 +139,7 @@ class Playing:
         """Let frozen processes write what they know, and wait for the last news."""
         self.wake()
         await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in self.frozen))
-        await self.lane.rig.drained("delivery")
+        await self.lane.rig.drained(*self.services)
 
         async def told() -> bool:
             await self.lane.news.read()
@@ -347,6 +213,8 @@ async def _act(playing: Playing, also: Also | None) -> None:
             playing.start(replica=HELPER)
         if drawn.pauses:
             group.create_task(playing.pause())
+        if drawn.stops:
+            group.create_task(playing.stop())
         if drawn.opt_outs:
             group.create_task(playing.opt_out(drawn.opt_outs))
         besides = group.create_task(_besides(playing, also))

@@ -94,6 +94,7 @@ class Receiver:
     Attributes:
         log: takes a line for each mail kept, before its 250 leaves.
         kept: all of them, oldest first.
+        going_on: while it is not set, no mail gets its 354: every sender stands before its content.
     """
 
     log: Path
@@ -105,9 +106,36 @@ class Receiver:
     recipients: dict[str, str] = field(default_factory=dict)
     put_off: Counter[str] = field(default_factory=Counter)
     cut: int = 0
+    going_on: asyncio.Event = field(default_factory=asyncio.Event)
+    _most: int | None = None
+
+    def __post_init__(self) -> None:
+        """Nobody is held up."""
+        self.going_on.set()
+
+    def hold_after(self, mails: int) -> None:
+        """Let so many mails begin from now on, and hold up the others until :meth:`go_on`.
+
+        Whatever is to happen while mails leave then does, however slow or quick the machine is.
+        """
+        self._most = mails
+
+    def go_on(self) -> None:
+        """Hold up nobody any more."""
+        self._most = None
+        self.going_on.set()
+
+    async def admit(self) -> None:
+        """Return once a mail's content may come."""
+        if self._most is not None:
+            self._most -= 1
+            if self._most < 0:
+                self.going_on.clear()
+        await self.going_on.wait()
 
     def behave(self, manners: Manners, chance: random.Random) -> None:
         """Behave so from now on; what was kept until now is known to its run alone."""
+        self.go_on()
         self.manners, self.chance, self.cut = manners, chance, 0
         self.kept.clear()
         self.by_message.clear()
@@ -206,6 +234,7 @@ class _Visit:
         if self._recipient is None:
             self._say("554 5.5.1 nobody to send it to")
             return
+        await self._receiver.admit()
         self._say("354 go on")
         content = await self._reader.readuntil(b"\r\n.\r\n")
         manners, chance = self._receiver.manners, self._receiver.chance
