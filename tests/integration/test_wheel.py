@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.wheel import build_wheel
 
 pytest.importorskip("hatchling", reason="hatchling builds the wheel; it is not installed here")
 
@@ -22,18 +20,7 @@ SUFFIXES = (".py", ".sql", ".csv", ".html", ".txt", ".css", ".js", ".json", ".ya
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
     """The wheel, built from the checkout without a network."""
-    folder = tmp_path_factory.mktemp("wheel")
-    done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (file,) = folder.glob("*.whl")
-    with zipfile.ZipFile(file) as opened:
+    with zipfile.ZipFile(build_wheel(tmp_path_factory.mktemp("wheel"))) as opened:
         yield opened
 
 
@@ -101,25 +88,3 @@ def test_it_brings_the_command_its_licence_and_its_extra(wheel: zipfile.ZipFile)
     assert "Provides-Extra: embedded" in text
     assert "hypothesis" not in text.partition("Provides-Extra")[0]
     assert any(name.endswith("licenses/LICENSE") for name in names(wheel))
-
-
-def test_the_command_line_runs_from_the_wheel_outside_the_checkout(
-    wheel: zipfile.ZipFile, tmp_path: Path
-) -> None:
-    wheel.extractall(tmp_path / "site")
-    code = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1));"
-        "import services.cli.main as m; assert m.__file__.startswith(sys.path[0]), m.__file__;"
-        "from services.cli.catalogue import migration_folders;"
-        "assert all(list(f.glob('*.sql')) for f in migration_folders().values());"
-        "sys.argv = ['muster', '--version']; m.main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "site")],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (done.returncode, done.stdout.partition(" ")[0]) == (0, "muster"), done.stderr

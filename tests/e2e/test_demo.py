@@ -1,0 +1,83 @@
+"""The README's first command, from the wheel, in an environment that holds nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import venv
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import Distribution
+from pathlib import Path
+from typing import Final
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.conftest import REPOSITORY
+from tests.e2e.test_main_job import addresses_in
+from tests.unit.licences import needed
+from tests.wheel import build_wheel
+
+pytest.importorskip("hatchling", reason="hatchling builds the wheel; it is not installed here")
+
+PATIENCE_SECONDS: Final = 400
+# What the console script of the installed distribution does.
+SCRIPT: Final = (
+    "from importlib.metadata import distribution;"
+    "[one] = distribution('muster').entry_points.select(group='console_scripts');"
+    "one.load()()"
+)
+KEPT: Final = ("HOME", "MUSTER_HOME", "TMPDIR", "LANG")
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """Install the wheel and what it says it needs, and nothing else; return the Python.
+
+    What it needs is linked from this environment: nothing is fetched, and a package that only the
+    tests declare is not there.
+    """
+    venv.create(folder, symlinks=True, with_pip=False)
+    [site] = folder.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as opened:
+        opened.extractall(site)
+    [information] = site.glob("muster-*.dist-info")
+    for package in needed(list(requirements(Distribution.at(information)))):
+        for top in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(str(package.locate_file(top)))
+    return folder / "bin" / "python"
+
+
+def requirements(muster: Distribution) -> Iterator[str]:
+    """Yield what ``muster[embedded]`` requires."""
+    for text in muster.requires or ():
+        one = Requirement(text)
+        if one.marker is None or one.marker.evaluate({"extra": "embedded"}):
+            one.marker = None
+            yield str(one)
+
+
+@pytest.mark.timeout(PATIENCE_SECONDS + 100)
+def test_the_demo_runs_from_the_wheel_outside_the_checkout_and_every_sum_adds_up(
+    tmp_path: Path,
+) -> None:
+    python = install(build_wheel(tmp_path / "dist"), tmp_path / "environment")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    outside = {name: os.environ[name] for name in KEPT if name in os.environ}
+    done = subprocess.run(
+        [str(python), "-c", SCRIPT, "demo", "--once", "--folder", "demo"],
+        cwd=elsewhere,
+        env=outside | {"PATH": os.defpath, "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert "every sum adds up, every invariant holds" in told
+    assert "✗" not in told
+    assert str(REPOSITORY) not in told
+    assert addresses_in(elsewhere / "demo" / "logs") == []
