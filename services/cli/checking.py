@@ -35,7 +35,9 @@ Seen = dict[str, dict[str, set[tuple[str, str]]]]
 WHAT: Final[dict[str, str]] = {
     "I1": "one ledger row per run, recipient and channel",
     "I2": "targeted and generated counts add up",
+    "I3": "what left was attempted first, and twice only after an ambiguous attempt",
     "I4": "each message was handled once by each of its readers",
+    "I5": "nothing is sent after an opt-out",
     "I6": "what was approved is what was sent",
     "I7": "budget and stock ledgers sum to their balances",
     "I8": "addresses are blocked for written reasons",

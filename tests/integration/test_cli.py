@@ -117,6 +117,23 @@ def test_the_directory_is_imported_twice_and_bad_rows_are_listed(
     assert "add one with: muster operator add" in stranger
 
 
+def test_a_consent_is_noted_and_shown_by_those_who_may(cli: Shell) -> None:
+    said = cli.does("operator", "add", "Ines", "ines@example.org", "--role", "manager")
+    known_to_targeting(cli, UUID(said.split()[-1]))
+    who = ("--operator", "ines@example.org")
+    assert "email: nobody said anything" in cli.does("targeting", "consent", ADDRESS)
+    assert "email: opted out since" in cli.does("targeting", "opt-out", ADDRESS, *who)
+    assert "email: opted out since" in cli.does("targeting", "consent", ADDRESS.upper())
+    assert "phone: nobody" in cli.does("targeting", "consent", ADDRESS, "--channel", "phone")
+    told = cli.sql("SELECT key FROM targeting.outbox WHERE topic = 'targeting.events.v1'")
+    assert len(told) == 1, "delivery hears of it"
+    assert "email: opted in since" in cli.does("targeting", "opt-in", ADDRESS, *who)
+    assert "address: " in cli.refuses("targeting", "opt-out", "zoe at example", *who)
+    assert "there is no operator" in cli.refuses(
+        "targeting", "opt-out", ADDRESS, "--operator", "who@example.org"
+    )
+
+
 def test_workflows_are_listed_and_stopped_where_they_run(cli: Shell) -> None:
     assert "not registered yet" in cli.does("workflows", "list")
     cli.sql("INSERT INTO stock.technical_workflows (name) VALUES ('stockMgt')")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from services.cli.replaying import _moment
 from services.cli.running import configure_logs
 from services.cli.supervision import owners
 from shared.settings import SettingsError
+
+SERVICES = Path(backup.__file__).parents[1]
 
 
 def tool(path: Path, says: str) -> Path:
@@ -73,6 +76,11 @@ def test_the_table_of_invariants_counts_the_rows_that_break_each() -> None:
     assert "✗ 2 rows" in lines["I7"]
     assert "✗ 1 rows" in lines["I4"]
     assert "✓" in lines["I2"]
+
+
+def test_every_invariant_of_a_service_has_a_line_in_the_table() -> None:
+    sources = "".join(path.read_text() for path in SERVICES.glob("*/invariants.py"))
+    assert set(re.findall(r"\bI\d\b", sources)) <= set(WHAT)
 
 
 @pytest.mark.parametrize("name", NAMES)
