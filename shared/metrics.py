@@ -39,6 +39,9 @@ PARTITION_HALTED: Final = Gauge(
     "1 where too many dead letters in a row stopped a partition",
     ["service", "topic", "partition"],
 )
+READY: Final = Gauge(
+    "muster_ready", "1 while PostgreSQL and Kafka answer a service, else 0", ["service"]
+)
 WORKFLOW_RUNS: Final = Counter(
     "muster_workflow_runs_total", "Runs of technical workflows", ["service", "name", "result"]
 )

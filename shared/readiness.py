@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from shared import metrics
 from shared.consumer import Consumer
 from shared.database import Pool
 from shared.errors import INTERRUPTIONS
@@ -47,6 +48,7 @@ class Lookout:
         """Look until cancelled; again soon while a server is silent."""
         while True:
             silent = tuple([name for name, ask in self._asks.items() if not await _answers(ask)])
+            metrics.READY.labels(self._service).set(not silent)
             if silent != self.silent:
                 self.silent = silent
                 if silent:

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from deploy.embedded.kafka import EmbeddedKafka
 from services.stock.app import SERVICE
@@ -59,8 +60,10 @@ async def test_a_service_is_ready_only_while_its_broker_answers(
         await becomes(runtime, 200, "ready")
         await broker.kill()
         await becomes(runtime, 503, "stock: Kafka does not answer")
+        assert REGISTRY.get_sample_value("muster_ready", {"service": "stock"}) == 0
         await broker.start(keep_ports=True)
         await becomes(runtime, 200, "ready")
+        assert REGISTRY.get_sample_value("muster_ready", {"service": "stock"}) == 1
 
 
 async def test_a_service_that_never_reached_a_broker_is_not_ready(open_service: Open) -> None:
