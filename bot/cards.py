@@ -25,10 +25,11 @@ from bot.blocks import (
 )
 from bot.labels import outcome_name
 from bot.store import Estimate, Person
-from bot.words import say
+from bot.words import in_language, say
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState, Decision
 
 SHOWN_REVIEWERS: Final = 12
+SHOWN_WARNINGS: Final = 3
 BUTTON_WORDS: Final[dict[Decision, tuple[str, str | None]]] = {
     Decision.APPROVE: ("approve", "primary"),
     Decision.REQUEST_CHANGES: ("request_changes", None),
@@ -114,6 +115,8 @@ def approval_card(state: ApprovalState, beside: Beside, setting: Setting) -> Jso
     if state.subject:
         label = say(setting.language, "subject")
         blocks.append(context(f"{label}: {esc(state.subject)}"))
+    if state.warnings and is_open:
+        blocks.append(_warnings(state, setting.language))
     if is_open:
         blocks += [_reviewers(state, beside, setting), divider()]
     buttons = _buttons(state, setting, is_open=is_open)
@@ -140,6 +143,20 @@ def _facts(state: ApprovalState, beside: Beside, setting: Setting) -> list[tuple
     if beside.stock_alert:
         found.append((say(language, "stock_warning"), f":warning: {esc(beside.stock_alert)}"))
     return found
+
+
+def _warnings(state: ApprovalState, language: str) -> Json:
+    """Return what to look at in the content: how much, and the first of it."""
+    count = len(state.warnings)
+    title = say(language, "warnings", count=count)
+    lines = [f":warning: *{title}*"]
+    lines += [
+        f"• {esc(in_language(language, (one.text, one.text_fr)))}"
+        for one in state.warnings[:SHOWN_WARNINGS]
+    ]
+    if count > SHOWN_WARNINGS:
+        lines.append(say(language, "more_warnings", count=count - SHOWN_WARNINGS))
+    return section("\n".join(lines))
 
 
 def cost_line(estimate: Estimate, language: str) -> str:

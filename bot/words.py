@@ -217,6 +217,11 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "contacts that share an address each get their message",
         "les contacts qui partagent une adresse reçoivent chacun leur message",
     ),
+    "warnings": ("To look at in the message: {count}", "À vérifier dans le message : {count}"),
+    "more_warnings": (
+        "… and {count} more, on the proof’s page",
+        "… et {count} de plus, sur la page du BAT",
+    ),
     "cost": ("Cost", "Coût"),
     "cost_line": ("{amount}, of {left} left", "{amount}, sur {left} disponibles"),
     "cost_over": (

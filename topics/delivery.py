@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from topics.content import ContentWarning
 from topics.letters import LetterWindow
 from topics.message import Actor, Command, Event, State, Value
 from topics.names import (
@@ -487,6 +488,9 @@ class ApprovalState(State, topic=APPROVALS_STATE, key="approval_id"):
     deadline_at: datetime
     reviewer_ids: tuple[UUID, ...]
     reminders_sent: int = 0
+    warnings: tuple[ContentWarning, ...] = Field(
+        default=(), description="what to look at in the content; nothing is refused for it"
+    )
     decided_by: str | None = None
     decided_at: datetime | None = None
     reason: str = ""

@@ -74,6 +74,8 @@ def show_approval(view: ApprovalView, *, as_json: bool) -> None:
     name = f"C-{view.campaign_number} {view.campaign_label}"
     console.print(f"{name}: {of}, revision {view.revision}, {view.outcome}", markup=False)
     _print_pairs(view, "bound to", ("count", "content_hash", "snapshot_hash"))
+    for warning in view.warnings:
+        console.print(f"look at: {warning.text}", markup=False, highlight=False, soft_wrap=True)
     if view.proof_path:
         where = settings_or_exit().public_url.rstrip("/")
         console.print(f"see it: {where}{view.proof_path}", soft_wrap=True)

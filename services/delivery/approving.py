@@ -157,6 +157,7 @@ def publish(work: Work, approval: Approval) -> None:
             deadline_at=approval.deadline_at,
             reviewer_ids=approval.reviewer_ids,
             reminders_sent=approval.reminders_sent,
+            warnings=approval.warnings,
             decided_by=approval.decided_by,
             decided_at=approval.decided_at,
             reason=approval.reason,

@@ -31,6 +31,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "doubles_sent": "contacts that share an address each get their message",
         "content": "Content",
         "snapshot": "Snapshot",
+        "noticed": "To look at",
         "message": "The message",
         "text": "As plain text",
         "answer": "Approve it, or ask for changes, on its card in Slack.",
@@ -48,6 +49,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "doubles_sent": ("les contacts qui partagent une adresse reçoivent chacun leur message"),
         "content": "Contenu",
         "snapshot": "Population figée",
+        "noticed": "À vérifier",
         "message": "Le message",
         "text": "En texte seul",
         "answer": "Validez-le, ou demandez des corrections, sur sa carte dans Slack.",
@@ -73,12 +75,13 @@ MESSAGE_HEADERS: Final = {
 async def show(token: str, request: Request, runtime: Here) -> Response:
     """Show a proof with what its approval is bound to."""
     found = await _find(runtime, token)
-    words = WORDS[language_of(request)]
+    language = language_of(request)
+    words = WORDS[language]
     if isinstance(found, str):
         status = 410 if found == "over" else 404
         return page(request, WORDS, title="no_proof", text=found, status=status)
     title = words["title"].format(number=found.number, campaign=found.campaign_number)
-    return sheet(request, title, _body(found, token, words), width="60rem")
+    return sheet(request, title, _body(found, token, language), width="60rem")
 
 
 @proof_router.get("/p/{token}/message", include_in_schema=False)
@@ -105,7 +108,8 @@ async def _seen(runtime: Runtime, proof_id: UUID) -> Seen | None:
         return await ProofStore(connection).seen(proof_id)
 
 
-def _body(proof: Seen, token: str, words: dict[str, str]) -> str:
+def _body(proof: Seen, token: str, language: str) -> str:
+    words = WORDS[language]
     facts = (
         ("label", proof.campaign_label),
         ("subject", proof.subject),
@@ -115,9 +119,16 @@ def _body(proof: Seen, token: str, words: dict[str, str]) -> str:
         ("snapshot", proof.snapshot_hash[:12]),
     )
     rows = "".join(f"<dt>{escape(words[name])}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    noticed = "".join(f"<li>{escape(line)}</li>" for line in _said(proof, language))
+    if noticed:
+        noticed = f"<h2>{escape(words['noticed'])}</h2><ul>{noticed}</ul>"
     text = f"<details><summary>{escape(words['text'])}</summary><pre>{escape(proof.text)}</pre>"
     return (
-        f"<dl>{rows}</dl><p>{escape(words['answer'])}</p>"
+        f"<dl>{rows}</dl><p>{escape(words['answer'])}</p>{noticed}"
         f'<iframe sandbox src="/p/{escape(token)}/message" title="{escape(words["message"])}">'
         f"</iframe>{text}</details>"
     )
+
+
+def _said(proof: Seen, language: str) -> list[str]:
+    return [one.text_fr if language == "fr" else one.text for one in proof.warnings]

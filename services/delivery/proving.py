@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.delivery.approving import deadline_for, open_approval, settings_of
+from services.delivery.checking import noticed
 from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import proof_prefix
 from services.delivery.domain.runs import RunKind
@@ -70,6 +71,7 @@ async def _render(
     # Rendering may wait for a child.
     values |= await asyncio.to_thread(proof_links, content, values, settings_of(work))
     rendered = await asyncio.to_thread(KITCHEN.render, content, values)
+    warnings = await noticed(work, content, rendered)
     rendered = with_subject(rendered, proof_prefix(content.language, proof.number))
     letter = await proof_letter(
         content,
@@ -82,6 +84,7 @@ async def _render(
         proof.proof_id,
         rendered,
         send_doubles=content.send_doubles,
+        warnings=warnings,
         sample_key=member.get("recipient_key"),
     )
     return letter
@@ -165,7 +168,11 @@ async def complete_proof(work: Work, run: Run, counts: DeliveryCounts) -> None:
     content = await TemplateStore(work.connection).content(delivery.template_hash)
     # The subject as its author wrote it: approvals are published, and name no recipient.
     subject = proof_prefix(content.language, proof.number) + content.subject
-    request = replace(_request(work, proof, subject), send_doubles=content.send_doubles)
+    request = replace(
+        _request(work, proof, subject),
+        send_doubles=content.send_doubles,
+        warnings=await proofs.warnings(proof.proof_id),
+    )
     await open_approval(work, request)
 
 

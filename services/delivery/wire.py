@@ -14,6 +14,7 @@ from services.delivery.domain.attachments import Attachment
 from services.delivery.domain.tracking import Switch
 from services.delivery.store.deliveries import Delivery
 from services.delivery.store.templates import Template
+from topics.content import ContentWarning
 from topics.delivery import (
     ApprovalKind,
     ApprovalOutcome,
@@ -248,6 +249,7 @@ class ApprovalView(View):
     deadline_at: datetime
     reviewer_ids: tuple[UUID, ...]
     reminders_sent: int
+    warnings: tuple[ContentWarning, ...]
     decided_by: str | None
     decided_at: datetime | None
     reason: str

@@ -39,7 +39,7 @@ from tests.integration.delivery_harness import (
     sending,
     work_off,
 )
-from topics.delivery import ApprovalRequested, DeliveryPrepared
+from topics.delivery import ApprovalRequested, ApprovalState, DeliveryPrepared
 from topics.targeting import RecordConsent
 
 
@@ -291,6 +291,46 @@ async def test_whether_doubles_are_sent_to_is_part_of_template_approval_and_proo
     assert shown["send_doubles"]
     page = await client.get(shown["proof_path"], headers={"accept-language": "fr"})
     assert "<dt>Doublons</dt>" in page.text
+
+
+async def test_what_is_noticed_in_a_proof_is_shown_and_blocks_nothing(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    body = '<p>Come and see us, {{ contact.first_name }}</p><img src="http://x.example/1.png">'
+    personal = '<a href="http://shop.example/{{ contact.first_name }}">Go</a>'
+    case = Case([member("a@x.example", first_name="Zenobia")])
+    async with sending(runtime):
+        await approved(
+            runtime, case, subject="COME RIGHT NOW", body=body + personal, track_clicks=True
+        )
+        await runtime.execute(case.start())
+        await finished(runtime, case)
+    [state] = (await said(runtime, ApprovalState))[:1]
+    assert [one.code for one in state.warnings] == [
+        "no_unsubscribe_link",
+        "link_http",
+        "picture_http",
+        "picture_without_alt",
+        "subject_shouts",
+    ]
+    assert "(http://x.example/1.png)" in state.warnings[2].text
+    assert "(link 1)" in state.warnings[1].text
+    assert "Zenobia" not in state.model_dump_json()
+    shown = await get(client, runtime, f"/approvals/{state.approval_id}", REVIEWER)
+    assert shown["warnings"] == [one.model_dump() for one in state.warnings]
+    page = await client.get(shown["proof_path"], headers={"accept-language": "fr"})
+    assert "<h2>À vérifier</h2><ul><li>Le modèle n’a pas de lien" in page.text
+
+
+async def test_a_message_that_takes_too_long_to_read_says_so_and_its_proof_is_sent(
+    runtime: Runtime,
+) -> None:
+    case = Case([member("a@x.example")])
+    async with sending(runtime):
+        body = '<a href="{{ unsubscribe_url }}">Stop</a>' + "<!--" * 60_000
+        text = "Come and see us, or {{ unsubscribe_url }}"
+        await approved(runtime, case, body=body, text=text)
+    assert [one.code for one in (await said(runtime, ApprovalState))[0].warnings] == ["not_checked"]
 
 
 async def test_only_its_own_link_shows_a_proof(client: httpx.AsyncClient, runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""A process that renders authors' templates, and may die of it: it reaches nothing.
+"""A process that renders and reads authors' templates, and may die of it: it reaches nothing.
 
 It is started without this service's settings in its environment. Once everything is imported it
 gives up opening files and sockets for good, takes a bounded amount of memory, and ends when it has
@@ -18,6 +18,7 @@ import orjson
 
 from services.delivery.content.styles import InlineError, inlined
 from services.delivery.domain.content import Source
+from services.delivery.domain.content_checks import Shown, warnings_of
 from services.delivery.rendering import BadTemplate, TakesTooMuch, prepare, render, render_target
 
 MEMORY_BYTES: Final = 1 << 30
@@ -74,6 +75,7 @@ _WORK: Final[dict[str, Callable[..., Any]]] = {
     "prepare": prepared,
     "render": lambda content, variables: asdict(render(content, variables)),
     "target": render_target,
+    "check": lambda shown: [one.model_dump() for one in warnings_of(shown)],
 }
 
 
@@ -83,6 +85,8 @@ def main() -> None:
     for mjml, body in ((True, "<mjml><mj-body></mj-body></mjml>"), (False, "<style>p{}</style>")):
         for text in ("{{ lipsum(n=1) }}{{ 1|pprint }}{{ 'a'|urlize }}", "{{ 1 // 0 }}"):
             prepared(Source("en", "x", body, mjml, text, "", "a@b.example"))
+    link = '<a href="https://é.example">x</a>'
+    warnings_of(Shown(subject="x", html=link, text="x", written=(link,)))
     _give_up_everything()
     _write(sys.stdout.buffer, READY)
     while (request := _read(sys.stdin.buffer)) is not None:

@@ -26,8 +26,10 @@ from services.delivery.content.bounded import is_bounded, loops
 from services.delivery.content.child import LENGTH_BYTES
 from services.delivery.content.sources import PLAIN
 from services.delivery.domain.content import Content, Source
+from services.delivery.domain.content_checks import Shown
 from services.delivery.domain.tracking import EventKind, Part, TrackedLink
 from services.delivery.rendering import BadTemplate, Rendered, TakesTooMuch, render, render_target
+from topics.content import ContentWarning
 
 PREPARE_SECONDS: Final = 5.0
 RENDER_SECONDS: Final = 2.0
@@ -156,6 +158,17 @@ class Kitchen:
             return render_target(link, variables)
         made: str = self._ask("target", (link, dict(variables)), RENDER_SECONDS)
         return made
+
+    def check(self, shown: Shown) -> tuple[ContentWarning, ...]:
+        """Return what to look at in a message.
+
+        Always in a child: how long HTML takes to read grows with the square of its faults.
+
+        Raises:
+            TakesTooMuch: it cannot be read in time.
+        """
+        made = self._ask("check", (shown,), RENDER_SECONDS)
+        return tuple(map(ContentWarning.model_validate, made))
 
     def close(self) -> None:
         """End the children that nobody uses."""

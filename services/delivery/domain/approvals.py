@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 
 
@@ -44,6 +45,7 @@ class Approval:
     decided_at: datetime | None
     reason: str
     send_doubles: bool = False
+    warnings: tuple[ContentWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,22 @@ import asyncpg
 
 from services.delivery.domain.approvals import Approval
 from shared.database import Connection
+from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome
 
 _COLUMNS: Final = """
 approval_id, version, campaign_id, campaign_number, campaign_label, delivery_id, revision, kind,
 outcome, subject, proof_number, proof_path, count, content_hash, snapshot_id, snapshot_hash,
-send_doubles, requested_by, requested_at, deadline_at, reviewer_ids, reminders_sent, decided_by,
-decided_at, reason
+send_doubles, warnings, requested_by, requested_at, deadline_at, reviewer_ids, reminders_sent,
+decided_by, decided_at, reason
 """
 _OPEN: Final = f"""
 INSERT INTO approvals (approval_id, campaign_id, campaign_number, campaign_label, delivery_id,
     revision, kind, subject, proof_number, proof_path, count, content_hash, snapshot_id,
-    snapshot_hash, send_doubles, requested_by, requested_at, deadline_at, reviewer_ids)
+    snapshot_hash, send_doubles, warnings, requested_by, requested_at, deadline_at, reviewer_ids)
 VALUES ($1, $2, $3, $4, $5,
     (SELECT coalesce(max(revision), 0) + 1 FROM approvals WHERE campaign_id = $2),
-    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 RETURNING {_COLUMNS}
 """
 _END: Final = f"""
@@ -58,6 +59,7 @@ class Request:
     deadline_at: datetime
     reviewer_ids: tuple[UUID, ...]
     send_doubles: bool = False
+    warnings: tuple[ContentWarning, ...] = ()
 
 
 def _approval(row: asyncpg.Record) -> Approval:
@@ -65,6 +67,7 @@ def _approval(row: asyncpg.Record) -> Approval:
     values["kind"] = ApprovalKind(values["kind"])
     values["outcome"] = ApprovalOutcome(values["outcome"])
     values["reviewer_ids"] = tuple(values["reviewer_ids"])
+    values["warnings"] = tuple(map(ContentWarning.model_validate, values["warnings"]))
     return Approval(**values)
 
 
@@ -92,6 +95,7 @@ class ApprovalStore:
             request.snapshot_id,
             request.snapshot_hash,
             request.send_doubles,
+            [one.model_dump() for one in request.warnings],
             request.requested_by,
             request.requested_at,
             request.deadline_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from services.delivery.rendering import Rendered
 from shared.database import Connection
+from topics.content import ContentWarning
 
 _COLUMNS: Final = """
 proof_id, campaign_id, campaign_number, campaign_label, delivery_id, number, state,
@@ -53,9 +55,14 @@ class Seen:
     html: str
     text: str
     send_doubles: bool
+    warnings: tuple[ContentWarning, ...]
     count: int
     content_hash: str
     snapshot_hash: str
+
+
+def _warnings(rows: list[dict[str, str]]) -> tuple[ContentWarning, ...]:
+    return tuple(map(ContentWarning.model_validate, rows))
 
 
 class ProofStore:
@@ -116,18 +123,20 @@ class ProofStore:
         rendered: Rendered,
         *,
         send_doubles: bool,
+        warnings: Sequence[ContentWarning],
         sample_key: str | None,
     ) -> None:
-        """Keep what a proof looks like; it is on its way from now on."""
+        """Keep what a proof looks like and what was noticed; it is on its way from now on."""
         await self._connection.execute(
             "UPDATE proofs SET state = 'sending', subject = $2, html = $3, text = $4,"
-            " sample_key = $5, send_doubles = $6 WHERE proof_id = $1",
+            " sample_key = $5, send_doubles = $6, warnings = $7 WHERE proof_id = $1",
             proof_id,
             rendered.subject,
             rendered.html,
             rendered.text,
             sample_key,
             send_doubles,
+            [one.model_dump() for one in warnings],
         )
 
     async def ended(self, proof_id: UUID, *, sent: bool) -> None:
@@ -149,11 +158,19 @@ class ProofStore:
         """Return a proof to show; ``None`` when it is not known, not rendered or erased."""
         row = await self._connection.fetchrow(
             "SELECT number, campaign_number, campaign_label, subject, html, text,"
-            " send_doubles, count, content_hash, snapshot_hash"
+            " send_doubles, warnings, count, content_hash, snapshot_hash"
             " FROM proofs WHERE proof_id = $1 AND html <> ''",
             proof_id,
         )
-        return Seen(**dict(row)) if row else None
+        return Seen(**dict(row) | {"warnings": _warnings(row["warnings"])}) if row else None
+
+    async def warnings(self, proof_id: UUID) -> tuple[ContentWarning, ...]:
+        """Return what was noticed when a proof was rendered."""
+        return _warnings(
+            await self._connection.fetchval(
+                "SELECT warnings FROM proofs WHERE proof_id = $1", proof_id
+            )
+        )
 
     async def latest(self, delivery_id: UUID) -> UUID | None:
         """Return a delivery's last rendered proof."""

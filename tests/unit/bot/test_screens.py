@@ -25,6 +25,7 @@ from tests.unit.bot.samples import (
     sums,
 )
 from topics.campaign import CampaignStatus
+from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 from topics.workflows import WorkflowStatus
 
@@ -178,6 +179,25 @@ def test_a_card_says_so_where_doubles_are_sent_to() -> None:
     assert "qui partagent une adresse reçoivent chacun leur message" in said["fr"]
     usual = cards.approval_card(an_approval(), Beside(), ENGLISH)
     assert "Doubles" not in str(usual["blocks"])
+
+
+def test_an_open_card_shows_how_much_there_is_to_look_at_and_the_first_of_it() -> None:
+    noticed = tuple(
+        ContentWarning(code=f"c{n}", text=f"Look at <{n}>.", text_fr=f"Regardez <{n}>.")
+        for n in range(5)
+    )
+    english, french = (
+        str(cards.approval_card(an_approval(warnings=noticed), Beside(), setting)["blocks"])
+        for setting in SETTINGS
+    )
+    assert "To look at in the message: 5" in english
+    assert "Look at &lt;2&gt;." in english
+    assert "Look at &lt;3&gt;." not in english
+    assert "… and 2 more" in english
+    assert "Regardez &lt;0&gt;." in french
+    assert "… et 2 de plus" in french
+    ended = an_approval(warnings=noticed, outcome=ApprovalOutcome.APPROVED, decided_at=NOW)
+    assert "To look at" not in str(cards.approval_card(ended, Beside(), ENGLISH)["blocks"])
 
 
 def test_the_five_ends_read_differently() -> None:
