@@ -19,6 +19,12 @@ SENTENCES: Final[dict[str, str]] = {
     # Campaigns
     "cannot_move": "{campaign} est à l’état {status} : elle ne peut pas passer à {to}.",
     "cannot_edit": "{campaign} est à l’état {status} : elle n’est pas modifiable.",
+    "suspend_to_edit": (
+        "{campaign} est à l’état {status} : suspendez-la d’abord, puis modifiez-la."
+    ),
+    "over_to_edit": (
+        "La fin de {campaign} est atteinte et a terminé ses messages : créez-en une autre."
+    ),
     "cannot_launch": (
         "{campaign} est à l’état {status} : seule une campagne prête à exécuter se lance."
     ),

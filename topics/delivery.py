@@ -244,11 +244,17 @@ class SendAgain(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
 
 
 class StopDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
-    """End a delivery: what has not left becomes Ignored, with the reason given."""
+    """End a delivery: what has not left becomes Ignored, with the reason given.
+
+    With a ``run_id`` that run alone ends. ``leave_rest`` leaves what has not left to a later run of
+    the campaign, which sends to nobody that this one has dealt with.
+    """
 
     campaign_id: UUID
     reason: str = Field(max_length=1000)
     actor: Actor
+    run_id: UUID | None = None
+    leave_rest: bool = False
 
 
 class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
@@ -266,7 +272,11 @@ class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
 
 
 class DeliveryCounts(Value):
-    """Recipients of a run by outcome, counted from its ledger; they sum to ``targeted``."""
+    """Recipients of a run by outcome, counted from its ledger; they sum to ``targeted``.
+
+    Whoever an earlier run of the campaign has dealt with counts there, and the rest that a later
+    one took counts there: so the runs of a campaign add up to its recipients.
+    """
 
     targeted: int = 0
     pending: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from services.campaign import conductor
@@ -284,7 +285,10 @@ async def _delivery_counts(
     work: Work, event: DeliveryProgressed | DeliveryFinished, *, done: bool
 ) -> None:
     before = await find(work, event.campaign_id)
-    if before is None or before.run_id != event.run_id:
+    if before is None:
+        return
+    if before.run_id != event.run_id:
+        await _earlier_counts(work, before, event, done=done)
         return
     newer = event.revision > before.delivery_revision
     if not newer and not done:
@@ -298,18 +302,40 @@ async def _delivery_counts(
     await conductor.save(work, before, after, SYSTEM, "all is delivered")
 
 
+async def _earlier_counts(
+    work: Work, before: Campaign, event: DeliveryProgressed | DeliveryFinished, *, done: bool
+) -> None:
+    """Keep the counts of a run that an edit ended; what it cost is booked once it is done."""
+    run = before.earlier(event.run_id)
+    if run is None:
+        return
+    changes: dict[str, Any] = {"done": run.done or done}
+    if event.revision > run.revision:
+        changes |= {"counts": event.counts, "revision": event.revision}
+    changed = run.model_copy(update=changes)
+    if changed == run:
+        return
+    after = conductor.close_earlier(work, before.with_earlier(changed))
+    after = conductor.finish_if_complete(work, after)
+    await conductor.save(work, before, after, SYSTEM, "all is delivered")
+
+
 @registry.on(ActionsCompleted)
 async def actions_completed(event: ActionsCompleted, work: Work) -> None:
     """All actions are generated."""
     before = await find(work, event.campaign_id)
-    if before is None or before.run_id != event.run_id:
+    if before is None:
         return
-    after = replace(
-        before,
-        actions_completed=True,
-        organisations=event.organisations,
-        persons=event.persons,
-    )
+    organisations, persons = event.organisations, event.persons
+    if before.run_id == event.run_id:
+        after = replace(
+            before, actions_completed=True, organisations=organisations, persons=persons
+        )
+    elif (run := before.earlier(event.run_id)) is not None:
+        reached = {"organisations": organisations, "persons": persons}
+        after = before.with_earlier(run.model_copy(update=reached))
+    else:
+        return
     if event.revision > before.action_revision:
         after = replace(after, action_counts=event.counts, action_revision=event.revision)
     after = conductor.finish_if_complete(work, after)
@@ -343,18 +369,26 @@ async def actions_refused(event: ActionsRefused, work: Work) -> None:
 async def extracted(event: ExtractionProduced, work: Work) -> None:
     """The supplier's file is written: its goods leave the stock."""
     before = await find(work, event.campaign_id)
-    if before is None or before.run_id != event.run_id:
+    if before is None:
         return
-    if before.reservation_id is not None and before.goods == "held":
+    if before.run_id == event.run_id:
+        kept = before.reservation_id if before.goods == "held" else None
+        per_letter = before.stock_per_letter
+        after = replace(before, extracted=event.rows)
+    elif (run := before.earlier(event.run_id)) is not None:
+        kept, per_letter = run.reservation_id, run.stock_per_letter
+        after = before.with_earlier(run.model_copy(update={"extracted": event.rows}))
+    else:
+        return
+    if kept is not None:
         work.emit(
             ConsumeStock(
                 campaign_id=before.campaign_id,
-                reservation_id=before.reservation_id,
+                reservation_id=kept,
                 cause_id=event.file_id,
-                quantity=event.rows * before.stock_per_letter,
+                quantity=event.rows * per_letter,
             )
         )
-    after = replace(before, extracted=event.rows)
     await conductor.save(work, before, after, SYSTEM)
     await CampaignStore(work.connection).note(
         before.campaign_id, "extraction file produced", SYSTEM.id, work.now, f"{event.rows} rows"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 from services.campaign.domain import (
     Campaign,
     Wait,
+    ended_for_rest,
     is_complete,
     move,
     synthesis,
@@ -14,6 +16,7 @@ from services.campaign.domain import (
     volumes_real,
     waiting,
 )
+from services.campaign.earlier import EarlierRun
 from services.campaign.store import CampaignStore
 from shared.ids import new_id
 from shared.timers import clear, set_timer
@@ -30,6 +33,7 @@ from topics.targeting import CountTarget
 SYSTEM = system_actor("campaign")
 START_TIMER = "campaign.start"
 END_TIMER = "campaign.end"
+RUN_ENDED = "the run was ended by an edit"
 
 
 async def save(
@@ -147,7 +151,8 @@ def estimate(work: Work, campaign: Campaign) -> None:
 
 
 def reserve(work: Work, campaign: Campaign) -> Campaign:
-    """Ask for the money and the goods of an approved campaign."""
+    """Ask for the money and the goods of an approved campaign; no run holds them beside it."""
+    campaign = close_earlier(work, campaign, done_only=False)
     if campaign.budget_id is not None and campaign.funds == "none":
         campaign = replace(campaign, hold_id=new_id(), funds="asked")
         work.emit(
@@ -160,7 +165,7 @@ def reserve(work: Work, campaign: Campaign) -> Campaign:
                 volumes=volumes_planned(campaign),
             )
         )
-    quantity = campaign.letters * campaign.stock_per_letter
+    quantity = volumes_planned(campaign).letters * campaign.stock_per_letter
     if campaign.stock_line_id is not None and quantity and campaign.goods == "none":
         campaign = replace(campaign, reservation_id=new_id(), goods="asked")
         work.emit(
@@ -228,6 +233,51 @@ def close_accounts(work: Work, campaign: Campaign, reason: str) -> Campaign:
     return replace(campaign, goods="closed" if campaign.goods == "held" else campaign.goods)
 
 
+def end_run(work: Work, campaign: Campaign, reason: str) -> Campaign:
+    """End the run of a suspended campaign, for another one to do the rest."""
+    if campaign.run_id is not None and campaign.has_message:
+        work.emit(
+            StopDelivery(
+                campaign_id=campaign.campaign_id,
+                run_id=campaign.run_id,
+                leave_rest=True,
+                reason=reason,
+                actor=SYSTEM,
+            )
+        )
+    return close_earlier(work, ended_for_rest(campaign))
+
+
+def close_earlier(work: Work, campaign: Campaign, *, done_only: bool = True) -> Campaign:
+    """Have booked what ended runs cost, once, and the goods they did not use given back.
+
+    A run with messages in doubt is waited for; where that cannot be, before the next hold, what it
+    came to so far is booked, and what comes of the doubt with the next hold.
+    """
+    return replace(
+        campaign,
+        earlier_runs=tuple(
+            _closed(work, campaign.campaign_id, run) if run.done or not done_only else run
+            for run in campaign.earlier_runs
+        ),
+    )
+
+
+def _closed(work: Work, campaign_id: UUID, run: EarlierRun) -> EarlierRun:
+    if run.closed:
+        return run
+    if run.reservation_id is not None:
+        work.emit(
+            ReleaseStock(
+                campaign_id=campaign_id, reservation_id=run.reservation_id, reason=RUN_ENDED
+            )
+        )
+    if run.hold_id is None:
+        return run.model_copy(update={"closed": True})
+    work.emit(CommitFunds(campaign_id=campaign_id, hold_id=run.hold_id, volumes=run.used))
+    return run.model_copy(update={"closed": True, "booked": run.used})
+
+
 def finish_if_complete(work: Work, campaign: Campaign) -> Campaign:
     """Return a running campaign finished when nothing of its run is left to do."""
     if campaign.status is not Status.RUNNING or not is_complete(campaign):
@@ -243,11 +293,9 @@ def finish(work: Work, campaign: Campaign) -> Campaign:
 
 def stop_run(work: Work, campaign: Campaign, reason: str) -> None:
     """End what a run has under way: messages that have not left, actions not done."""
-    if campaign.run_id is None:
-        return
-    if campaign.has_message:
+    if campaign.run_id is not None and campaign.has_message:
         work.emit(StopDelivery(campaign_id=campaign.campaign_id, reason=reason, actor=SYSTEM))
-    if campaign.action_model_ids:
+    if campaign.has_actions and (campaign.run_id is not None or campaign.earlier_runs):
         work.emit(
             MoveActions(campaign_id=campaign.campaign_id, move=ActionMove.CANCEL, actor=SYSTEM)
         )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
+from services.campaign.earlier import EarlierRun, minus, plus, used
 from shared.errors import Refused
 from topics.actions import ActionCounts
 from topics.budget import Volumes
@@ -29,7 +30,11 @@ ALLOWED: Final[dict[Status, frozenset[Status]]] = {
     Status.PROOF_PENDING: frozenset({Status.READY_TO_RUN, Status.READY_TO_TEST, Status.CANCELLED}),
     Status.READY_TO_RUN: frozenset({Status.RUNNING, Status.READY_TO_TEST, Status.CANCELLED}),
     Status.RUNNING: frozenset({Status.SUSPENDED, Status.FINISHED, Status.ERROR, Status.CANCELLED}),
-    Status.SUSPENDED: frozenset({Status.RUNNING, Status.FINISHED, Status.CANCELLED}),
+    Status.SUSPENDED: frozenset(
+        # An edit leads back to the test; without a message there is only a target to approve.
+        {Status.RUNNING, Status.FINISHED, Status.CANCELLED}
+        | {Status.READY_TO_TEST, Status.READY_TO_RUN}
+    ),
     Status.ERROR: frozenset({Status.PROOF_GENERATING, Status.RUNNING, Status.CANCELLED}),
     Status.FINISHED: frozenset(),
     Status.CANCELLED: frozenset(),
@@ -42,6 +47,7 @@ BINDING: Final = frozenset(
 FIXED: Final = ("description", "remark")
 EDITABLE: Final = frozenset(
     {Status.NEW, Status.READY_TO_TEST, Status.PROOF_PENDING, Status.READY_TO_RUN}
+    | {Status.SUSPENDED}
 )
 
 
@@ -50,6 +56,7 @@ class Campaign:
     """A campaign as this service keeps it.
 
     ``funds`` and ``goods`` are none, asked, held or closed; amounts live in budget and stock.
+    What names a run is of the latest one; ``earlier_runs`` are those that edits ended.
     """
 
     campaign_id: UUID
@@ -100,6 +107,7 @@ class Campaign:
     problem: str = ""
     waiting_for: str | None = None
     waiting_workflow: str | None = None
+    earlier_runs: tuple[EarlierRun, ...] = ()
 
     @property
     def short(self) -> str:
@@ -117,6 +125,27 @@ class Campaign:
         if self.counts is None or self.supplier_service_id is None:
             return 0
         return self.counts.without_email
+
+    @property
+    def has_actions(self) -> bool:
+        """Whether actions were generated, or will be."""
+        generated = self.action_counts is not None and self.action_counts.generated > 0
+        return bool(self.action_model_ids) or generated
+
+    @property
+    def all_delivered(self) -> bool:
+        """Whether no message of any run is open."""
+        latest = self.delivery_done or not self.has_message
+        return latest and all(run.done for run in self.earlier_runs)
+
+    def earlier(self, run_id: UUID) -> EarlierRun | None:
+        """Return a run that an edit ended."""
+        return next((run for run in self.earlier_runs if run.run_id == run_id), None)
+
+    def with_earlier(self, changed: EarlierRun) -> Campaign:
+        """Return the campaign with a run that an edit ended as it stands now."""
+        runs = (changed if run.run_id == changed.run_id else run for run in self.earlier_runs)
+        return replace(self, earlier_runs=tuple(runs))
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Campaign))
@@ -180,9 +209,7 @@ def edited(campaign: Campaign, plan: CampaignPlan, *, now: datetime) -> Campaign
     Raises:
         Refused: the state forbids an edit, a fixed field is set, or a value is wrong.
     """
-    if campaign.status not in EDITABLE:
-        reason = f"{campaign.short} is {campaign.status}: it cannot be edited"
-        raise Refused(reason, code="cannot_edit", **named(campaign))
+    _check_editable(campaign)
     for name in FIXED:
         if getattr(plan, name) is not None:
             reason = f"{name} cannot be changed once the campaign is saved"
@@ -196,6 +223,18 @@ def edited(campaign: Campaign, plan: CampaignPlan, *, now: datetime) -> Campaign
         changes["zone"] = _known_zone(plan.zone)
     changes |= {n: v for n in ("start_at", "end_at") if (v := getattr(plan, n)) is not None}
     return _checked(replace(campaign, modified_at=now, **changes))
+
+
+def _check_editable(campaign: Campaign) -> None:
+    if campaign.status is Status.RUNNING:
+        reason = f"{campaign.short} is running: it cannot be edited; suspend it first"
+        raise Refused(reason, code="suspend_to_edit", **named(campaign))
+    if campaign.status not in EDITABLE:
+        reason = f"{campaign.short} is {campaign.status}: it cannot be edited"
+        raise Refused(reason, code="cannot_edit", **named(campaign))
+    if campaign.validity_over:
+        reason = f"the end of {campaign.short} has come, and ended its messages: create another one"
+        raise Refused(reason, field="end_at", code="over_to_edit", **named(campaign))
 
 
 def changed_fields(before: Campaign, after: Campaign) -> tuple[str, ...]:
@@ -256,11 +295,59 @@ def _settled_status(campaign: Campaign) -> Status:
     return Status.READY_TO_RUN if campaign.action_model_ids else Status.NEW
 
 
-def volumes_planned(campaign: Campaign) -> Volumes:
-    """Return the most a campaign can use, for its hold: everybody reachable gets a message.
+def ended_for_rest(campaign: Campaign) -> Campaign:
+    """Return a suspended campaign whose run is over and stays done; the rest needs another run.
 
-    Targeting counts addresses; where doubles are sent to as well, each of them costs one more.
+    Money and goods stay with the run they are held for, until it is known what it used.
     """
+    if campaign.run_id is None:
+        return campaign
+    run = EarlierRun(
+        run_id=campaign.run_id,
+        counts=campaign.delivery_counts or DeliveryCounts(),
+        revision=campaign.delivery_revision,
+        done=campaign.delivery_done or not campaign.has_message,
+        targeting_id=campaign.targeting_id,
+        organisations=campaign.organisations,
+        persons=campaign.persons,
+        extracted=campaign.extracted,
+        hold_id=campaign.hold_id if campaign.funds == "held" else None,
+        reservation_id=campaign.reservation_id if campaign.goods == "held" else None,
+        stock_per_letter=campaign.stock_per_letter,
+    )
+    return replace(
+        campaign,
+        earlier_runs=(*campaign.earlier_runs, run),
+        run_id=None,
+        # What has left stays the content of its own delivery.
+        delivery_id=None,
+        delivery_counts=None,
+        delivery_revision=0,
+        delivery_done=False,
+        actions_completed=False,
+        organisations=0,
+        persons=0,
+        extracted=0,
+        hold_id=None,
+        funds="none",
+        reservation_id=None,
+        goods="none",
+        problem="",
+    )
+
+
+def volumes_planned(campaign: Campaign) -> Volumes:
+    """Return the most a run can use, for its hold: everybody reachable gets a message.
+
+    Whom an earlier run over the same target reached is in it, and gets nothing more. Of another
+    target nobody knows that before its run, so it is held for whole; the real cost is booked.
+    """
+    same = [run.used for run in campaign.earlier_runs if run.targeting_id == campaign.targeting_id]
+    return minus(_volumes_of_target(campaign), plus(same, Volumes()))
+
+
+def _volumes_of_target(campaign: Campaign) -> Volumes:
+    # Targeting counts addresses; where doubles are sent to as well, each of them costs one more.
     counts = campaign.counts or TargetCounts()
     doubles = counts.duplicates if campaign.send_doubles else 0
     return Volumes(
@@ -272,20 +359,18 @@ def volumes_planned(campaign: Campaign) -> Volumes:
 
 
 def volumes_real(campaign: Campaign) -> Volumes:
-    """Return what a campaign really used: what was delivered, and who was linked."""
-    delivered = campaign.delivery_counts or DeliveryCounts()
-    return Volumes(
-        emails=delivered.emails_sent,
-        letters=delivered.letters_sent,
-        organisations=campaign.organisations,
-        persons=campaign.persons,
-    )
+    """Return what the latest run really used, and earlier ones after their cost was booked."""
+    counts = campaign.delivery_counts or DeliveryCounts()
+    latest = used(counts, campaign.organisations, campaign.persons)
+    return plus((run.unbooked for run in campaign.earlier_runs), latest)
 
 
 def synthesis(campaign: Campaign) -> Synthesis:
     """Return the counts of the results tab, as their owners counted them."""
     actions = campaign.action_counts or ActionCounts()
-    messages = campaign.delivery_counts or DeliveryCounts()
+    messages = plus(
+        (run.counts for run in campaign.earlier_runs), campaign.delivery_counts or DeliveryCounts()
+    )
     return Synthesis(
         targeted=campaign.snapshot_members,
         deals_generated=actions.deals,
@@ -302,22 +387,20 @@ def synthesis(campaign: Campaign) -> Synthesis:
         messages_failed=messages.failed,
         messages_ignored=messages.ignored,
         messages_ambiguous=messages.ambiguous,
-        extracted=campaign.extracted,
+        extracted=campaign.extracted + sum(run.extracted for run in campaign.earlier_runs),
     )
 
 
 def is_complete(campaign: Campaign) -> bool:
-    """Whether nothing of a run is left to do: no message open, no action waiting or suspended."""
-    if campaign.has_message and not campaign.delivery_done:
+    """Whether its runs left nothing to do: no message open, no action waiting or suspended."""
+    if not campaign.all_delivered:
         return False
-    if campaign.validity_over or not campaign.action_model_ids:
+    if campaign.validity_over or not campaign.has_actions:
         return True
+    if campaign.action_model_ids and not campaign.actions_completed:
+        return False
     actions = campaign.action_counts
-    return (
-        campaign.actions_completed
-        and actions is not None
-        and not (actions.waiting or actions.suspended)
-    )
+    return actions is not None and not (actions.waiting or actions.suspended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,9 +435,8 @@ def waiting(campaign: Campaign, workflows: Mapping[str, WorkflowStatus], *, now:
 def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
     running = campaign.status is Status.RUNNING
     delivered = campaign.delivery_counts
-    letters_open = campaign.letters > 0 and (
-        delivered is None or delivered.letters_sent < campaign.letters
-    )
+    letters = volumes_planned(campaign).letters
+    letters_open = letters > 0 and (delivered is None or delivered.letters_sent < letters)
     due = campaign.status is Status.READY_TO_RUN and campaign.start_at <= now
     return (
         ("operationMgt", due and campaign.approved),

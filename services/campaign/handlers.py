@@ -128,22 +128,16 @@ async def create(command: CreateCampaign, work: Work) -> None:
 
 @registry.on(EditCampaign, refusal=refused)
 async def edit(command: EditCampaign, work: Work) -> None:
-    """Change a campaign; an edit of content or target asks for the proof again."""
+    """Change a campaign; an edit of content or target asks for the proof again.
+
+    Any edit of a suspended one does: its run ends where it is, and another one does the rest.
+    """
     before = await locked(work, command.campaign_id, command.actor)
     after = edited(before, command.plan, now=work.now)
     changed = changed_fields(before, after)
-    if not changed:
+    if not changed or not await _first_time(work):
         return
-    voids = bool(BINDING & set(changed)) and before.snapshot_id is not None
-    if voids:
-        reason = f"{', '.join(sorted(BINDING & set(changed)))} was edited"
-        after = conductor.void_approval(work, after, reason)
-    if "targeting_id" in changed:
-        after = conductor.ask_for_count(work, after)
-    if {"template_id", "supplier_service_id"} & set(changed):
-        after = conductor.ask_for_content(work, after)
-    if BINDING & set(changed):
-        after = after_edit(after)
+    after, voids = _bound(work, before, after, changed)
     await conductor.save(work, before, after, command.actor, "edited")
     await CampaignStore(work.connection).note(
         after.campaign_id, "edited", command.actor.id, work.now, ", ".join(changed)
@@ -156,6 +150,36 @@ async def edit(command: EditCampaign, work: Work) -> None:
             actor=command.actor,
         )
     )
+
+
+async def _first_time(work: Work) -> bool:
+    if work.cause is None:
+        return True
+    cause = f"{work.cause.source} {work.cause.id}"
+    return await CampaignStore(work.connection).first_time(cause, work.now)
+
+
+def _bound(
+    work: Work, before: Campaign, after: Campaign, changed: tuple[str, ...]
+) -> tuple[Campaign, bool]:
+    """Return an edited campaign with what the edit entails, and whether it voids an approval."""
+    resumes = before.status is Status.SUSPENDED
+    binding = set(changed) if resumes else BINDING & set(changed)
+    reason = f"{', '.join(sorted(binding))} was edited"
+    if resumes:
+        # Before the approval is withdrawn: that would stop the run without leaving its rest.
+        after = replace(
+            conductor.end_run(work, replace(before, problem=""), reason),
+            **{name: getattr(after, name) for name in (*changed, "modified_at")},
+        )
+    voids = bool(binding) and before.snapshot_id is not None
+    if voids:
+        after = conductor.void_approval(work, after, reason)
+    if "targeting_id" in changed:
+        after = conductor.ask_for_count(work, after)
+    if resumes or {"template_id", "supplier_service_id"} & set(changed):
+        after = conductor.ask_for_content(work, after)
+    return (after_edit(after) if binding else after), voids
 
 
 @registry.on(RequestProof, refusal=refused)
@@ -250,7 +274,7 @@ async def resume(command: ResumeCampaign, work: Work) -> None:
 
 
 def _move_actions(work: Work, campaign: Campaign, how: ActionMove) -> None:
-    if campaign.action_model_ids:
+    if campaign.has_actions:
         work.emit(MoveActions(campaign_id=campaign.campaign_id, move=how, actor=conductor.SYSTEM))
 
 
@@ -260,12 +284,11 @@ async def cancel(command: CancelCampaign, work: Work) -> None:
     before = await locked(work, command.campaign_id, command.actor)
     after = replace(move(before, Status.CANCELLED), modified_at=work.now, problem="")
     reason = command.reason or "the campaign was cancelled"
+    conductor.stop_run(work, after, reason)
     if after.run_id is None:
         after = conductor.void_approval(work, after, reason)
-    else:
-        conductor.stop_run(work, after, reason)
-        if not after.has_message or after.delivery_done:
-            after = conductor.close_accounts(work, after, reason)
+    elif not after.has_message or after.delivery_done:
+        after = conductor.close_accounts(work, after, reason)
     await conductor.save(work, before, after, command.actor, reason)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from services.campaign.domain import COLUMNS, Campaign
+from services.campaign.earlier import EarlierRun
 from shared.database import Connection
 from shared.ids import new_id
 from topics.actions import ActionCounts
@@ -36,6 +37,7 @@ def from_row(row: asyncpg.Record) -> Campaign:
     found["status"] = CampaignStatus(found["status"])
     for name in ("action_model_ids", "reviewer_ids"):
         found[name] = tuple(UUID(int=one.int) for one in found[name])
+    found["earlier_runs"] = tuple(EarlierRun.model_validate(run) for run in found["earlier_runs"])
     for name, kind in _VALUES.items():
         found[name] = kind.model_validate(found[name]) if found[name] is not None else None
     return Campaign(**found)
@@ -46,6 +48,7 @@ def _as_row(campaign: Campaign) -> list[object]:
     for name in _VALUES:
         value = getattr(campaign, name)
         found[name] = value.model_dump() if value is not None else None
+    found["earlier_runs"] = [run.model_dump(mode="json") for run in campaign.earlier_runs]
     return [found[name] for name in COLUMNS]
 
 
@@ -141,6 +144,16 @@ class CampaignStore:
             at,
             detail,
         )
+
+    async def first_time(self, cause: str, now: datetime) -> bool:
+        """Note an edit that came as a message; false when it was noted before."""
+        noted = await self._connection.fetchval(
+            "INSERT INTO edits (cause, edited_at) VALUES ($1, $2)"
+            " ON CONFLICT (cause) DO NOTHING RETURNING 1",
+            cause,
+            now,
+        )
+        return bool(noted)
 
     async def workflows(self) -> dict[str, WorkflowStatus]:
         """Return how the technical workflows stand, as last heard."""

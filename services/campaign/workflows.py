@@ -12,6 +12,7 @@ from services.campaign.store import CampaignStore
 from shared.ids import new_id
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
+from topics.actions import ActionMove, MoveActions
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import StopDelivery
 
@@ -36,6 +37,11 @@ async def operation_mgt(work: Work) -> Step:
 async def start(work: Work, campaign: Campaign) -> None:
     """Start a due campaign's run."""
     running = replace(move(campaign, Status.RUNNING), run_id=new_id(), problem="")
+    if running.earlier_runs and running.has_actions:
+        resume = MoveActions(
+            campaign_id=running.campaign_id, move=ActionMove.RESUME, actor=conductor.SYSTEM
+        )
+        work.emit(resume)
     for command in commands_of_run(running):
         work.emit(command)
     await conductor.save(work, campaign, running, conductor.SYSTEM, "started by operationMgt")
@@ -43,7 +49,7 @@ async def start(work: Work, campaign: Campaign) -> None:
 
 async def end(work: Work, campaign: Campaign) -> None:
     """End a campaign at its end date: unsent messages are ignored, actions stay in the to-do."""
-    if campaign.has_message and not campaign.delivery_done:
+    if not campaign.all_delivered:
         work.emit(
             StopDelivery(
                 campaign_id=campaign.campaign_id, reason=VALIDITY_OVER, actor=conductor.SYSTEM

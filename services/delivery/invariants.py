@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from services.delivery.bounces import checks as quarantine
+from services.delivery.domain.runs import Reason
+from services.delivery.store.ledger import LEFT, OWN
 from shared.database import Connection
 
 CHECKS: Final[dict[str, str]] = {
@@ -36,7 +38,24 @@ CHECKS: Final[dict[str, str]] = {
         FROM runs r JOIN ledger l ON l.run_id = r.run_id
         WHERE r.state = 'finished' AND l.outcome IN ('pending', 'ambiguous') GROUP BY r.run_id
     """,
-    "I2 the totals that were published are those of the rows": """
+    "I1 no recipient is dealt with by two runs of a campaign": f"""
+        SELECT format('campaign %s, member %s: %s runs', r.campaign_id, l.member_id, count(*))
+        FROM ledger l JOIN runs r ON r.run_id = l.run_id
+        WHERE r.kind = 'campaign' AND l.reason <> '{Reason.EARLIER_RUN}' AND NOT {LEFT}
+          AND EXISTS (SELECT 1 FROM runs e WHERE e.campaign_id = r.campaign_id
+                      AND e.kind = 'campaign' AND e.rest = 'taken')
+        GROUP BY r.campaign_id, l.member_id HAVING count(*) > 1
+    """,
+    "I1 no address gets a campaign twice": """
+        SELECT format('campaign %s: %s messages to one address', r.campaign_id, count(*))
+        FROM ledger l JOIN runs r ON r.run_id = l.run_id
+        WHERE r.kind = 'campaign' AND l.channel = 'email' AND l.twin IS NULL
+          AND l.outcome IN ('sent', 'pending', 'ambiguous')
+          AND EXISTS (SELECT 1 FROM runs e WHERE e.campaign_id = r.campaign_id
+                      AND e.kind = 'campaign' AND e.rest = 'taken')
+        GROUP BY r.campaign_id, l.recipient_key HAVING count(*) > 1
+    """,
+    "I2 the totals that were published are those of the rows": f"""
         SELECT format('run %s: published %s %s, the rows are %s', r.run_id, p.said, p.name,
                       coalesce(l.rows, 0))
         FROM runs r
@@ -44,7 +63,9 @@ CHECKS: Final[dict[str, str]] = {
             ('pending', r.counts ->> 'pending'), ('sent', r.counts ->> 'sent'),
             ('failed', r.counts ->> 'failed'), ('ignored', r.counts ->> 'ignored'),
             ('ambiguous', r.counts ->> 'ambiguous')) AS p (name, said)
-        LEFT JOIN (SELECT run_id, outcome, count(*) AS rows FROM ledger GROUP BY run_id, outcome) l
+        LEFT JOIN (SELECT l.run_id, l.outcome, count(*) AS rows
+                   FROM ledger l JOIN runs r ON r.run_id = l.run_id
+                   WHERE {OWN} GROUP BY l.run_id, l.outcome) l
             ON l.run_id = r.run_id AND l.outcome = p.name
         WHERE r.kind = 'campaign' AND r.state = 'finished' AND r.filled AND r.purged_at IS NULL
           AND p.said::int <> coalesce(l.rows, 0)

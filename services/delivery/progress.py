@@ -30,6 +30,7 @@ from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import Work
+from shared.workflows import wake
 from topics.delivery import (
     Channel,
     DeliveryCounts,
@@ -144,6 +145,8 @@ async def advance(runtime: Runtime, run_id: UUID) -> bool:
             return False
         swept = await _sweep(work, run)
         await publish_progress(work, run, paused=run.paused)
+        if run.rest == "left":
+            await wake(work, "deliveryMgt")  # a later run may wait for this one to be at rest
         if swept == SWEEP_ROWS:
             await runs.mark(run_id)
         return swept == SWEEP_ROWS
@@ -163,7 +166,8 @@ async def _sweep(work: Work, run: Run) -> int:
             run.run_id,
             channels=channels,
             outcome=Outcome.IGNORED,
-            reason=f"{Reason.STOPPED}: {run.stop_reason}",
+            reason=f"{Reason.LEFT_OVER if run.rest == 'left' else Reason.STOPPED}:"
+            f" {run.stop_reason}",
             at=work.now,
         )
     if run.letters_outcome is not None and swept < SWEEP_ROWS:
@@ -194,12 +198,13 @@ async def publish_progress(work: Work, run: Run, *, paused: bool) -> None:
 
 
 async def _republish(work: Work, run: Run) -> None:
-    """Publish the totals of a run that has ended: a bounce came late, the end stays.
+    """Publish the totals of a run that has ended: a bounce came late, or its rest was taken.
 
     Not once its rows are being removed: they tell the totals no more.
     """
-    counts = await LedgerStore(work.connection).counts(run.run_id)
-    if run.kind is RunKind.CAMPAIGN and counts.targeted == run.count:
+    ledger = LedgerStore(work.connection)
+    if run.kind is RunKind.CAMPAIGN and await ledger.has_all(run):
+        counts = await ledger.counts(run.run_id)
         await _publish(work, run, counts, paused=False, done=False)
 
 

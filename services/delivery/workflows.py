@@ -105,7 +105,10 @@ async def _start_one(work: Work, run: Run) -> bool:
         return True
     if arrived.chunks < run.chunks or approval is None or delivery is None:
         return False
-    await RunStore(work.connection).change(
+    runs = RunStore(work.connection)
+    if not await runs.take_rest(run):
+        return False
+    await runs.change(
         run.run_id,
         state="started",
         approval_id=approval.approval_id,
@@ -142,7 +145,8 @@ async def _fill(work: Work) -> int:
         return 0
     until = min(run.next_chunk + settings_of(work).fill_chunks, run.chunks)
     ledger = LedgerStore(work.connection)
-    rows = await ledger.fill(run, until_chunk=until, at=work.now)
+    earlier = await runs.taken_by(run)
+    rows = await ledger.fill(run, until_chunk=until, at=work.now, earlier=earlier)
     await keep_copies(work, run, range(run.next_chunk, until))
     await runs.change(run.run_id, next_chunk=until, filled=until == run.chunks)
     if until == run.chunks:

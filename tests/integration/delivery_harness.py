@@ -239,7 +239,7 @@ async def approved(runtime: Runtime, case: Case, *, service: bool = True, **temp
 
     async def asked() -> list[ApprovalRequested]:
         every = await said(runtime, ApprovalRequested)
-        return [one for one in every if one.campaign_id == case.campaign_id]
+        return [one for one in every if one.snapshot_id == case.snapshot_id]
 
     [request] = await eventually(asked, what="the request for approval")
     await runtime.execute(case.decide(request, Decision.APPROVE))

@@ -102,11 +102,31 @@ SET next_chunk = $2, actions = actions + $3, deals = deals + $4,
     dossier_items = dossier_items + $5, stepped_at = $6
 WHERE run_id = $1
 """
-_REACHED: Final = """
-SELECT count(DISTINCT m.site_id) AS organisations, count(DISTINCT m.contact_id) AS persons
+_LINKED_MEMBERS: Final = """
 FROM members m
 WHERE m.snapshot_id = $2
   AND NOT EXISTS (SELECT 1 FROM unlinked u WHERE u.campaign_id = $1 AND u.member_id = m.member_id)
+"""
+_REACHED: Final = f"""
+SELECT count(DISTINCT m.site_id) AS organisations, count(DISTINCT m.contact_id) AS persons
+{_LINKED_MEMBERS}
+"""
+# A campaign that was edited half-way is generated over twice: whom a job before this one reached
+# is not reached, or charged, again.
+_EARLIER: Final = """
+SELECT e.run_id FROM generation_jobs e JOIN generation_jobs j USING (campaign_id)
+WHERE j.run_id = $1 AND (e.asked_at, e.run_id) < (j.asked_at, j.run_id)
+"""
+_REACHED_ANEW: Final = f"""
+WITH before AS (
+    SELECT site_id, contact_id FROM actions WHERE campaign_id = $1 AND run_id = ANY ($3::uuid[])
+    UNION
+    SELECT site_id, contact_id FROM deals WHERE campaign_id = $1 AND run_id = ANY ($3::uuid[])),
+reached AS (SELECT m.site_id, m.contact_id {_LINKED_MEMBERS})
+SELECT (SELECT count(*) FROM (SELECT site_id FROM reached EXCEPT SELECT site_id FROM before) o)
+           AS organisations,
+       (SELECT count(*) FROM (SELECT contact_id FROM reached WHERE contact_id IS NOT NULL
+                              EXCEPT SELECT contact_id FROM before) p) AS persons
 """
 
 
@@ -219,8 +239,17 @@ class GenerationStore:
         return int((await self._connection.execute(statement, *arguments)).rpartition(" ")[2])
 
     async def reached(self, job: Job) -> tuple[int, int]:
-        """Return the organisations and persons among a snapshot's linked members."""
-        row = await self._connection.fetchrow(_REACHED, job.campaign_id, job.snapshot_id)
+        """Return the organisations and persons among a snapshot's linked members.
+
+        Those that an earlier job of the campaign generated for are left out.
+        """
+        earlier = [row["run_id"] for row in await self._connection.fetch(_EARLIER, job.run_id)]
+        scope: tuple[object, ...] = (job.campaign_id, job.snapshot_id)
+        row = await (
+            self._connection.fetchrow(_REACHED_ANEW, *scope, earlier)
+            if earlier
+            else self._connection.fetchrow(_REACHED, *scope)
+        )
         return (row["organisations"], row["persons"]) if row else (0, 0)
 
     async def complete(self, run_id: UUID, reached: tuple[int, int], now: datetime) -> bool:

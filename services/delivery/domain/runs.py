@@ -28,6 +28,10 @@ class Reason(StrEnum):
     QUARANTINE = "quarantine"
     DENYLISTED = "denylisted"
     STOPPED = "stopped"
+    LEFT_OVER = "left_over"
+    """The run was ended by an edit before this message left; a later run may take it."""
+    EARLIER_RUN = "earlier_run"
+    """An earlier run of the campaign has dealt with this member."""
     ERASED = "erased"
     BAD_ADDRESS = "bad_address"
     PERSONALISATION = "personalisation"
@@ -36,6 +40,14 @@ class Reason(StrEnum):
     DEFERRED_TOO_LONG = "deferred_too_long"
     UNKNOWN_TEMPLATE = "unknown_template"
     SUPPLIER_REFUSED = "supplier_refused"
+
+
+REST: Final = frozenset({Reason.LEFT_OVER, Reason.DOUBLE, Reason.PERSONALISATION})
+"""What a run that was ended by an edit leaves to the next one, which judges it anew.
+
+Whose address somebody else had may be first now, and an edit may mend what could not be made.
+Everybody else was sent to, may have been, refused it or did not want it: that stays.
+"""
 
 
 @dataclass(frozen=True, slots=True)

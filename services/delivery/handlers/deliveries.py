@@ -199,12 +199,15 @@ async def send_again(command: SendAgain, work: Work) -> None:
 
 @registry.on(StopDelivery)
 async def stop_delivery(command: StopDelivery, work: Work) -> None:
-    """End a delivery: nothing more leaves, what has not left becomes Ignored."""
+    """End a delivery: nothing more leaves, what has not left becomes Ignored or is left over."""
     if not await _permitted(command, work):
         return
     runs = RunStore(work.connection)
     for run in await runs.lock_under_way(command.campaign_id):
-        await runs.change(run.run_id, stop_reason=command.reason)
+        if command.run_id not in {None, run.run_id}:
+            continue
+        rest = "left" if command.leave_rest and run.rest is None else run.rest
+        await runs.change(run.run_id, stop_reason=command.reason, rest=rest)
         if run.state == "waiting":
             await finish_unstarted(work, run)
         else:

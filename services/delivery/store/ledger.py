@@ -8,16 +8,32 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.delivery.domain.runs import Reason
+from services.delivery.domain.runs import REST, Reason
 from services.delivery.store.runs import Run
 from services.delivery.store.sending import SendingStore
 from services.delivery.store.slices import PER_CHUNK, SliceStore
 from shared.database import Connection
 from topics.delivery import Channel, DeliveryCounts, Outcome
 
+_REST: Final = ", ".join(f"'{reason}'" for reason in sorted(REST))
+LEFT: Final = f"split_part(l.reason, ':', 1) IN ({_REST})"
+"""Rows that a run which was ended by an edit leaves to the next one."""
+OWN: Final = f"""
+l.reason <> '{Reason.EARLIER_RUN}' AND (l.reason = '' OR r.rest IS DISTINCT FROM 'taken'
+                                        OR NOT {LEFT})
+"""
+"""Rows that count for their run ``r``: neither an earlier one's nor taken by a later one."""
+
+_DEALT_WITH: Final = f"""
+cardinality($8::uuid[]) > 0 AND EXISTS (
+    SELECT 1 FROM ledger l WHERE l.run_id = ANY ($8) AND {{same}} AND NOT {LEFT})
+"""
+_BY_MEMBER: Final = _DEALT_WITH.format(same="l.member_id = m.member_id")
+_BY_ADDRESS: Final = _DEALT_WITH.format(same="l.recipient_key = m.key AND l.channel = 'email'")
 # Two members with one address: the first gets the message, the other keeps neither the address
 # nor its key, so that the recipient stands once in a run. Where the content goes to doubles as
-# well, each row has its member as its twin, and stands once per member.
+# well, each row has its member as its twin, and stands once per member. Whom an earlier run ($8)
+# has dealt with keeps nothing either.
 _FILL: Final = f"""
 WITH choice AS (
     SELECT coalesce((SELECT send_doubles FROM contents WHERE template_hash = $7), false) AS doubles
@@ -34,8 +50,9 @@ WITH choice AS (
 ), sorted AS (
     SELECT m.*, CASE WHEN m.email IS NULL THEN 'direct_mail' ELSE 'email' END AS channel,
            CASE WHEN d.doubles AND m.email IS NOT NULL THEN m.member_id END AS twin,
-           CASE WHEN m.email IS NOT NULL AND NOT d.doubles
-                     AND (m.nth > 1 OR l.run_id IS NOT NULL)
+           CASE WHEN {_BY_MEMBER} THEN '{Reason.EARLIER_RUN}'
+                WHEN m.email IS NOT NULL AND NOT d.doubles
+                     AND (m.nth > 1 OR l.run_id IS NOT NULL OR {_BY_ADDRESS})
                 THEN '{Reason.DOUBLE}'
                 WHEN m.opted_out THEN '{Reason.OPTED_OUT}'
                 WHEN m.email IS NULL AND NOT $5 THEN '{Reason.NO_ADDRESS}'
@@ -47,8 +64,8 @@ WITH choice AS (
 INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, reason, address, merge,
     outcome_at, position, twin)
 SELECT $1, member_id,
-       CASE WHEN email IS NULL OR reason = '{Reason.DOUBLE}' THEN 'member:' || member_id
-            ELSE key END,
+       CASE WHEN email IS NULL OR reason IN ('{Reason.DOUBLE}', '{Reason.EARLIER_RUN}')
+            THEN 'member:' || member_id ELSE key END,
        channel, CASE WHEN reason = '' THEN 'pending' ELSE 'ignored' END, reason,
        CASE WHEN reason = '' THEN email END,
        CASE WHEN reason <> '' THEN '{{}}'::jsonb
@@ -68,8 +85,10 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
     AS r (run_id, member_id, recipient_key, outcome, reason, address, merge)
 ON CONFLICT DO NOTHING RETURNING run_id, member_id, outcome
 """
-_COUNTS: Final = """
-SELECT channel, outcome, count(*)::int AS rows FROM ledger WHERE run_id = $1 GROUP BY 1, 2
+_COUNTS: Final = f"""
+SELECT l.channel, l.outcome, count(*)::int AS rows
+FROM ledger l JOIN runs r ON r.run_id = l.run_id
+WHERE l.run_id = $1 AND {OWN} GROUP BY 1, 2
 """
 _LETTERS: Final = """
 SELECT member_id, merge FROM ledger
@@ -116,8 +135,13 @@ class LedgerStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def fill(self, run: Run, *, until_chunk: int, at: datetime) -> int:
-        """Put a run's next chunks, up to ``until_chunk`` (excluded), into its ledger."""
+    async def fill(
+        self, run: Run, *, until_chunk: int, at: datetime, earlier: Sequence[UUID] = ()
+    ) -> int:
+        """Put a run's next chunks, up to ``until_chunk`` (excluded), into its ledger.
+
+        Whom one of the ``earlier`` runs has dealt with is counted, and gets nothing.
+        """
         done = await self._connection.execute(
             _FILL,
             run.run_id,
@@ -127,6 +151,7 @@ class LedgerStore:
             run.supplier_service_id is not None,
             at,
             run.template_hash,
+            list(earlier),
         )
         await SliceStore(self._connection).add(
             run.run_id, first=run.next_chunk, until=until_chunk, at=at
@@ -155,7 +180,7 @@ class LedgerStore:
         )
 
     async def counts(self, run_id: UUID) -> DeliveryCounts:
-        """Return a run's totals, counted from its rows."""
+        """Return a run's totals, counted from the rows that are its own."""
         totals = dict.fromkeys(DeliveryCounts.model_fields, 0)
         for row in await self._connection.fetch(_COUNTS, run_id):
             totals[row["outcome"]] += row["rows"]
@@ -164,6 +189,13 @@ class LedgerStore:
                 letter = row["channel"] == Channel.DIRECT_MAIL
                 totals["letters_sent" if letter else "emails_sent"] += row["rows"]
         return DeliveryCounts(**totals)
+
+    async def has_all(self, run: Run) -> bool:
+        """Whether every member of a run's snapshot still has its row."""
+        rows: int = await self._connection.fetchval(
+            "SELECT count(*) FROM ledger WHERE run_id = $1", run.run_id
+        )
+        return rows == run.count
 
     async def letters_count(self, run_id: UUID) -> int:
         """Return how many letters of a run are pending."""

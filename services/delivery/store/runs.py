@@ -19,7 +19,7 @@ run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id, 
 content_hash, snapshot_id, snapshot_hash, count, chunks, next_chunk, filled, paused, stop_reason,
 supplier_service_id, letters_total, letters_chunks, letters_next, letters_after, letters_outcome,
 letters_reason, subject_prefix, retry_until, revision, rate_per_minute, again_scope,
-again_asked_at, again_after
+again_asked_at, again_after, rest
 """
 _ADD: Final = """
 INSERT INTO runs (run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id,
@@ -35,6 +35,13 @@ SELECT m.id, 'transactional', 'started', m.template_hash, 1, true, $3, $4, $4
 FROM unnest($1::uuid[], $2::text[]) AS m (id, template_hash)
 ON CONFLICT (run_id) DO NOTHING RETURNING run_id
 """
+_GOING: Final = """
+SELECT EXISTS (
+    SELECT 1 FROM runs r WHERE r.run_id = ANY ($1::uuid[])
+      AND (r.state = 'waiting' OR r.stop_reason IS NULL OR NOT r.filled
+           OR EXISTS (SELECT 1 FROM ledger l
+                      WHERE l.run_id = r.run_id AND l.outcome = 'pending')))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Run:
         again_scope: which rows are being sent again, those of positions up to ``again_after`` are
             in the queue.
         letters_outcome: what the supplier's answer makes of the letters that are pending.
+        rest: ``left`` once the run was ended for a later one to send the rest; then ``taken``.
     """
 
     run_id: UUID
@@ -80,6 +88,7 @@ class Run:
     again_scope: str | None = None
     again_asked_at: datetime | None = None
     again_after: int | None = None
+    rest: str | None = None
 
     @property
     def letters_handed_over(self) -> bool:
@@ -161,6 +170,38 @@ class RunStore:
             campaign_id,
         )
         return [_run(row) for row in rows]
+
+    async def take_rest(self, run: Run) -> bool:
+        """Take over what earlier runs of the campaign left; whether they are at rest, as they must.
+
+        A message in a server's hands may still be sent there, so its run is waited for. From here
+        on nothing is left over any more: a message that goes again too late is stopped.
+        """
+        earlier = await self._connection.fetch(
+            f"SELECT {_COLUMNS} FROM runs WHERE campaign_id = $1 AND kind = 'campaign'"
+            " AND run_id <> $2 AND state <> 'refused' ORDER BY run_id FOR UPDATE",
+            run.campaign_id,
+            run.run_id,
+        )
+        going = [row["run_id"] for row in earlier if row["state"] != "finished"]
+        if going and await self._connection.fetchval(_GOING, going):
+            return False
+        taken = [row["run_id"] for row in earlier if row["rest"] != "taken"]
+        await self._connection.execute(
+            "UPDATE runs SET rest = 'taken' WHERE run_id = ANY ($1::uuid[])", taken
+        )
+        await self.mark(*taken)
+        return True
+
+    async def taken_by(self, run: Run) -> list[UUID]:
+        """Return the earlier runs of a campaign whose rest this one sends."""
+        rows = await self._connection.fetch(
+            "SELECT run_id FROM runs WHERE campaign_id = $1 AND kind = 'campaign'"
+            " AND rest = 'taken' AND run_id <> $2",
+            run.campaign_id,
+            run.run_id,
+        )
+        return [row["run_id"] for row in rows]
 
     async def lock_started_on(self, approval_id: UUID) -> list[Run]:
         """Return the runs that started on an approval and go on, locked, in order of id."""
