@@ -74,7 +74,8 @@ class CreateCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
 class EditCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
     """Change the fields that are set in ``plan``; description and remark are fixed after saving.
 
-    An edit of content or target voids a running or granted approval.
+    An edit of content or target voids a running or granted approval; any edit of a suspended
+    campaign ends its run, for another one to do the rest.
     Answers: ``CampaignEdited`` or ``CampaignRefused``.
     """
 
@@ -186,7 +187,10 @@ class CampaignRefused(Event, topic=CAMPAIGN_EVENTS, key="campaign_id"):
 
 
 class Synthesis(Value):
-    """The counts of a campaign's results tab; each is counted from rows by its owner."""
+    """The counts of a campaign's results tab; each is counted from rows by its owner.
+
+    Messages are those of all its runs, each recipient counted once.
+    """
 
     targeted: int = 0
     deals_generated: int = 0

@@ -29,6 +29,10 @@ from topics.delivery import ApprovalOutcome, DeliveryRefused, DeliveryStarted
 from topics.letters import LetterSource
 from topics.supplier import ExtractionRow, ExtractRows
 
+FORGOTTEN: Final = (
+    "the rows of an earlier run of this campaign were removed, so nobody knows who got it;"
+    " create another campaign"
+)
 STARTS_A_STEP: Final = 20
 CHUNKS_EXTRACTED_A_STEP: Final = 20
 CHUNKS_DROPPED_A_STEP: Final = 200
@@ -106,6 +110,9 @@ async def _start_one(work: Work, run: Run) -> bool:
     if arrived.chunks < run.chunks or approval is None or delivery is None:
         return False
     runs = RunStore(work.connection)
+    if await runs.forgotten(run):
+        await _refuse(work, run, run.campaign_id, run.delivery_id, FORGOTTEN)
+        return True
     if not await runs.take_rest(run):
         return False
     await runs.change(

@@ -26,6 +26,7 @@ from tests.unit.actions.samples import (
 from topics.actions import (
     ActionCounts,
     ActionModelState,
+    ActionsCompleted,
     ActionsGenerated,
     ActionsRefused,
     Filing,
@@ -307,3 +308,16 @@ async def fill(story: Story, snapshot_id: UUID, number: int) -> None:
         " FROM generate_series(0, $2 - 1) n",
         *(snapshot_id, number),
     )
+
+
+async def test_a_second_run_makes_nothing_twice_and_reaches_only_those_who_are_new(
+    story: Story,
+) -> None:
+    call, offer = a_model(filing=Filing.PER_CONTACT), a_model(ModelKind.DEAL_ON_SITE)
+    await story.prepare(call, offer)
+    await story.generate([a_member(n, site=n // 2) for n in range(4)], call, offer)
+    await story.generate([a_member(n, site=n // 2) for n in range(1, 7)], call, offer)
+    again = (await emitted(story.runtime, ActionsCompleted))[-1]
+    assert again.counts == ActionCounts(generated=7, waiting=7, deals=4, dossier_items=7)
+    assert (again.organisations, again.persons) == (2, 3)
+    await story.check()

@@ -37,6 +37,7 @@ from topics.delivery import (
     DeliveryCounts,
     DeliveryFinished,
     DeliveryProgressed,
+    DeliveryRefused,
     DeliveryStarted,
     Outcome,
     PauseDelivery,
@@ -373,3 +374,23 @@ async def test_a_third_run_leaves_out_whom_the_first_two_have_dealt_with(
         "c": 1,
         "new": 1,
     }
+
+
+async def test_a_run_is_refused_when_nobody_knows_any_more_who_got_the_campaign(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    case = Case([member("got@x.example"), member("later@x.example")])
+    await half_sent(runtime, catcher, case, {"later@x.example"})
+    await end_by_edit(runtime, case)
+    await swept(runtime, case.run_id)
+    await runtime.pool.execute("DELETE FROM attempts")
+    await runtime.pool.execute("DELETE FROM ledger WHERE run_id = $1", case.run_id)
+    await runtime.pool.execute("UPDATE runs SET purged_at = now() WHERE run_id = $1", case.run_id)
+    rest = next_case(case)
+    async with sending(runtime):
+        await approved(runtime, rest, service=False)
+        await runtime.execute(rest.start())
+        await work_off(runtime)
+    [refused] = await said(runtime, DeliveryRefused)
+    assert refused.reason.startswith("the rows of an earlier run")
+    assert len(await catcher.to("got@x.example")) == 1

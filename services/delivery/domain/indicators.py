@@ -12,7 +12,9 @@ from typing import Final
 from services.delivery.domain.runs import Reason
 from topics.delivery import Outcome
 
-LEFT_OUT: Final = frozenset({"double", "no_address", "opted_out", "quarantine", "denylisted"})
+LEFT_OUT: Final = frozenset(
+    {"double", "no_address", "opted_out", "quarantine", "denylisted", Reason.EARLIER_RUN.value}
+)
 """Why the analysis leaves somebody out, as the ledger says it."""
 COMPLAINED: Final = frozenset({"denylisted"})
 HARD: Final = frozenset({"user_unknown"})

@@ -42,6 +42,12 @@ SELECT EXISTS (
            OR EXISTS (SELECT 1 FROM ledger l
                       WHERE l.run_id = r.run_id AND l.outcome = 'pending')))
 """
+_FORGOTTEN: Final = """
+SELECT EXISTS (
+    SELECT 1 FROM runs r WHERE r.campaign_id = $1 AND r.run_id <> $2 AND r.kind = 'campaign'
+      AND r.state = 'finished' AND r.filled
+      AND r.count <> (SELECT count(*) FROM ledger l WHERE l.run_id = r.run_id))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,12 @@ class RunStore:
         )
         await self.mark(*taken)
         return True
+
+    async def forgotten(self, run: Run) -> bool:
+        """Whether rows of an earlier run of the campaign were removed: who got it is not known."""
+        return bool(
+            await self._connection.fetchval(_FORGOTTEN, run.campaign_id, run.run_id),
+        )
 
     async def taken_by(self, run: Run) -> list[UUID]:
         """Return the earlier runs of a campaign whose rest this one sends."""
