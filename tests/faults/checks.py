@@ -34,10 +34,12 @@ from tests.faults.world import (
     WITHOUT_EMAIL,
     World,
 )
+from tests.waiting import PATIENCE
 from topics.cloudevents import Malformed, decode_envelope
 from topics.names import CHANGELOGS, TOPICS, Topic
 
-CATCH_UP_SECONDS: Final = 30.0
+CATCH_UP_SECONDS: Final = PATIENCE
+"""Longer than a client waits for an answer that never comes: then it asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,11 +338,22 @@ async def invariants(world: World, services: Sequence[str], journal: Journal) ->
     while True:
         await journal.read()
         found = await verdicts(world.rig.settings, services, seen=journal.seen)
-        broken = [line for verdict in found for line in verdict.broken]
-        waiting = any("never handled" in line for line in broken)
+        gone = _gone(world, services)
+        broken = gone + [line for verdict in found for line in verdict.broken]
+        waiting = not gone and any("never handled" in line for line in broken)
         if not waiting or time.monotonic() > deadline:
             return broken
         await asyncio.sleep(0.5)
+
+
+def _gone(world: World, services: Sequence[str]) -> list[str]:
+    """Return services without a process, told apart from those that are late."""
+    workers = [world.rig.workers.get((name, 1)) for name in services]
+    return [
+        f"I4 {one.name} has ended with {one.process.poll()}, see {world.rig.folder}"
+        for one in workers
+        if one is not None and not one.alive
+    ]
 
 
 def assert_holds(lines: Iterable[str]) -> None:
