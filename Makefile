@@ -38,7 +38,8 @@ check: setup ## Lint, types, import contracts, and all tests
 faults: setup ## Fault tests: SEEDS=200 or SEED=n of all services, RUNS=300 or RUN=n of delivery alone
 	@$(BIN)/python -m tests.faults $(if $(RUN)$(RUNS),delivery $(if $(RUN),--seed $(RUN),--runs $(RUNS)),\
 	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)))
-	@$(if $(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q -m long tests/faults)
+	@$(if $(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q tests/faults/delivery)
+	@$(if $(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q -m long --ignore tests/faults/delivery tests/faults)
 
 bench: setup ## Benchmarks, WHAT=core, actions or timings
 	@$(BIN)/muster bench $(WHAT)
