@@ -252,7 +252,7 @@ class Consumer:
         return tuple(f"{tp.topic}[{tp.partition}]" for tp in sorted(self._halted))
 
     async def ask(self) -> None:
-        """Ask Kafka over the connection that the records come by; return once it answered.
+        """Ask the broker that keeps the group's place; return once it answered.
 
         Raises:
             KafkaError: no broker answers, or the consumer has no place in its group yet.
@@ -261,8 +261,10 @@ class Consumer:
             return
         if self._client is None:
             raise kafka.KafkaError
-        # A poll of a broker that is gone just returns nothing.
-        await self._client.topics()
+        # A poll of a broker that is gone just returns nothing. This is one small answer of the
+        # group's coordinator; the list of topics would be that of everybody's on the brokers.
+        name = self._settings.kafka_namespace + self._topics[0]
+        await self._client.committed(TopicPartition(name, 0))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set: finish the batch, commit, leave."""
