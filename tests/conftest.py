@@ -45,9 +45,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture
-async def instance(servers: Servers) -> AsyncIterator[Instance]:
+async def instance(request: pytest.FixtureRequest, servers: Servers) -> AsyncIterator[Instance]:
     """An instance without schemas or topics, this test's own."""
-    async with fresh_instance(servers) as made:
+    bare = "open_service" not in request.fixturenames
+    async with fresh_instance(servers, database=bare) as made:
         yield made
 
 

@@ -63,15 +63,17 @@ class Instance:
 
 @asynccontextmanager
 async def fresh_instance(
-    servers: Servers, *, namespace: str | None = None
+    servers: Servers, *, namespace: str | None = None, database: bool = True
 ) -> AsyncIterator[Instance]:
     """Yield an instance without schemas or topics; database, roles and topics go afterwards.
 
-    ``namespace`` is that of the topics, which then stay; by default the database's name.
+    ``namespace`` is that of the topics, which then stay; by default the database's name. Without
+    ``database``, :func:`make_schemas` makes it.
     """
     name = f"t{uuid4().hex[:12]}"
-    async with _owner(servers.database_url) as owner:
-        await owner.execute(CREATE.format(name, "template0"))
+    if database:
+        async with _owner(servers.database_url) as owner:
+            await owner.execute(CREATE.format(name, "template0"))
     try:
         yield Instance(
             _url(servers.database_url, name),
@@ -88,7 +90,7 @@ async def fresh_instance(
                 await _remove_topics(servers.kafka_bootstrap, f"{name}.")
         # Another connection: the server may have been restarted meanwhile.
         async with _owner(servers.database_url) as owner:
-            await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await owner.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             roles = await owner.fetch(
                 "SELECT rolname FROM pg_roles WHERE rolname LIKE $1", f"{name}\\_%"
             )
@@ -99,27 +101,33 @@ async def fresh_instance(
 async def make_schemas(settings: Settings, services: Mapping[str, Path]) -> None:
     """Give an instance's database the schemas of services, as ``migrate`` does.
 
-    An empty database is replaced by a copy of one that was migrated before.
+    One that is not there yet, or is empty, becomes a copy of one that was migrated before.
     """
-    async with _owner(settings.database_url) as inside:
-        is_empty = await inside.fetchval(
+    name = database_name(settings.database_url)
+    async with _owner(_url(settings.database_url, "postgres")) as owner:
+        if not await _is_empty(owner, settings.database_url):
+            await migrate(settings, services)
+            return
+        template = await _template(owner, settings, services)
+        await owner.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await owner.execute(CREATE.format(name, template))
+        await migrate(settings, services)
+        for service in services:
+            # What a migration granted by itself, it granted to the roles of the template.
+            granted = role_name(_url(settings.database_url, f"{template}_part"), service)
+            to = role_name(settings.database_url, service)
+            await owner.execute(f"GRANT {granted} TO {to}")
+
+
+async def _is_empty(owner: asyncpg.Connection[asyncpg.Record], url: str) -> bool:
+    if not await owner.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database_name(url)):
+        return True
+    async with _owner(url) as inside:
+        empty: bool = await inside.fetchval(
             "SELECT count(*) = 0 FROM pg_namespace"
             " WHERE nspname NOT IN ('public', 'information_schema') AND nspname NOT LIKE 'pg_%'"
         )
-    if is_empty:
-        name = database_name(settings.database_url)
-        async with _owner(_url(settings.database_url, "postgres")) as owner:
-            template = await _template(owner, settings, services)
-            await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
-            await owner.execute(CREATE.format(name, template))
-    await migrate(settings, services)
-    if is_empty:
-        # What a migration granted by itself, it granted to the roles of the template.
-        async with _owner(settings.database_url) as inside:
-            for service in services:
-                granted = role_name(_url(settings.database_url, f"{template}_part"), service)
-                to = role_name(settings.database_url, service)
-                await inside.execute(f"GRANT {granted} TO {to}")
+    return empty
 
 
 async def make_topics(settings: Settings, *topics: Topic) -> None:

@@ -25,7 +25,7 @@ from tests.waiting import eventually
 from topics.delivery import PauseDelivery, ResumeDelivery, SendMessage, StopDelivery
 from topics.targeting import ConsentChanged
 
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 150.0
 PAUSE_SECONDS: Final = 0.5
 _HOW_IT_STANDS: Final = """
 SELECT r.kind, r.state, r.paused, l.outcome, count(*) AS rows
