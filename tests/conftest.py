@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from shared.clock import Clock
 from shared.service import Runtime, Service, open_runtime
 from tests.instances import Instance, fresh_instance, make_schemas
-from tests.servers import Servers, running_servers, stop_servers
+from tests.servers import FOLDER, Servers, running_servers, servers_folder, stop_servers
 
 REPOSITORY = Path(__file__).parent.parent
-ROOT = REPOSITORY / ".muster" / "test"
+ROOT = Path(os.environ.setdefault(FOLDER, str(servers_folder(REPOSITORY))))
 LONGEST = (
     "tests/faults/test_seeds.py",
     "tests/faults/delivery/test_engine_seeds.py",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,8 +26,28 @@ class Servers:
     cluster: EmbeddedCluster | None = None
 
 
+FOLDER = "MUSTER_TEST_FOLDER"
+"""The variable that names the servers' folder; workers of a session have it from its start."""
+MEMORY = Path("/dev/shm")
+ROOMY_BYTES = 6 * 2**30
+
 # Tests kill processes, not the machine: what a process wrote, the system keeps.
 QUICK = {"fsync": "off", "full_page_writes": "off"}
+
+
+def servers_folder(repository: Path) -> Path:
+    """Return where the servers' data goes: into memory where there is plenty of it.
+
+    A test makes a database and topics, hundreds of files, and nothing of them is kept.
+    """
+    keep = os.environ.get("MUSTER_TEST_KEEP") == "1"
+    if keep or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOMY_BYTES:
+        return repository / ".muster" / "test"
+    mark = hashlib.sha256(os.fsencode(repository)).hexdigest()[:12]
+    folder = MEMORY / f"muster-{os.getuid()}-{mark}"
+    # Anybody may make folders there: one of somebody else's is not used.
+    stranger = folder.is_symlink() or (folder.exists() and folder.stat().st_uid != os.getuid())
+    return repository / ".muster" / "test" if stranger else folder
 
 
 @contextmanager
@@ -85,6 +107,8 @@ def containers(kafka: str | None, database: str | None) -> Iterator[tuple[str, s
 
 
 def stop_servers(root: Path) -> None:
-    """Stop the embedded servers of a folder, unless they are to be kept."""
+    """Stop the embedded servers of a folder, unless they are to be kept; memory is given back."""
     if os.environ.get("MUSTER_TEST_KEEP") != "1" and root.exists():
         asyncio.run(EmbeddedCluster(root).stop())
+        if root.is_relative_to(MEMORY):
+            shutil.rmtree(root)
