@@ -46,9 +46,10 @@ AT_WORK: Final = {
 }
 
 
-# What a killed sender had in hand is given up after five seconds, not after a minute.
+# What a killed process had in hand is taken over after seconds, not after a minute or two.
 QUICK: dict[str, dict[str, Any]] = {
-    "delivery": {"SENDER_LEASE_SECONDS": "5", "SMTP_TIMEOUT_SECONDS": "2"}
+    "delivery": {"SENDER_LEASE_SECONDS": "5", "SMTP_TIMEOUT_SECONDS": "2"},
+    "supplier": {"SUPPLIER_LEASE_SECONDS": "20"},
 }
 
 
