@@ -91,6 +91,7 @@ class World:
         quick = {
             "SENDER_LEASE_SECONDS": "3",
             "SENDER_RETRY_BASE_SECONDS": "0.2",
+            "SUPPLIER_LEASE_SECONDS": "10",
             "SMTP_TIMEOUT_SECONDS": "5",
             "MUSTER_TEST_HITS": str(self.hits),
         }
