@@ -12,7 +12,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from shared import inbox, metrics
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock, clock_of
 from shared.consumer import Consumer, wait_or_stop
 from shared.database import Pool, open_pool
 from shared.errors import INTERRUPTIONS, reason_of
@@ -82,7 +82,7 @@ class Runtime:
         self.service = service
         self.settings = settings
         self.pool = pool
-        self.clock = clock or SystemClock()
+        self.clock = clock or clock_of(settings.muster_clock_file)
         self.uow = UnitOfWork(pool, service=service.name, settings=settings, clock=self.clock)
         self.engine = Engine(self.uow, service.workflows, settings)
         self.registry = Registry()

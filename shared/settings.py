@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import socket
+from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -42,6 +43,10 @@ class Settings(BaseSettings):
     )
     muster_zone: str = Field(default="UTC", description="an IANA zone such as Europe/Paris")
     muster_language: Literal["en", "fr"] = "en"
+    muster_clock_file: Path | None = Field(
+        default=None,
+        description="a file with the seconds the clock is ahead, to rehearse schedules; else none",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str = Field(default="http://127.0.0.1:8080", description="where people reach web")
     http_host: str = "127.0.0.1"
