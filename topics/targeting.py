@@ -78,8 +78,36 @@ class CountTarget(Command, topic=TARGETING_COMMANDS, key="campaign_id"):
     targeting_id: UUID
 
 
+class ControlMethod(StrEnum):
+    """Who of a target gets nothing, to compare the others with."""
+
+    NONE = "none"
+    RANDOM = "random"
+    FIRST = "first"
+
+
+class ControlUnit(StrEnum):
+    """What the size of a control group counts."""
+
+    PERCENT = "percent"
+    MEMBERS = "members"
+
+
+class ControlGroup(Value):
+    """Part of a target that gets nothing: at random, or the first in the directory's order.
+
+    ``size`` is in per cent of the members (rounded down) or in members. The same ``seed`` over the
+    same members draws the same ones; without it the campaign's id is the seed.
+    """
+
+    method: ControlMethod
+    unit: ControlUnit = ControlUnit.PERCENT
+    size: int = Field(default=10, ge=1, le=10_000_000)
+    seed: str = Field(default="", max_length=100)
+
+
 class FreezeSnapshot(Command, topic=TARGETING_COMMANDS, key="campaign_id"):
-    """Make the immutable snapshot of a targeting and publish it in chunks.
+    """Make the immutable snapshot of a targeting, less its control group, and publish it in chunks.
 
     Source: campaign. Answers: ``SnapshotChunk`` …, then ``SnapshotFrozen``; or ``TargetRefused``.
     """
@@ -87,6 +115,7 @@ class FreezeSnapshot(Command, topic=TARGETING_COMMANDS, key="campaign_id"):
     campaign_id: UUID
     snapshot_id: UUID
     targeting_id: UUID
+    control_group: ControlGroup | None = None
 
 
 class TargetCounts(Value):
@@ -181,7 +210,10 @@ class SnapshotChunk(Event, topic=SNAPSHOTS, key="campaign_id"):
 
 
 class SnapshotFrozen(Event, topic=TARGETING_EVENTS, key="campaign_id"):
-    """A snapshot is complete: its hash, its counts and how many chunks were published."""
+    """A snapshot is complete: its hash, its counts and how many chunks were published.
+
+    ``counts`` are of the whole target, ``members`` of what is left without the ``control`` group.
+    """
 
     campaign_id: UUID
     snapshot_id: UUID
@@ -190,6 +222,7 @@ class SnapshotFrozen(Event, topic=TARGETING_EVENTS, key="campaign_id"):
     members: int
     chunks: int
     counts: TargetCounts
+    control: int = 0
 
 
 class RecordConsent(Command, topic=TARGETING_COMMANDS, key="recipient_key"):

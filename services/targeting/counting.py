@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 from services.targeting import jobs
+from services.targeting.control import Draw, draw
 from services.targeting.domain import Cutter, Definition, waterfall
 from services.targeting.jobs import Job, Lost
 from services.targeting.reading import Reader, reading
@@ -214,11 +215,13 @@ async def _build(runtime: Runtime, job: Job, snapshot: Snapshot) -> None:
         tally = await reader.tally()
         if not tally.members:
             raise Refused("nobody is in this target: change the targeting")
-        cutter = await _copy(runtime, job, reader, definition)
-    assert cutter.position == tally.members, "one picture gave two counts"
+        control = draw(snapshot.control_group, tally.members)
+        cutter = await _copy(runtime, job, reader, definition, control)
+    assert cutter.position + control.taken == tally.members, "one picture gave two counts"
     async with jobs.held(runtime.uow, job) as work:
         counts = waterfall(tally, definition.counts)
-        await SnapshotStore(work.connection).freeze(work, job.job_id, cutter, counts)
+        store = SnapshotStore(work.connection)
+        await store.freeze(work, job.job_id, cutter, counts, control.taken)
 
 
 async def _clear(runtime: Runtime, job: Job) -> None:
@@ -228,12 +231,19 @@ async def _clear(runtime: Runtime, job: Job) -> None:
             more = await SnapshotStore(work.connection).clear(job.job_id)
 
 
-async def _copy(runtime: Runtime, job: Job, reader: Reader, definition: Definition) -> Cutter:
+async def _copy(
+    runtime: Runtime, job: Job, reader: Reader, definition: Definition, control: Draw
+) -> Cutter:
     cutter = Cutter()
     async for rows in reader.slices():
-        members = [member_of(row, definition.counts) for row in rows]
+        held = {row["member_id"]: row for row in rows if control.takes()}
+        members = [
+            member_of(row, definition.counts) for row in rows if row["member_id"] not in held
+        ]
         async with jobs.held(runtime.uow, job) as work:
-            await SnapshotStore(work.connection).add_members(job.job_id, members, cutter)
+            store = SnapshotStore(work.connection)
+            await store.add_members(job.job_id, members, cutter)
+            await store.add_controls(job.job_id, list(held.values()))
         faults.reach("snapshot.slice")
     return cutter
 

@@ -114,8 +114,7 @@ async def count(command: CountTarget, work: Work) -> None:
 async def freeze(command: FreezeSnapshot, work: Work) -> None:
     """Have the snapshot made; asked again, the one that was made is published again."""
     store = SnapshotStore(work.connection)
-    key = command.snapshot_id, command.campaign_id, command.targeting_id
-    if not await store.add(work, *key):
+    if not await store.add(work, command):
         snapshot = await store.find(command.snapshot_id)
         assert snapshot is not None, "it was there a moment ago, and nothing deletes it"
         if snapshot.status == "refused":
@@ -130,7 +129,7 @@ async def freeze(command: FreezeSnapshot, work: Work) -> None:
             return
         if snapshot.status == "frozen":
             await store.publish_again(command.snapshot_id)
-    await jobs.add_freeze(work, *key)
+    await jobs.add_freeze(work, command.snapshot_id, command.campaign_id, command.targeting_id)
 
 
 @registry.on(RecordConsent)

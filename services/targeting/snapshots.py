@@ -21,7 +21,9 @@ from services.targeting.store import as_json, from_json
 from shared.database import Connection
 from shared.uow import Work
 from topics.targeting import (
+    ControlGroup,
     Counts,
+    FreezeSnapshot,
     Member,
     SiteRecord,
     SnapshotChunk,
@@ -33,7 +35,7 @@ DELETED_AT_ONCE: Final = 20_000
 CHUNKS_AT_ONCE: Final = 10
 _COLUMNS: Final = (
     "snapshot_id, campaign_id, targeting_id, status, definition, reason, snapshot_hash,"
-    " members, chunks, published, counts"
+    " members, chunks, published, counts, control_group, control"
 )
 _MEMBER_COLUMNS: Final = (
     "snapshot_id",
@@ -62,6 +64,8 @@ class Snapshot:
     chunks: int | None
     published: int
     counts: TargetCounts | None
+    control_group: ControlGroup | None
+    control: int
 
 
 def member_of(row: asyncpg.Record, kind: Counts) -> Member:
@@ -97,15 +101,18 @@ class SnapshotStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, work: Work, snapshot_id: UUID, campaign: UUID, targeting: UUID) -> bool:
+    async def add(self, work: Work, asked: FreezeSnapshot) -> bool:
         """Make the row of a snapshot that was asked for; return whether it is new."""
+        group = asked.control_group
         made = await self._connection.fetchval(
-            "INSERT INTO snapshots (snapshot_id, campaign_id, targeting_id, asked_at)"
-            " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1",
-            snapshot_id,
-            campaign,
-            targeting,
+            "INSERT INTO snapshots"
+            " (snapshot_id, campaign_id, targeting_id, asked_at, control_group)"
+            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING 1",
+            asked.snapshot_id,
+            asked.campaign_id,
+            asked.targeting_id,
             work.now,
+            group.model_dump(mode="json") if group else None,
         )
         return bool(made)
 
@@ -118,6 +125,8 @@ class SnapshotStore:
             return None
         values: dict[str, Any] = dict(row)
         definition, counts = values["definition"], values["counts"]
+        group = values["control_group"]
+        values["control_group"] = ControlGroup.model_validate(group) if group else None
         values["definition"] = from_json(definition) if definition else None
         values["counts"] = TargetCounts(**counts) if counts else None
         return Snapshot(**values)
@@ -132,6 +141,9 @@ class SnapshotStore:
 
     async def clear(self, snapshot_id: UUID) -> bool:
         """Delete some members that a broken attempt left; return whether there may be more."""
+        await self._connection.execute(
+            "DELETE FROM snapshot_controls WHERE snapshot_id = $1", snapshot_id
+        )
         deleted = await self._connection.fetchval(
             "WITH gone AS (DELETE FROM snapshot_members WHERE ctid = ANY (ARRAY"
             "(SELECT ctid FROM snapshot_members WHERE snapshot_id = $1 LIMIT $2)) RETURNING 1)"
@@ -166,19 +178,31 @@ class SnapshotStore:
             "snapshot_members", records=records, columns=_MEMBER_COLUMNS
         )
 
+    async def add_controls(self, snapshot_id: UUID, rows: Sequence[asyncpg.Record]) -> None:
+        """Note the next members of the control group."""
+        await self._connection.copy_records_to_table(
+            "snapshot_controls",
+            records=[
+                (snapshot_id, row["member_id"], row["contact_id"], row["recipient_key"])
+                for row in rows
+            ],
+            columns=("snapshot_id", "member_id", "contact_id", "recipient_key"),
+        )
+
     async def freeze(
-        self, work: Work, snapshot_id: UUID, cut: Cutter, counts: TargetCounts
+        self, work: Work, snapshot_id: UUID, cut: Cutter, counts: TargetCounts, control: int
     ) -> None:
         """Close a snapshot whose members are all there."""
         await self._connection.execute(
             "UPDATE snapshots SET status = 'publishing', snapshot_hash = $2, members = $3,"
-            " chunks = $4, counts = $5, frozen_at = $6 WHERE snapshot_id = $1",
+            " chunks = $4, counts = $5, frozen_at = $6, control = $7 WHERE snapshot_id = $1",
             snapshot_id,
             cut.digest,
             cut.position,
             cut.chunks,
             counts.model_dump(),
             work.now,
+            control,
         )
 
     async def refuse(self, snapshot_id: UUID, reason: str) -> None:
@@ -240,4 +264,5 @@ def announcement(snapshot: Snapshot) -> SnapshotFrozen:
         members=snapshot.members or 0,
         chunks=snapshot.chunks or 0,
         counts=snapshot.counts,
+        control=snapshot.control,
     )
