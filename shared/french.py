@@ -16,6 +16,14 @@ SENTENCES: Final[dict[str, str]] = {
     "waits_proof": "attend la validation de son BAT",
     "waits_target": "attend la validation de sa cible",
     "waits_start": "démarre le {at}",
+    "waits_missed": "son démarrage a été manqué : démarrez-la maintenant ou abandonnez-la",
+    "waits_queue": "démarre dès qu’une place se libère",
+    "waits_window": "démarre aux prochaines heures creuses",
+    "waits_series": "attend que sa campagne récurrente soit relancée",
+    "waits_launch": "attend d’être lancée",
+    "waits_schedule": "son calendrier attend d’être lancé",
+    "waits_occurrence": "crée sa prochaine occurrence pour le {at}",
+    "waits_last": "n’a plus de date : attend la fin de ses occurrences",
     # Campaigns
     "cannot_move": "{campaign} est à l’état {status} : elle ne peut pas passer à {to}.",
     "cannot_edit": "{campaign} est à l’état {status} : elle n’est pas modifiable.",
@@ -41,6 +49,33 @@ SENTENCES: Final[dict[str, str]] = {
     "no_target": "Choisissez d’abord une cible, et attendez son comptage.",
     "no_content": "Choisissez d’abord un modèle de message ou des modèles d’action.",
     "target_not_approved": "Sa cible n’est pas encore validée : demandez d’abord la validation.",
+    "control_too_big": "Un groupe témoin de cette taille ne laisse personne.",
+    "proof_of_series": "Les occurrences de {campaign} se valident chacune.",
+    "no_missed_start": "{campaign} n’a pas de démarrage manqué.",
+    # Plans, programs, schedules
+    "period_wrong": "La fin précède le début.",
+    "outside_plan": "Aucun jour ne tombe dans le plan {plan}.",
+    "label_taken": "Ce libellé est déjà pris.",
+    "unknown_plan": "Ce plan n’existe pas.",
+    "unknown_program": "Ce programme n’existe pas.",
+    "schedule_missing": "Définissez d’abord un calendrier.",
+    "schedule_and_kind": (
+        "Une campagne unique n’a pas de calendrier ; toute autre en a besoin d’un."
+    ),
+    "schedule_empty": "Le calendrier n’a aucune date entre le début et la fin de la campagne.",
+    "schedule_over": "Il ne reste aucune date du calendrier avant la fin de la campagne.",
+    "schedule_too_long": "Un calendrier dure 20 ans au plus : avancez la fin.",
+    "schedule_too_dense": "Le calendrier créerait trop d’occurrences à la fois.",
+    "schedule_wrong": "La récurrence se contredit ou n’a aucun jour.",
+    "schedule_no_date": "{at} n’est pas une date et une heure.",
+    "schedule_of_occurrence": (
+        "{campaign} est une occurrence : définissez le calendrier de sa campagne."
+    ),
+    "cannot_schedule": "{campaign} est à l’état {status} : son calendrier ne se modifie pas.",
+    "cannot_launch_schedule": (
+        "{campaign} est à l’état {status} : son calendrier ne se lance pas."
+    ),
+    "has_occurrences": "{campaign} a des occurrences : elle ne peut plus devenir unique.",
     # Technical workflows
     "cannot_control": "{workflow} est {status} : cela n’est pas possible maintenant.",
     # Rights

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from topics.message import Actor, Command, Event, State, Value
 from topics.names import CAMPAIGN_COMMANDS, CAMPAIGN_EVENTS, CAMPAIGN_STATE
+from topics.schedules import CampaignKind
+from topics.targeting import ControlGroup
 
 
 class CampaignStatus(StrEnum):
@@ -32,6 +34,9 @@ class CampaignPlan(Value):
 
     ``start_at`` defaults to now, ``end_at`` to 90 calendar days after the start in ``zone``.
     ``stock_quantity_per_letter`` items of ``stock_line_id`` go into each extracted row.
+    Where more campaigns are due than may be prepared at once, ``priority`` 1 starts before 9;
+    ``low_activity`` has it start in the instance's hours of low activity only. The members of the
+    ``control_group`` get nothing.
     """
 
     label: str | None = Field(default=None, min_length=1, max_length=200)
@@ -48,6 +53,10 @@ class CampaignPlan(Value):
     stock_line_id: UUID | None = None
     stock_quantity_per_letter: int | None = Field(default=None, ge=1, le=1000)
     reviewer_ids: tuple[UUID, ...] | None = Field(default=None, max_length=50)
+    program_id: UUID | None = None
+    priority: int | None = Field(default=None, ge=1, le=9)
+    low_activity: bool | None = None
+    control_group: ControlGroup | None = None
 
 
 class OpenCampaignForm(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
@@ -215,7 +224,9 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
 
     ``waiting_for`` says in words what holds the campaign up, such as a stopped technical workflow
     (then ``waiting_workflow`` is its name, for a button that starts it); ``waiting_code`` and
-    ``waiting_values`` say it for readers of another language.
+    ``waiting_values`` say it for readers of another language. A recurring or periodic campaign
+    creates its next occurrence for ``next_at``; an occurrence names it in ``series_id``, with its
+    number. ``missed``: its start was not made in time and waits for an answer.
     """
 
     campaign_id: UUID
@@ -239,5 +250,12 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
     waiting_workflow: str | None = None
     waiting_code: str | None = None
     waiting_values: dict[str, str] = Field(default_factory=dict)
+    kind: CampaignKind = CampaignKind.UNIQUE
+    program_id: UUID | None = None
+    series_id: UUID | None = None
+    occurrence: int | None = None
+    next_at: datetime | None = None
+    missed: bool = False
+    control_members: int = 0
     created_at: datetime
     modified_at: datetime

@@ -10,6 +10,8 @@ from topics import (
     delivery,
     events,
     operators,
+    plans,
+    schedules,
     stock,
     supplier,
     targeting,
@@ -19,6 +21,8 @@ from topics.message import Message, message_types
 
 MODULES = (
     campaign,
+    schedules,
+    plans,
     targeting,
     actions,
     delivery,

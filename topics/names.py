@@ -62,9 +62,10 @@ class Topic:
 
 MONTH: Final = timedelta(days=30)
 
-CAMPAIGN_COMMANDS: Final = Topic("campaign.commands.v1", "campaign id")
-CAMPAIGN_EVENTS: Final = Topic("campaign.events.v1", "campaign id", MONTH)
+CAMPAIGN_COMMANDS: Final = Topic("campaign.commands.v1", "campaign, plan or program id")
+CAMPAIGN_EVENTS: Final = Topic("campaign.events.v1", "campaign, plan or program id", MONTH)
 CAMPAIGN_STATE: Final = Topic("campaign.state.v1", "campaign id", None, 3)
+PLANS_STATE: Final = Topic("plans.state.v1", "plan or program id", None, 3)
 
 TARGETING_COMMANDS: Final = Topic("targeting.commands.v1", "campaign or targeting id")
 TARGETING_EVENTS: Final = Topic("targeting.events.v1", "campaign id or recipient key", MONTH)

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from services.campaign import conductor
 from services.campaign.conductor import SYSTEM
-from services.campaign.domain import Campaign, move, settled, waiting
-from services.campaign.store import CampaignStore
+from services.campaign.domain.campaigns import Campaign, move, settled
+from services.campaign.domain.waiting import waiting
+from services.campaign.store.campaigns import CampaignStore
 from shared.registry import Registry
 from shared.uow import Work
 from shared.workflows import wake
@@ -114,6 +115,7 @@ async def frozen(event: SnapshotFrozen, work: Work) -> None:
         snapshot_hash=event.snapshot_hash,
         snapshot_members=event.members,
         snapshot_chunks=event.chunks,
+        control_members=event.control,
         counts=event.counts,
     )
     conductor.estimate(work, after)

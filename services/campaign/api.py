@@ -10,9 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.campaign.conductor import state_of
-from services.campaign.domain import COLUMNS
-from services.campaign.store import from_row
+from services.campaign.states import state_of
+from services.campaign.store.campaigns import NAMES, from_row
 from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import new_id
 from topics.campaign import (
@@ -31,8 +30,6 @@ from topics.campaign import (
 from topics.message import Actor, Command
 
 router = APIRouter(dependencies=[Depends(may_read)])
-
-_NAMES = ", ".join(COLUMNS)
 
 
 class JournalLine(BaseModel):
@@ -84,24 +81,29 @@ async def search(
     label: Annotated[str | None, Query(max_length=200)] = None,
     manager: Annotated[str | None, Query(max_length=100)] = None,
     targeting: UUID | None = None,
+    program: UUID | None = None,
+    series: UUID | None = None,
     created_from: datetime | None = None,
     before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> CampaignPage:
-    """Search campaigns by state, label, manager, target and creation date."""
+    """Search campaigns by state, label, manager, target, program, series and creation date."""
     async with runtime.uow.begin() as work:
         rows = await work.connection.fetch(
-            f"SELECT {_NAMES} FROM campaigns WHERE ($1::text IS NULL OR status = $1)"
+            f"SELECT {NAMES} FROM campaigns WHERE ($1::text IS NULL OR status = $1)"
             " AND ($2::text IS NULL OR position(lower($2) IN lower(label)) > 0)"
             " AND ($3::text IS NULL OR manager_id = $3)"
             " AND ($4::uuid IS NULL OR targeting_id = $4)"
             " AND ($5::timestamptz IS NULL OR created_at >= $5)"
-            " AND ($6::bigint IS NULL OR number < $6) ORDER BY number DESC LIMIT $7",
+            " AND ($6::uuid IS NULL OR program_id = $6) AND ($7::uuid IS NULL OR series_id = $7)"
+            " AND ($8::bigint IS NULL OR number < $8) ORDER BY number DESC LIMIT $9",
             status.value if status else None,
             label,
             manager,
             targeting,
             created_from,
+            program,
+            series,
             before,
             limit,
         )
@@ -114,7 +116,7 @@ async def read(campaign_id: UUID, runtime: Here) -> CampaignDetail:
     """Return a campaign with its journal."""
     async with runtime.uow.begin() as work:
         row = await work.connection.fetchrow(
-            f"SELECT {_NAMES} FROM campaigns WHERE campaign_id = $1", campaign_id
+            f"SELECT {NAMES} FROM campaigns WHERE campaign_id = $1", campaign_id
         )
         if row is None:
             raise HTTPException(404, "there is no such campaign")

@@ -5,25 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from services.campaign.domain import (
-    Campaign,
-    Wait,
-    ended_for_rest,
-    is_complete,
-    move,
-    synthesis,
-    volumes_planned,
-    volumes_real,
-    waiting,
-)
-from services.campaign.earlier import EarlierRun
-from services.campaign.store import CampaignStore
+from services.campaign.domain.campaigns import Campaign, ended_for_rest, move
+from services.campaign.domain.earlier import EarlierRun
+from services.campaign.domain.series import proof_wanted
+from services.campaign.domain.starts import awaits_start, gives_work, is_ready
+from services.campaign.domain.volumes import is_complete, volumes_planned, volumes_real
+from services.campaign.domain.waiting import waiting
+from services.campaign.states import state_of
+from services.campaign.store.campaigns import CampaignStore
 from shared.ids import new_id
 from shared.timers import clear, set_timer
 from shared.uow import Work
+from shared.workflows import wake
 from topics.actions import ActionMove, MoveActions
 from topics.budget import CommitFunds, EstimateCost, ReleaseFunds, ReserveFunds
-from topics.campaign import CampaignMoved, CampaignState
+from topics.campaign import CampaignMoved
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import PrepareDelivery, StopDelivery, WithdrawApproval
 from topics.message import Actor, system_actor
@@ -32,6 +28,7 @@ from topics.targeting import CountTarget
 
 SYSTEM = system_actor("campaign")
 START_TIMER = "campaign.start"
+PROOF_TIMER = "campaign.proof"
 END_TIMER = "campaign.end"
 RUN_ENDED = "the run was ended by an edit"
 
@@ -41,6 +38,8 @@ async def save(
 ) -> Campaign:
     """Write a campaign, tell of its move, publish its state, set its timers."""
     store = CampaignStore(work.connection)
+    if is_ready(after) and not (before is not None and is_ready(before)):
+        after = replace(after, ready_at=work.now)
     wait = waiting(after, await store.workflows(), now=work.now)
     after = replace(
         after,
@@ -68,51 +67,27 @@ async def save(
             )
         )
     await _set_timers(work, after)
+    if before is not None and gives_work(before, after):
+        await wake(work, "operationMgt")
     work.emit(state_of(after, wait))
     return after
 
 
 async def _set_timers(work: Work, campaign: Campaign) -> None:
     key = str(campaign.campaign_id)
-    if campaign.status is Status.READY_TO_RUN and campaign.approved:
+    if awaits_start(campaign):
         await set_timer(work, START_TIMER, key, campaign.start_at)
     else:
         await clear(work, START_TIMER, key)
-    if campaign.status in {Status.RUNNING, Status.SUSPENDED} and not campaign.validity_over:
+    if campaign.prove_at is not None and proof_wanted(campaign):
+        await set_timer(work, PROOF_TIMER, key, campaign.prove_at)
+    else:
+        await clear(work, PROOF_TIMER, key)
+    under_way = campaign.status in {Status.RUNNING, Status.SUSPENDED} and not campaign.is_series
+    if under_way and not campaign.validity_over:
         await set_timer(work, END_TIMER, key, campaign.end_at)
     else:
         await clear(work, END_TIMER, key)
-
-
-def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
-    """Return the state message of a campaign; with what it waits for by code, where known."""
-    counts = campaign.counts
-    return CampaignState(
-        campaign_id=campaign.campaign_id,
-        version=campaign.version,
-        number=campaign.number,
-        label=campaign.label,
-        status=campaign.status,
-        start_at=campaign.start_at,
-        end_at=campaign.end_at,
-        zone=campaign.zone,
-        manager_id=campaign.manager_id,
-        targeting_id=campaign.targeting_id,
-        template_id=campaign.template_id,
-        delivery_id=campaign.delivery_id,
-        budget_id=campaign.budget_id,
-        snapshot_id=campaign.snapshot_id,
-        records=counts.records if counts else None,
-        deals=counts.deals if counts else None,
-        reachable=counts.reachable if counts else None,
-        synthesis=synthesis(campaign),
-        waiting_for=campaign.waiting_for,
-        waiting_workflow=campaign.waiting_workflow,
-        waiting_code=wait.code if wait else None,
-        waiting_values=dict(wait.values) if wait else {},
-        created_at=campaign.created_at,
-        modified_at=campaign.modified_at,
-    )
 
 
 def ask_for_count(work: Work, campaign: Campaign) -> Campaign:

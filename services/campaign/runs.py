@@ -1,13 +1,19 @@
-"""A campaign's run: the commands that start it, over exactly what was approved."""
+"""A campaign's run: frozen for its approval, started over exactly what was approved."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from services.campaign.domain import Campaign
+from services.campaign.domain.campaigns import Campaign, move
+from shared.errors import Refused
+from shared.ids import new_id
+from shared.uow import Work
 from topics.actions import GenerateActions
+from topics.campaign import CampaignStatus as Status
 from topics.delivery import StartDelivery
 from topics.message import Command
+from topics.targeting import ControlGroup, FreezeSnapshot
 
 
 def commands_of_run(campaign: Campaign) -> Iterator[Command]:
@@ -36,3 +42,38 @@ def commands_of_run(campaign: Campaign) -> Iterator[Command]:
             chunks=campaign.snapshot_chunks,
             model_ids=campaign.action_model_ids,
         )
+
+
+def freeze(work: Work, campaign: Campaign) -> Campaign:
+    """Return the campaign with a new snapshot asked for.
+
+    Raises:
+        Refused: it has no target, or its state does not allow it.
+    """
+    if campaign.targeting_id is None or campaign.counts is None:
+        reason = "choose a target first, and wait for its count"
+        raise Refused(reason, field="targeting_id", code="no_target")
+    if campaign.has_message:
+        campaign = move(campaign, Status.PROOF_GENERATING)
+    elif campaign.status is not Status.READY_TO_RUN:
+        reason = "choose a template or action models first"
+        raise Refused(reason, field="template_id", code="no_content")
+    snapshot_id = new_id()
+    work.emit(
+        FreezeSnapshot(
+            campaign_id=campaign.campaign_id,
+            snapshot_id=snapshot_id,
+            targeting_id=campaign.targeting_id or snapshot_id,
+            control_group=_control_group(campaign),
+        )
+    )
+    return replace(
+        campaign, snapshot_id=snapshot_id, snapshot_hash=None, approved=False, problem=""
+    )
+
+
+def _control_group(campaign: Campaign) -> ControlGroup | None:
+    group = campaign.control_group
+    if group is None or group.seed:
+        return group
+    return group.model_copy(update={"seed": str(campaign.campaign_id)})

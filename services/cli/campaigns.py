@@ -15,9 +15,9 @@ from uuid import UUID
 import typer
 
 from services.campaign import api
-from services.campaign.store import CampaignStore
+from services.campaign.store.campaigns import CampaignStore
 from services.cli.campaign_views import show, show_approval, show_list
-from services.cli.choices import Wish, actor_of, as_id
+from services.cli.choices import Wish, actor_of, as_id, control_group
 from services.cli.letters import opened
 from services.delivery.store.approvals import ApprovalStore
 from services.delivery.wire import ApprovalView
@@ -50,6 +50,10 @@ Named = Annotated[str | None, typer.Option(help="label or id")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="code or id; several times")]
 Reviewers = Annotated[list[str] | None, typer.Option("--reviewer", help="e-mail; several times")]
 At = Annotated[datetime | None, typer.Option(help="local time in --zone or the instance's zone")]
+Priority = Annotated[int | None, typer.Option(min=1, max=9, help="1 starts before 9")]
+Quiet = Annotated[bool | None, typer.Option(help="start in the hours of low activity only")]
+Control = Annotated[str | None, typer.Option(help="who gets nothing: 10%, 500 or none")]
+First = Annotated[bool, typer.Option(help="take the first of the target, not a random part")]
 Zone = Annotated[str | None, typer.Option(help="such as Europe/Paris")]
 
 
@@ -62,6 +66,11 @@ def create(
     budget: Named = None,
     service: Named = None,
     stock: Named = None,
+    program: Named = None,
+    priority: Priority = None,
+    low_activity: Quiet = None,
+    control: Control = None,
+    control_first: First = False,
     model: Models = None,
     reviewer: Reviewers = None,
     start: At = None,
@@ -73,8 +82,10 @@ def create(
 ) -> None:
     """Create a campaign; its target is counted at once."""
     texts = {"label": label, "description": description, "remark": remark, "zone": zone}
+    plain = texts | {"priority": priority, "low_activity": low_activity}
+    plain |= control_group(control, first=control_first)
     names = {"targeting": targeting, "template": template, "budget": budget, "service": service}
-    wish = Wish(texts, names | {"stock": stock}, model, reviewer, start, end)
+    wish = Wish(plain, names | {"stock": stock, "program": program}, model, reviewer, start, end)
 
     async def made(actor: Actor, runtime: Runtime) -> UUID:
         campaign_id = new_id()
@@ -82,7 +93,7 @@ def create(
         await carry_out(runtime, CreateCampaign(campaign_id=campaign_id, actor=actor, plan=plan))
         return campaign_id
 
-    _change(operator, made, as_json=as_json)
+    change(operator, made, as_json=as_json)
 
 
 @app.command()
@@ -95,6 +106,11 @@ def edit(
     budget: Named = None,
     service: Named = None,
     stock: Named = None,
+    program: Named = None,
+    priority: Priority = None,
+    low_activity: Quiet = None,
+    control: Control = None,
+    control_first: First = False,
     model: Models = None,
     reviewer: Reviewers = None,
     start: At = None,
@@ -104,16 +120,17 @@ def edit(
 ) -> None:
     """Change what is named; a change of content or target asks for the proof again."""
     names = {"targeting": targeting, "template": template, "budget": budget, "service": service}
-    texts = {"label": label, "zone": zone}
-    wish = Wish(texts, names | {"stock": stock}, model, reviewer, start, end)
+    plain = {"label": label, "zone": zone, "priority": priority, "low_activity": low_activity}
+    plain |= control_group(control, first=control_first)
+    wish = Wish(plain, names | {"stock": stock, "program": program}, model, reviewer, start, end)
 
     async def changed(actor: Actor, runtime: Runtime) -> UUID:
-        campaign_id = await _find(runtime, campaign)
+        campaign_id = await find_campaign(runtime, campaign)
         plan = await wish.plan(runtime)
         await carry_out(runtime, EditCampaign(campaign_id=campaign_id, actor=actor, plan=plan))
         return campaign_id
 
-    _change(operator, changed, as_json=as_json)
+    change(operator, changed, as_json=as_json)
 
 
 @app.command("list")
@@ -138,9 +155,9 @@ def status(campaign: Which, as_json: AsJson = False) -> None:
 
     async def read() -> api.CampaignDetail:
         async with opened("campaign") as runtime:
-            return await api.read(await _find(runtime, campaign), runtime)
+            return await api.read(await find_campaign(runtime, campaign), runtime)
 
-    show(_or_exit(read()), as_json=as_json)
+    show(or_exit(read()), as_json=as_json)
 
 
 @app.command()
@@ -149,10 +166,10 @@ def approval(campaign: Which, as_json: AsJson = False) -> None:
 
     async def read() -> ApprovalView:
         async with opened("campaign") as runtime:
-            campaign_id = await _find(runtime, campaign)
+            campaign_id = await find_campaign(runtime, campaign)
         return await _approval(campaign_id)
 
-    show_approval(_or_exit(read()), as_json=as_json)
+    show_approval(or_exit(read()), as_json=as_json)
 
 
 @app.command()
@@ -169,7 +186,7 @@ def decide(
     async def decided() -> ApprovalView:
         actor = await actor_of(operator)
         async with opened("campaign") as runtime:
-            campaign_id = await _find(runtime, campaign)
+            campaign_id = await find_campaign(runtime, campaign)
         seen = await _approval(campaign_id)
         command = DecideApproval(
             approval_id=seen.approval_id,
@@ -183,7 +200,7 @@ def decide(
             await carry_out(delivery, command)
         return await _approval(campaign_id)
 
-    show_approval(_or_exit(decided()), as_json=as_json)
+    show_approval(or_exit(decided()), as_json=as_json)
 
 
 @app.command()
@@ -222,7 +239,7 @@ def cancel(campaign: Which, operator: Who, reason: Why = "", as_json: AsJson = F
     _order(CancelCampaign, campaign, operator, as_json=as_json, reason=reason)
 
 
-async def _find(runtime: Runtime, word: str) -> UUID:
+async def find_campaign(runtime: Runtime, word: str) -> UUID:
     """Return a campaign's id from its number (C-1042, 1042) or id.
 
     Raises:
@@ -251,14 +268,14 @@ def _order(
     kind: Callable[..., Command], campaign: str, email: str, *, as_json: bool, **more: str
 ) -> None:
     async def ordered(actor: Actor, runtime: Runtime) -> UUID:
-        campaign_id = await _find(runtime, campaign)
+        campaign_id = await find_campaign(runtime, campaign)
         await carry_out(runtime, kind(campaign_id=campaign_id, actor=actor, **more))
         return campaign_id
 
-    _change(email, ordered, as_json=as_json)
+    change(email, ordered, as_json=as_json)
 
 
-def _change(
+def change(
     email: str, act: Callable[[Actor, Runtime], Coroutine[Any, Any, UUID]], *, as_json: bool
 ) -> None:
     """Carry out a change as an operator, and show the campaign as it is then."""
@@ -268,10 +285,11 @@ def _change(
         async with opened("campaign") as runtime:
             return await api.read(await act(actor, runtime), runtime)
 
-    show(_or_exit(changed()), as_json=as_json)
+    show(or_exit(changed()), as_json=as_json)
 
 
-def _or_exit(doing: Coroutine[Any, Any, T]) -> T:
+def or_exit(doing: Coroutine[Any, Any, T]) -> T:
+    """Do something; a refusal ends the process with its field and reason."""
     try:
         return asyncio.run(doing)
     except Refused as refusal:

@@ -41,6 +41,7 @@ WHAT: Final[dict[str, str]] = {
     "I6": "what was approved is what was sent",
     "I7": "budget and stock ledgers sum to their balances",
     "I8": "addresses are blocked for written reasons",
+    "I9": "each date of a schedule became one campaign",
 }
 
 

@@ -16,6 +16,7 @@ from shared.service import Runtime
 from topics.campaign import CampaignPlan
 from topics.cloudevents import describe
 from topics.message import Actor, Via
+from topics.targeting import ControlMethod, ControlUnit
 
 SINGLE: Final = {
     "targeting": "targeting_id",
@@ -23,6 +24,7 @@ SINGLE: Final = {
     "budget": "budget_id",
     "service": "supplier_service_id",
     "stock": "stock_line_id",
+    "program": "program_id",
 }
 """The field of a plan for each thing of which a campaign has one."""
 
@@ -33,6 +35,8 @@ _QUERIES: Final[dict[str, tuple[str, str]]] = {
     "budget": ("budget", "SELECT budget_id FROM budgets WHERE label = $1"),
     "service": ("supplier", "SELECT service_id FROM services WHERE label = $1"),
     "stock": ("stock", "SELECT line_id FROM stock_lines WHERE label = $1"),
+    "program": ("campaign", "SELECT program_id FROM programs WHERE label = $1"),
+    "plan": ("campaign", "SELECT plan_id FROM plans WHERE label = $1"),
     "model": ("actions", "SELECT model_id FROM models WHERE code = $1"),
 }
 
@@ -84,19 +88,30 @@ async def actor_of(email: str) -> Actor:
     return Actor(id=str(await operator_id(email)), via=Via.CLI)
 
 
+def control_group(words: str | None, *, first: bool) -> dict[str, Any]:
+    """Return the field of a plan for a control group: ``10%``, ``500`` members, or ``none``."""
+    if words is None:
+        return {}
+    if words == ControlMethod.NONE:
+        return {"control_group": {"method": ControlMethod.NONE}}
+    unit = ControlUnit.PERCENT if words.endswith("%") else ControlUnit.MEMBERS
+    method = ControlMethod.FIRST if first else ControlMethod.RANDOM
+    return {"control_group": {"method": method, "unit": unit, "size": words.removesuffix("%")}}
+
+
 class Wish:
     """What the options say a campaign is to be, before its words are looked up."""
 
     def __init__(
         self,
-        texts: dict[str, str | None],
+        plain: dict[str, Any],
         names: dict[str, str | None],
         models: list[str] | None,
         reviewers: list[str] | None,
         start: datetime | None,
         end: datetime | None,
     ) -> None:
-        self._texts = texts
+        self._plain = plain
         self._names = names
         self._models = models
         self._reviewers = reviewers
@@ -108,7 +123,7 @@ class Wish:
         Raises:
             Refused: a word names nothing, a zone is unknown, a text too long.
         """
-        fields: dict[str, Any] = {k: v for k, v in self._texts.items() if v is not None}
+        fields: dict[str, Any] = {k: v for k, v in self._plain.items() if v is not None}
         for kind, word in self._names.items():
             if word is not None:
                 fields[SINGLE[kind]] = await chosen(kind, word)
@@ -126,7 +141,7 @@ class Wish:
             raise Refused(describe(problem)) from None
 
     def _zone(self, runtime: Runtime) -> ZoneInfo:
-        name = self._texts.get("zone") or runtime.settings.muster_zone
+        name = self._plain.get("zone") or runtime.settings.muster_zone
         try:
             return ZoneInfo(name)
         except (KeyError, ValueError):

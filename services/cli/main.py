@@ -11,7 +11,18 @@ import typer
 from rich.console import Console
 
 from deploy.embedded.errors import EmbeddedError
-from services.cli import campaigns, checking, crm, letters, people, sending, setup, supervision
+from services.cli import (
+    campaigns,
+    checking,
+    crm,
+    letters,
+    people,
+    planning,
+    sending,
+    series,
+    setup,
+    supervision,
+)
 from services.cli.backup import backup, restore
 from services.cli.benching import bench
 from services.cli.catalogue import NAMES, UnknownService
@@ -37,7 +48,10 @@ app.add_typer(letters.app, name="dlq")
 app.add_typer(supervision.app, name="workflows")
 app.add_typer(people.operators, name="operator")
 app.add_typer(people.tokens, name="token")
+campaigns.app.add_typer(series.app)
 app.add_typer(campaigns.app, name="campaign")
+app.add_typer(planning.plans, name="plan")
+app.add_typer(planning.programs, name="program")
 app.add_typer(crm.app, name="targeting")
 app.add_typer(sending.app, name="delivery")
 app.command()(bench)

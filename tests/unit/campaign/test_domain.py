@@ -8,20 +8,18 @@ from uuid import uuid4
 
 import pytest
 
-from services.campaign.domain import (
+from services.campaign.domain.campaigns import (
     ALLOWED,
     FINAL,
     Campaign,
-    Wait,
     default_end,
     edited,
-    is_complete,
     move,
     planned,
     settled,
-    volumes_planned,
-    waiting,
 )
+from services.campaign.domain.volumes import is_complete, volumes_planned
+from services.campaign.domain.waiting import Wait, waiting
 from shared.errors import Refused
 from topics.actions import ActionCounts
 from topics.campaign import CampaignPlan

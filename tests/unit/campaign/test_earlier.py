@@ -7,17 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.campaign.domain import (
-    Campaign,
-    after_edit,
-    edited,
-    ended_for_rest,
-    is_complete,
-    synthesis,
-    volumes_planned,
-    volumes_real,
-)
-from services.campaign.earlier import EarlierRun, minus, plus
+from services.campaign.domain.campaigns import Campaign, after_edit, edited, ended_for_rest
+from services.campaign.domain.earlier import EarlierRun, minus, plus
+from services.campaign.domain.volumes import is_complete, synthesis, volumes_planned, volumes_real
 from shared.errors import Refused
 from shared.french import in_french
 from tests.unit.campaign.test_domain import NOW, a_campaign

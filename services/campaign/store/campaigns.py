@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -10,24 +10,27 @@ from uuid import UUID
 
 import asyncpg
 
-from services.campaign.domain import COLUMNS, Campaign
-from services.campaign.earlier import EarlierRun
+from services.campaign.domain.campaigns import COLUMNS, Campaign, HeldBack
+from services.campaign.domain.earlier import EarlierRun
 from shared.database import Connection
 from shared.ids import new_id
 from topics.actions import ActionCounts
 from topics.campaign import CampaignStatus
 from topics.delivery import DeliveryCounts
 from topics.message import Value
-from topics.targeting import TargetCounts
+from topics.schedules import CampaignKind
+from topics.targeting import ControlGroup, TargetCounts
 from topics.workflows import WorkflowStatus
 
-_NAMES: Final = ", ".join(COLUMNS)
+NAMES: Final = ", ".join(COLUMNS)
 _PLACES: Final = ", ".join(f"${i + 1}" for i in range(len(COLUMNS)))
 _SET: Final = ", ".join(f"{name} = ${i + 1}" for i, name in enumerate(COLUMNS))
+_STARTS: Final = "status = 'ready_to_run' AND approved AND kind = 'unique' AND auto_start"
 _VALUES: Final[dict[str, type[Value]]] = {
     "counts": TargetCounts,
     "delivery_counts": DeliveryCounts,
     "action_counts": ActionCounts,
+    "control_group": ControlGroup,
 }
 
 
@@ -35,6 +38,8 @@ def from_row(row: asyncpg.Record) -> Campaign:
     """Return the campaign of a row."""
     found: dict[str, Any] = {name: row[name] for name in COLUMNS}
     found["status"] = CampaignStatus(found["status"])
+    found["kind"] = CampaignKind(found["kind"])
+    found["held_back"] = HeldBack(found["held_back"]) if found["held_back"] else None
     for name in ("action_model_ids", "reviewer_ids"):
         found[name] = tuple(UUID(int=one.int) for one in found[name])
     found["earlier_runs"] = tuple(EarlierRun.model_validate(run) for run in found["earlier_runs"])
@@ -47,7 +52,7 @@ def _as_row(campaign: Campaign) -> list[object]:
     found = asdict(campaign)
     for name in _VALUES:
         value = getattr(campaign, name)
-        found[name] = value.model_dump() if value is not None else None
+        found[name] = value.model_dump(mode="json") if value is not None else None
     found["earlier_runs"] = [run.model_dump(mode="json") for run in campaign.earlier_runs]
     return [found[name] for name in COLUMNS]
 
@@ -78,17 +83,24 @@ class CampaignStore:
         )
         return found
 
+    async def find(self, campaign_id: UUID) -> Campaign | None:
+        """Return a campaign."""
+        row = await self._connection.fetchrow(
+            f"SELECT {NAMES} FROM campaigns WHERE campaign_id = $1", campaign_id
+        )
+        return from_row(row) if row else None
+
     async def lock(self, campaign_id: UUID) -> Campaign | None:
         """Return a campaign, its row locked until the transaction ends."""
         row = await self._connection.fetchrow(
-            f"SELECT {_NAMES} FROM campaigns WHERE campaign_id = $1 FOR UPDATE", campaign_id
+            f"SELECT {NAMES} FROM campaigns WHERE campaign_id = $1 FOR UPDATE", campaign_id
         )
         return from_row(row) if row else None
 
     async def insert(self, campaign: Campaign) -> None:
         """Add a new campaign."""
         await self._connection.execute(
-            f"INSERT INTO campaigns ({_NAMES}) VALUES ({_PLACES})", *_as_row(campaign)
+            f"INSERT INTO campaigns ({NAMES}) VALUES ({_PLACES})", *_as_row(campaign)
         )
 
     async def save(self, campaign: Campaign) -> None:
@@ -100,20 +112,66 @@ class CampaignStore:
         )
 
     async def due(self, now: datetime, limit: int) -> Sequence[Campaign]:
-        """Return approved campaigns whose start has come, earliest first, locked."""
+        """Return approved campaigns whose start has come and that were not looked at, locked."""
         rows = await self._connection.fetch(
-            f"SELECT {_NAMES} FROM campaigns WHERE status = 'ready_to_run' AND approved"
-            " AND start_at <= $1 ORDER BY start_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            f"SELECT {NAMES} FROM campaigns WHERE {_STARTS} AND held_back IS NULL"
+            " AND start_at <= $1 ORDER BY priority, start_at LIMIT $2 FOR UPDATE SKIP LOCKED",
             now,
             limit,
         )
         return [from_row(row) for row in rows]
 
+    async def held_back(self, *, open_now: bool, limit: int) -> Sequence[Campaign]:
+        """Return campaigns that wait for room or for the time of low activity, locked."""
+        rows = await self._connection.fetch(
+            f"SELECT {NAMES} FROM campaigns WHERE {_STARTS}"
+            " AND (held_back = 'queued' OR held_back = 'window' AND $1)"
+            " ORDER BY priority, start_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            open_now,
+            limit,
+        )
+        return [from_row(row) for row in rows]
+
+    async def proofs_due(self, now: datetime, limit: int) -> Sequence[Campaign]:
+        """Return occurrences whose approval is to be asked for now, locked."""
+        rows = await self._connection.fetch(
+            f"SELECT {NAMES} FROM campaigns WHERE prove_at <= $1 AND snapshot_id IS NULL"
+            " AND NOT approved AND status IN ('ready_to_test', 'ready_to_run')"
+            " AND counts IS NOT NULL AND held_back IS DISTINCT FROM 'missed'"
+            " ORDER BY prove_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            now,
+            limit,
+        )
+        return [from_row(row) for row in rows]
+
+    async def resting(self, series_ids: Collection[UUID]) -> frozenset[UUID]:
+        """Return which of these recurring campaigns are suspended, or edited since."""
+        rows = await self._connection.fetch(
+            "SELECT campaign_id FROM campaigns WHERE campaign_id = ANY ($1)"
+            " AND kind = 'recurring' AND status <> ALL ('{running,finished,cancelled}')",
+            list(series_ids),
+        )
+        return frozenset(UUID(int=row["campaign_id"].int) for row in rows)
+
+    async def preparing(self, since: datetime) -> int:
+        """Return how many runs that started later are still being prepared.
+
+        Prepared is a run whose delivery has its recipients, and whose actions are generated.
+        """
+        count: int = await self._connection.fetchval(
+            "SELECT count(*) FROM campaigns WHERE status = 'running' AND kind = 'unique'"
+            " AND started_at > $1 AND (template_id IS NOT NULL AND delivery_counts IS NULL"
+            " AND NOT delivery_done"
+            " OR cardinality(action_model_ids) > 0 AND NOT actions_completed)",
+            since,
+        )
+        return count
+
     async def ending(self, now: datetime, limit: int) -> Sequence[Campaign]:
         """Return running campaigns whose end has come and that were not told yet, locked."""
         rows = await self._connection.fetch(
-            f"SELECT {_NAMES} FROM campaigns WHERE status IN ('running', 'suspended')"
-            " AND end_at <= $1 AND NOT validity_over"
+            f"SELECT {NAMES} FROM campaigns WHERE status IN ('running', 'suspended')"
+            " AND kind = 'unique' AND end_at <= $1 AND NOT validity_over"
             " ORDER BY end_at LIMIT $2 FOR UPDATE SKIP LOCKED",
             now,
             limit,
@@ -123,10 +181,24 @@ class CampaignStore:
     async def not_final(self, after: int, limit: int) -> Sequence[Campaign]:
         """Return campaigns a workflow's state may concern, by number, locked."""
         rows = await self._connection.fetch(
-            f"SELECT {_NAMES} FROM campaigns WHERE number > $1 AND (status <> ALL"
+            f"SELECT {NAMES} FROM campaigns WHERE number > $1 AND (status <> ALL"
             " ('{cancelled,finished}') OR funds = 'held') ORDER BY number LIMIT $2 FOR UPDATE",
             after,
             limit,
+        )
+        return [from_row(row) for row in rows]
+
+    async def calendar(
+        self, targeting_id: UUID, first: datetime, last: datetime
+    ) -> Sequence[Campaign]:
+        """Return campaigns with a message to a target that start between two instants, in order."""
+        rows = await self._connection.fetch(
+            f"SELECT {NAMES} FROM campaigns WHERE targeting_id = $1 AND template_id IS NOT NULL"
+            " AND kind = 'unique' AND status <> 'cancelled' AND start_at BETWEEN $2 AND $3"
+            " ORDER BY start_at, number LIMIT 2000",
+            targeting_id,
+            first,
+            last,
         )
         return [from_row(row) for row in rows]
 

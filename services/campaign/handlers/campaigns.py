@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from uuid import UUID
 
 from services.campaign import conductor
-from services.campaign.domain import (
+from services.campaign.domain.campaigns import (
     BINDING,
     Campaign,
     after_edit,
@@ -16,10 +15,13 @@ from services.campaign.domain import (
     named,
     planned,
 )
-from services.campaign.runs import commands_of_run
-from services.campaign.store import CampaignStore
+from services.campaign.domain.starts import confirmed
+from services.campaign.handlers.deciding import locked, refused
+from services.campaign.runs import commands_of_run, freeze
+from services.campaign.series import cancel_series, launch_series, resume_series, suspend_series
+from services.campaign.store.campaigns import CampaignStore
+from services.campaign.store.plans import PlanStore
 from shared.errors import Refused
-from shared.ids import new_id
 from shared.registry import Registry
 from shared.rights import Right, require
 from shared.uow import Work
@@ -29,7 +31,6 @@ from topics.campaign import (
     CampaignCreated,
     CampaignEdited,
     CampaignFormOpened,
-    CampaignRefused,
     CancelCampaign,
     CreateCampaign,
     EditCampaign,
@@ -42,48 +43,8 @@ from topics.campaign import (
 )
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import PauseDelivery, ResumeDelivery
-from topics.message import Actor
-from topics.targeting import FreezeSnapshot
-
-AnyCommand = (
-    OpenCampaignForm
-    | CreateCampaign
-    | EditCampaign
-    | RequestProof
-    | LaunchCampaign
-    | SuspendCampaign
-    | ResumeCampaign
-    | CancelCampaign
-    | RetryCampaign
-)
 
 registry = Registry()
-
-
-def refused(command: AnyCommand, refusal: Refused) -> CampaignRefused:
-    """Return the answer to a command that was not carried out."""
-    return CampaignRefused(
-        campaign_id=command.campaign_id,
-        command=type(command).__name__,
-        reason=refusal.reason,
-        field=refusal.field,
-        code=refusal.code,
-        values=refusal.values,
-        actor=command.actor,
-    )
-
-
-async def locked(work: Work, campaign_id: UUID, actor: Actor) -> Campaign:
-    """Return the campaign to change, locked.
-
-    Raises:
-        Refused: there is none, or the actor may not change campaigns.
-    """
-    await require(work, actor, Right.MANAGE_CAMPAIGNS)
-    campaign = await CampaignStore(work.connection).lock(campaign_id)
-    if campaign is None:
-        raise Refused("there is no such campaign", field="campaign_id", code="unknown_campaign")
-    return campaign
 
 
 @registry.on(OpenCampaignForm, refusal=refused)
@@ -112,6 +73,7 @@ async def create(command: CreateCampaign, work: Work) -> None:
         zone=settings.muster_zone,
         now=work.now,
     )
+    campaign = await PlanStore(work.connection).under_program(campaign)
     campaign = replace(campaign, number=await store.number(command.campaign_id))
     campaign = conductor.ask_for_content(work, conductor.ask_for_count(work, campaign))
     await conductor.save(work, None, campaign, command.actor)
@@ -134,6 +96,7 @@ async def edit(command: EditCampaign, work: Work) -> None:
     """
     before = await locked(work, command.campaign_id, command.actor)
     after = edited(before, command.plan, now=work.now)
+    await PlanStore(work.connection).check_program(after.program_id)
     changed = changed_fields(before, after)
     if not changed or not await _first_time(work):
         return
@@ -186,6 +149,9 @@ def _bound(
 async def request_proof(command: RequestProof, work: Work) -> None:
     """Freeze the target; the snapshot's arrival asks for the proof, or for the approval alone."""
     before = await locked(work, command.campaign_id, command.actor)
+    if before.is_series:
+        reason = f"{before.short} is {before.kind}: its occurrences are approved, each by itself"
+        raise Refused(reason, code="proof_of_series", **named(before))
     if before.approved:
         raise Refused(
             f"{before.short} is approved already", code="approved_already", **named(before)
@@ -201,37 +167,13 @@ async def request_proof(command: RequestProof, work: Work) -> None:
     )
 
 
-def freeze(work: Work, campaign: Campaign) -> Campaign:
-    """Return the campaign with a new snapshot asked for.
-
-    Raises:
-        Refused: it has no target, or its state does not allow it.
-    """
-    if campaign.targeting_id is None or campaign.counts is None:
-        reason = "choose a target first, and wait for its count"
-        raise Refused(reason, field="targeting_id", code="no_target")
-    if campaign.has_message:
-        campaign = move(campaign, Status.PROOF_GENERATING)
-    elif campaign.status is not Status.READY_TO_RUN:
-        reason = "choose a template or action models first"
-        raise Refused(reason, field="template_id", code="no_content")
-    snapshot_id = new_id()
-    work.emit(
-        FreezeSnapshot(
-            campaign_id=campaign.campaign_id,
-            snapshot_id=snapshot_id,
-            targeting_id=campaign.targeting_id or snapshot_id,
-        )
-    )
-    return replace(
-        campaign, snapshot_id=snapshot_id, snapshot_hash=None, approved=False, problem=""
-    )
-
-
 @registry.on(LaunchCampaign, refusal=refused)
 async def launch(command: LaunchCampaign, work: Work) -> None:
-    """Make an approved campaign due now."""
+    """Make an approved campaign due now; of a recurring or periodic one, start the schedule."""
     before = await locked(work, command.campaign_id, command.actor)
+    if before.is_series:
+        await launch_series(work, before, command.actor)
+        return
     if before.status is not Status.READY_TO_RUN:
         reason = f"{before.short} is {before.status}: only a ready_to_run one can be launched"
         raise Refused(reason, code="cannot_launch", **named(before))
@@ -239,7 +181,7 @@ async def launch(command: LaunchCampaign, work: Work) -> None:
         reason = "its target is not approved yet: ask for the approval first"
         raise Refused(reason, code="target_not_approved")
     await wake(work, "operationMgt")
-    after = replace(before, start_at=min(before.start_at, work.now), modified_at=work.now)
+    after = replace(confirmed(before, work.now), start_at=min(before.start_at, work.now))
     await conductor.save(work, before, after, command.actor)
     await CampaignStore(work.connection).note(
         after.campaign_id, "launched", command.actor.id, work.now
@@ -251,6 +193,9 @@ async def suspend(command: SuspendCampaign, work: Work) -> None:
     """Hold back messages and actions."""
     before = await locked(work, command.campaign_id, command.actor)
     after = move(before, Status.SUSPENDED)
+    if after.is_series:
+        await suspend_series(work, before, after, command.actor, command.reason)
+        return
     if after.has_message:
         work.emit(PauseDelivery(campaign_id=after.campaign_id, actor=conductor.SYSTEM))
     _move_actions(work, after, ActionMove.SUSPEND)
@@ -264,6 +209,9 @@ async def resume(command: ResumeCampaign, work: Work) -> None:
     if before.status is not Status.SUSPENDED:
         reason = f"{before.short} is {before.status}: only a suspended one can be resumed"
         raise Refused(reason, code="cannot_resume", **named(before))
+    if before.is_series:
+        await resume_series(work, before, command.actor)
+        return
     after = move(before, Status.RUNNING)
     if after.has_message:
         work.emit(ResumeDelivery(campaign_id=after.campaign_id, actor=conductor.SYSTEM))
@@ -284,6 +232,9 @@ async def cancel(command: CancelCampaign, work: Work) -> None:
     before = await locked(work, command.campaign_id, command.actor)
     after = replace(move(before, Status.CANCELLED), modified_at=work.now, problem="")
     reason = command.reason or "the campaign was cancelled"
+    if after.is_series:
+        await cancel_series(work, before, after, command.actor, reason)
+        return
     conductor.stop_run(work, after, reason)
     if after.run_id is None:
         after = conductor.void_approval(work, after, reason)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from services.campaign.earlier import EarlierRun, minus, plus, used
+from services.campaign.domain.earlier import EarlierRun
+from services.campaign.domain.local_times import known_zone
 from shared.errors import Refused
 from topics.actions import ActionCounts
-from topics.budget import Volumes
-from topics.campaign import CampaignPlan, Synthesis
+from topics.campaign import CampaignPlan
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import DeliveryCounts
-from topics.targeting import TargetCounts
-from topics.workflows import WorkflowStatus
+from topics.schedules import CampaignKind
+from topics.targeting import ControlGroup, ControlMethod, ControlUnit, TargetCounts
 
 DURATION: Final = timedelta(days=90)
 FINAL: Final = frozenset({Status.FINISHED, Status.CANCELLED})
@@ -42,7 +42,7 @@ ALLOWED: Final[dict[Status, frozenset[Status]]] = {
 
 # What a proof shows or a run uses: changing it voids the approval.
 BINDING: Final = frozenset(
-    {"targeting_id", "template_id", "action_model_ids", "supplier_service_id"}
+    {"targeting_id", "template_id", "action_model_ids", "supplier_service_id", "control_group"}
 )
 FIXED: Final = ("description", "remark")
 EDITABLE: Final = frozenset(
@@ -51,12 +51,25 @@ EDITABLE: Final = frozenset(
 )
 
 
+class HeldBack(StrEnum):
+    """Why operationMgt has not started a campaign whose start has come."""
+
+    MISSED = "missed"
+    QUEUED = "queued"
+    WINDOW = "window"
+    SERIES = "series"
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """A campaign as this service keeps it.
 
     ``funds`` and ``goods`` are none, asked, held or closed; amounts live in budget and stock.
     What names a run is of the latest one; ``earlier_runs`` are those that edits ended.
+    A recurring or periodic one has no run: its occurrences are campaigns that name it in
+    ``series_id``, ``occurrence`` is their number, and ``next_at`` the date of its next one.
+    ``auto_start`` is off where a person launches it; ``confirmed`` on once one did, whatever the
+    date. ``ready_at`` is when nothing but its start was left to wait for.
     """
 
     campaign_id: UUID
@@ -108,11 +121,31 @@ class Campaign:
     waiting_for: str | None = None
     waiting_workflow: str | None = None
     earlier_runs: tuple[EarlierRun, ...] = ()
+    kind: CampaignKind = CampaignKind.UNIQUE
+    program_id: UUID | None = None
+    series_id: UUID | None = None
+    occurrence: int | None = None
+    next_at: datetime | None = None
+    priority: int = 5
+    low_activity: bool = False
+    auto_start: bool = True
+    confirmed: bool = False
+    held_back: HeldBack | None = None
+    prove_at: datetime | None = None
+    ready_at: datetime | None = None
+    started_at: datetime | None = None
+    control_group: ControlGroup | None = None
+    control_members: int = 0
 
     @property
     def short(self) -> str:
         """The number people say: ``C-1042``."""
         return f"C-{self.number}"
+
+    @property
+    def is_series(self) -> bool:
+        """Whether its occurrences run in its place."""
+        return self.kind is not CampaignKind.UNIQUE
 
     @property
     def has_message(self) -> bool:
@@ -148,7 +181,7 @@ class Campaign:
         return replace(self, earlier_runs=tuple(runs))
 
 
-COLUMNS: Final = tuple(field.name for field in fields(Campaign))
+COLUMNS: Final = tuple(one.name for one in fields(Campaign))
 
 
 def move(campaign: Campaign, to: Status) -> Campaign:
@@ -184,7 +217,7 @@ def planned(
     """
     if plan.label is None or not plan.label.strip():
         raise Refused("a campaign needs a label", field="label", code="label_missing")
-    chosen_zone = _known_zone(plan.zone or zone)
+    chosen_zone = known_zone(plan.zone or zone)
     start_at = plan.start_at or now
     campaign = Campaign(
         campaign_id=campaign_id,
@@ -220,8 +253,11 @@ def edited(campaign: Campaign, plan: CampaignPlan, *, now: datetime) -> Campaign
     if plan.label is not None:
         changes["label"] = plan.label.strip()
     if plan.zone is not None:
-        changes["zone"] = _known_zone(plan.zone)
+        changes["zone"] = known_zone(plan.zone)
     changes |= {n: v for n in ("start_at", "end_at") if (v := getattr(plan, n)) is not None}
+    if plan.start_at is not None:
+        # A new date is a new start to make, whatever became of the old one.
+        changes |= {"held_back": None, "confirmed": False}
     return _checked(replace(campaign, modified_at=now, **changes))
 
 
@@ -253,15 +289,24 @@ def _chosen(plan: CampaignPlan) -> dict[str, Any]:
         "stock_line_id": "stock_line_id",
         "stock_quantity_per_letter": "stock_per_letter",
         "reviewer_ids": "reviewer_ids",
+        "program_id": "program_id",
+        "priority": "priority",
+        "low_activity": "low_activity",
     }
-    return {own: v for name, own in names.items() if (v := getattr(plan, name)) is not None}
+    chosen = {own: v for name, own in names.items() if (v := getattr(plan, name)) is not None}
+    group = plan.control_group
+    if group is not None:
+        chosen["control_group"] = (
+            None if group.method is ControlMethod.NONE else _small_enough(group)
+        )
+    return chosen
 
 
-def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        reason = f"{name} is no time zone; try one like Europe/Paris"
-        raise Refused(reason, field="zone", code="unknown_zone", zone=name)
-    return name
+def _small_enough(group: ControlGroup) -> ControlGroup:
+    if group.unit is ControlUnit.PERCENT and group.size > 99:
+        reason = f"a control group of {group.size} % leaves nobody: at most 99"
+        raise Refused(reason, field="control_group", code="control_too_big")
+    return group
 
 
 def _checked(campaign: Campaign) -> Campaign:
@@ -333,115 +378,4 @@ def ended_for_rest(campaign: Campaign) -> Campaign:
         reservation_id=None,
         goods="none",
         problem="",
-    )
-
-
-def volumes_planned(campaign: Campaign) -> Volumes:
-    """Return the most a run can use, for its hold: everybody reachable gets a message.
-
-    Whom an earlier run over the same target reached is in it, and gets nothing more. Of another
-    target nobody knows that before its run, so it is held for whole; the real cost is booked.
-    """
-    same = [run.used for run in campaign.earlier_runs if run.targeting_id == campaign.targeting_id]
-    return minus(_volumes_of_target(campaign), plus(same, Volumes()))
-
-
-def _volumes_of_target(campaign: Campaign) -> Volumes:
-    # Targeting counts addresses; where doubles are sent to as well, each of them costs one more.
-    counts = campaign.counts or TargetCounts()
-    doubles = counts.duplicates if campaign.send_doubles else 0
-    return Volumes(
-        emails=counts.reachable + doubles if campaign.has_message else 0,
-        letters=campaign.letters if campaign.has_message else 0,
-        organisations=counts.organisations if campaign.action_model_ids else 0,
-        persons=counts.persons if campaign.action_model_ids else 0,
-    )
-
-
-def volumes_real(campaign: Campaign) -> Volumes:
-    """Return what the latest run really used, and earlier ones after their cost was booked."""
-    counts = campaign.delivery_counts or DeliveryCounts()
-    latest = used(counts, campaign.organisations, campaign.persons)
-    return plus((run.unbooked for run in campaign.earlier_runs), latest)
-
-
-def synthesis(campaign: Campaign) -> Synthesis:
-    """Return the counts of the results tab, as their owners counted them."""
-    actions = campaign.action_counts or ActionCounts()
-    messages = plus(
-        (run.counts for run in campaign.earlier_runs), campaign.delivery_counts or DeliveryCounts()
-    )
-    return Synthesis(
-        targeted=campaign.snapshot_members,
-        deals_generated=actions.deals,
-        actions_generated=actions.generated,
-        actions_waiting=actions.waiting,
-        actions_suspended=actions.suspended,
-        actions_executed=actions.executed,
-        actions_finished=actions.finished,
-        actions_cancelled=actions.cancelled,
-        dossier_items=actions.dossier_items,
-        messages_targeted=messages.targeted,
-        messages_pending=messages.pending,
-        messages_sent=messages.sent,
-        messages_failed=messages.failed,
-        messages_ignored=messages.ignored,
-        messages_ambiguous=messages.ambiguous,
-        extracted=campaign.extracted + sum(run.extracted for run in campaign.earlier_runs),
-    )
-
-
-def is_complete(campaign: Campaign) -> bool:
-    """Whether its runs left nothing to do: no message open, no action waiting or suspended."""
-    if not campaign.all_delivered:
-        return False
-    if campaign.validity_over or not campaign.has_actions:
-        return True
-    if campaign.action_model_ids and not campaign.actions_completed:
-        return False
-    actions = campaign.action_counts
-    return actions is not None and not (actions.waiting or actions.suspended)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What holds a campaign up: in words, by code for other languages, the workflow behind it."""
-
-    reason: str | None = None
-    code: str | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
-    workflow: str | None = None
-
-
-def waiting(campaign: Campaign, workflows: Mapping[str, WorkflowStatus], *, now: datetime) -> Wait:
-    """Return what holds a campaign up, and the stopped workflow behind it, if one is."""
-    for name, needed in _needs(campaign, now):
-        status = workflows.get(name, WorkflowStatus.STARTED)
-        if needed and status is not WorkflowStatus.STARTED:
-            values = {"workflow": name, "status": status.value}
-            return Wait(f"waits for {name}, which is {status}", "waits_workflow", values, name)
-    if campaign.status is Status.PROOF_PENDING and campaign.approved:
-        return Wait("waits for its budget and stock", "waits_means")
-    if campaign.status is Status.PROOF_PENDING:
-        return Wait("waits for the approval of its proof", "waits_proof")
-    if campaign.status is Status.READY_TO_RUN and not campaign.approved:
-        return Wait("waits for the approval of its target", "waits_target")
-    if campaign.status is Status.READY_TO_RUN and campaign.start_at > now:
-        at = campaign.start_at.isoformat(timespec="minutes")
-        return Wait(f"starts at {at}", "waits_start", {"at": at})
-    return Wait(campaign.problem or None)
-
-
-def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
-    running = campaign.status is Status.RUNNING
-    delivered = campaign.delivery_counts
-    letters = volumes_planned(campaign).letters
-    letters_open = letters > 0 and (delivered is None or delivered.letters_sent < letters)
-    due = campaign.status is Status.READY_TO_RUN and campaign.start_at <= now
-    return (
-        ("operationMgt", due and campaign.approved),
-        ("deliveryMgt", running and campaign.has_message and delivered is None),
-        ("supplierMgt", running and campaign.has_message and letters_open),
-        ("deliveryMgt", campaign.status is Status.PROOF_PENDING and not campaign.approved),
-        ("budgetMgt", campaign.status is Status.FINISHED and campaign.funds == "held"),
     )

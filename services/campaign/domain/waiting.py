@@ -1,0 +1,108 @@
+"""What a campaign waits for: a person, a date, other campaigns, a stopped workflow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from services.campaign.domain.campaigns import FINAL, Campaign, HeldBack
+from services.campaign.domain.series import proof_wanted
+from services.campaign.domain.volumes import volumes_planned
+from topics.campaign import CampaignStatus as Status
+from topics.workflows import WorkflowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What holds a campaign up: in words, by code for other languages, the workflow behind it."""
+
+    reason: str | None = None
+    code: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    workflow: str | None = None
+
+
+def waiting(campaign: Campaign, workflows: Mapping[str, WorkflowStatus], *, now: datetime) -> Wait:
+    """Return what holds a campaign up, and the stopped workflow behind it, if one is."""
+    return _for_workflow(campaign, workflows, now) or _for_others(campaign, now)
+
+
+def _for_workflow(
+    campaign: Campaign, workflows: Mapping[str, WorkflowStatus], now: datetime
+) -> Wait | None:
+    for name, needed in _needs(campaign, now):
+        status = workflows.get(name, WorkflowStatus.STARTED)
+        if needed and status is not WorkflowStatus.STARTED:
+            values = {"workflow": name, "status": status.value}
+            return Wait(f"waits for {name}, which is {status}", "waits_workflow", values, name)
+    return None
+
+
+def _for_others(campaign: Campaign, now: datetime) -> Wait:
+    if campaign.is_series:
+        return _of_series(campaign)
+    if campaign.held_back is HeldBack.MISSED and campaign.status not in FINAL:
+        return Wait("its start was missed: start it now or drop it", "waits_missed")
+    if campaign.status is Status.PROOF_PENDING:
+        if campaign.approved:
+            return Wait("waits for its budget and stock", "waits_means")
+        return Wait("waits for the approval of its proof", "waits_proof")
+    if campaign.status is Status.READY_TO_RUN:
+        return _of_ready(campaign, now)
+    return Wait(campaign.problem or None)
+
+
+_HELD_BACK: Final = {
+    HeldBack.QUEUED: Wait("starts as soon as there is room for another start", "waits_queue"),
+    HeldBack.WINDOW: Wait("starts in the next hours of low activity", "waits_window"),
+    HeldBack.SERIES: Wait("waits until its recurring campaign is launched again", "waits_series"),
+}
+
+
+def _of_ready(campaign: Campaign, now: datetime) -> Wait:
+    if not campaign.approved:
+        return Wait("waits for the approval of its target", "waits_target")
+    if campaign.held_back is not None:
+        return _HELD_BACK[campaign.held_back]
+    if not campaign.auto_start:
+        return Wait("waits to be launched", "waits_launch")
+    if campaign.start_at > now:
+        return _at("starts at", "waits_start", campaign.start_at)
+    return Wait(campaign.problem or None)
+
+
+def _of_series(campaign: Campaign) -> Wait:
+    if campaign.status in {Status.READY_TO_TEST, Status.READY_TO_RUN}:
+        return Wait("its schedule waits to be launched", "waits_schedule")
+    if campaign.status is not Status.RUNNING:
+        return Wait(campaign.problem or None)
+    if campaign.next_at is None:
+        return Wait("has no date left: waits for the end of its occurrences", "waits_last")
+    return _at("creates its next occurrence for", "waits_occurrence", campaign.next_at)
+
+
+def _at(words: str, code: str, at: datetime) -> Wait:
+    text = at.isoformat(timespec="minutes")
+    return Wait(f"{words} {text}", code, {"at": text})
+
+
+def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
+    if campaign.is_series:
+        return (("operationMgt", campaign.status is Status.RUNNING),)
+    running = campaign.status is Status.RUNNING
+    delivered = campaign.delivery_counts
+    letters = volumes_planned(campaign).letters
+    letters_open = letters > 0 and (delivered is None or delivered.letters_sent < letters)
+    due = campaign.status is Status.READY_TO_RUN and campaign.start_at <= now
+    prove_at = campaign.prove_at
+    to_prove = prove_at is not None and prove_at <= now and proof_wanted(campaign)
+    return (
+        ("operationMgt", to_prove),
+        ("operationMgt", due and campaign.approved),
+        ("deliveryMgt", running and campaign.has_message and delivered is None),
+        ("supplierMgt", running and campaign.has_message and letters_open),
+        ("deliveryMgt", campaign.status is Status.PROOF_PENDING and not campaign.approved),
+        ("budgetMgt", campaign.status is Status.FINISHED and campaign.funds == "held"),
+    )

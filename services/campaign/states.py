@@ -1,0 +1,46 @@
+"""Campaigns as they are published: the state message."""
+
+from __future__ import annotations
+
+from services.campaign.domain.campaigns import Campaign, HeldBack
+from services.campaign.domain.volumes import synthesis
+from services.campaign.domain.waiting import Wait
+from topics.campaign import CampaignState
+
+
+def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
+    """Return the state message of a campaign; with what it waits for by code, where known."""
+    counts = campaign.counts
+    return CampaignState(
+        campaign_id=campaign.campaign_id,
+        version=campaign.version,
+        number=campaign.number,
+        label=campaign.label,
+        status=campaign.status,
+        start_at=campaign.start_at,
+        end_at=campaign.end_at,
+        zone=campaign.zone,
+        manager_id=campaign.manager_id,
+        targeting_id=campaign.targeting_id,
+        template_id=campaign.template_id,
+        delivery_id=campaign.delivery_id,
+        budget_id=campaign.budget_id,
+        snapshot_id=campaign.snapshot_id,
+        records=counts.records if counts else None,
+        deals=counts.deals if counts else None,
+        reachable=counts.reachable if counts else None,
+        synthesis=synthesis(campaign),
+        waiting_for=campaign.waiting_for,
+        waiting_workflow=campaign.waiting_workflow,
+        waiting_code=wait.code if wait else None,
+        waiting_values=dict(wait.values) if wait else {},
+        kind=campaign.kind,
+        program_id=campaign.program_id,
+        series_id=campaign.series_id,
+        occurrence=campaign.occurrence,
+        next_at=campaign.next_at,
+        control_members=campaign.control_members,
+        missed=campaign.held_back is HeldBack.MISSED,
+        created_at=campaign.created_at,
+        modified_at=campaign.modified_at,
+    )
