@@ -17,6 +17,7 @@ from tests.conftest import Open
 from topics.message import Actor, Message, Via, system_actor
 from topics.operators import OperatorState, Role
 from topics.targeting import (
+    ControlGroup,
     Counts,
     CountTarget,
     Criterion,
@@ -133,9 +134,16 @@ async def counted(runtime: Runtime, targeting_id: UUID) -> TargetCounts:
     return answer.counts
 
 
-async def freeze(runtime: Runtime, targeting_id: UUID) -> FreezeSnapshot:
+async def freeze(
+    runtime: Runtime, targeting_id: UUID, control: ControlGroup | None = None
+) -> FreezeSnapshot:
     """Ask for a snapshot, have it made, and return the command."""
-    command = FreezeSnapshot(campaign_id=uuid4(), snapshot_id=uuid4(), targeting_id=targeting_id)
+    command = FreezeSnapshot(
+        campaign_id=uuid4(),
+        snapshot_id=uuid4(),
+        targeting_id=targeting_id,
+        control_group=control,
+    )
     await emitted(runtime)
     await runtime.execute(command)
     await work_off(runtime)

@@ -30,6 +30,9 @@ from tests.integration.test_core import running, send
 from tests.waiting import PATIENCE
 from topics.names import SNAPSHOTS, TARGETING_EVENTS, TARGETING_STATE
 from topics.targeting import (
+    ControlGroup,
+    ControlMethod,
+    ControlUnit,
     Counts,
     FreezeSnapshot,
     Operator,
@@ -235,3 +238,42 @@ async def read_topics(
     finally:
         await client.stop()
     return found
+
+
+async def test_a_control_group_is_in_no_chunk_and_is_the_same_for_the_same_seed(
+    open_service: Open,
+) -> None:
+    runtime = await open_world(open_service)
+    targeting_id = await saved(runtime)
+    group = ControlGroup(method=ControlMethod.RANDOM, size=10, seed="s")
+    drawn = []
+    for _ in range(2):
+        command = await freeze(runtime, targeting_id, group)
+        found = await published(runtime)
+        [frozen] = found.frozen
+        assert (frozen.members, frozen.control) == (1_890, 210)
+        assert frozen.counts.persons == 2_100
+        held = {
+            row["member_id"]
+            for row in await runtime.pool.fetch(
+                "SELECT member_id FROM snapshot_controls WHERE snapshot_id = $1",
+                command.snapshot_id,
+            )
+        }
+        assert len(held) == 210
+        assert not held & {member.member_id for member in found.members}
+        drawn.append(held)
+    assert drawn[0] == drawn[1]
+    with pytest.raises(asyncpg.RaiseError, match="frozen snapshot cannot be deleted"):
+        await runtime.pool.execute("DELETE FROM snapshot_controls")
+
+
+async def test_a_control_group_that_leaves_nobody_is_refused(open_service: Open) -> None:
+    runtime = await open_world(open_service)
+    everybody = ControlGroup(method=ControlMethod.FIRST, unit=ControlUnit.MEMBERS, size=2_100)
+    await freeze(runtime, await saved(runtime), everybody)
+    [(kind, body)] = await emitted(runtime)
+    assert kind == TargetRefused.ce_type
+    refused = TargetRefused.model_validate_json(body)
+    assert refused.reason == "a control group of 2100 leaves nobody of 2100: make it smaller"
+    assert await runtime.pool.fetchval("SELECT count(*) FROM snapshot_controls") == 0
