@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.blocks import Json, content, esc
+from bot.blocks import content
 from bot.cards import Target, campaign_name, late_click
 from bot.commands import show_page, show_workflows, teller
+from bot.cutting import esc
 from bot.front import NOTHING, Front, Sender, Visit
 from bot.labels import control_name
+from bot.limits import Json
 from bot.modals import reason_modal
 from shared.rights import Right
 from topics.delivery import ApprovalOutcome, ApprovalState, DecideApproval, Decision

@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from bot.blocks import Json, content, esc
+from bot.blocks import content
 from bot.cards import Setting, already_decided, campaign_name
+from bot.cutting import esc
 from bot.handlers import channel_setting, outgoing_of, settings_of
 from bot.labels import control_name, reason_text, status_name, workflow_name
+from bot.limits import Json
 from bot.memory import Memory
 from bot.modals import campaign_modal, form_id
 from bot.store import Ask, BotStore, Person

@@ -1,57 +1,41 @@
-"""Block Kit within Slack's limits: every text is cut and escaped here, nowhere else.
+"""Block Kit within Slack's limits: what the screens are built of.
 
-The numbers are Slack's published limits. Text that people typed goes through :func:`esc` where it
-stands in mrkdwn, so that it can neither mention nor link; plain_text knows no such marks.
+Text that people typed goes through :func:`bot.cutting.esc` where it stands in mrkdwn, so that it
+can neither mention nor link, and through :func:`bot.cutting.typed` where it stands in plain_text,
+which knows no such marks. What is sent passes :mod:`bot.limits` once more.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-Json: TypeAlias = dict[str, Any]
+from bot.cutting import clip, clip_marked
+from bot.limits import (
+    BUTTON_CHARS,
+    BUTTONS,
+    CONTEXT,
+    FIELD_CHARS,
+    FIELDS,
+    HEADER_CHARS,
+    INPUT_CHARS,
+    LABEL_CHARS,
+    MESSAGE_BLOCKS,
+    MESSAGE_CHARS,
+    METADATA_CHARS,
+    OPTION_CHARS,
+    OPTION_VALUE_CHARS,
+    PLACEHOLDER_CHARS,
+    SECTION_CHARS,
+    TITLE_CHARS,
+    URL_CHARS,
+    VALUE_CHARS,
+    VIEW_BLOCKS,
+    Json,
+)
 
-MESSAGE_BLOCKS: Final = 50
-VIEW_BLOCKS: Final = 100
-SECTION_CHARS: Final = 3000
-FIELD_CHARS: Final = 2000
-HEADER_CHARS: Final = 150
-TITLE_CHARS: Final = 24
-BUTTON_CHARS: Final = 75
-VALUE_CHARS: Final = 2000
-OPTION_CHARS: Final = 75
-OPTION_VALUE_CHARS: Final = 150
-OPTIONS: Final = 100
-PLACEHOLDER_CHARS: Final = 150
-LABEL_CHARS: Final = 2000
-ERROR_CHARS: Final = 300
-METADATA_CHARS: Final = 3000
-MESSAGE_CHARS: Final = 3900
-FIELDS: Final = 10
-BUTTONS: Final = 25
-WORDS_CHARS: Final = 300
-"""What one label or reason may take of a message, so that the rest has room."""
-
-_BROKEN_END: Final = re.compile(r"(&[a-z]{0,4}|<[^>]*)$")
-
-
-def clip(text: str, most: int) -> str:
-    """Return the text, cut to ``most`` characters with … where it is longer."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-def clip_marked(text: str, most: int) -> str:
-    """Cut mrkdwn without leaving half an entity or half a mention at the end."""
-    if len(text) <= most:
-        return text
-    return _BROKEN_END.sub("", text[: most - 1]).rstrip() + "…"
-
-
-def esc(text: str, most: int = WORDS_CHARS) -> str:
-    """Return somebody's text for mrkdwn: cut, and with ``&``, ``<`` and ``>`` escaped."""
-    short = clip(" ".join(text.split()), most)
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+CHOSEN: Final = 20
+"""How many a multi-select lets one choose."""
 
 
 def plain(text: str, most: int) -> Json:
@@ -85,7 +69,10 @@ def facts(pairs: Sequence[tuple[str, str]]) -> Json:
 
 def context(*lines: str) -> Json:
     """Return small print, one element a line."""
-    return {"type": "context", "elements": [marked(line, SECTION_CHARS) for line in lines[:10]]}
+    return {
+        "type": "context",
+        "elements": [marked(line, SECTION_CHARS) for line in lines[:CONTEXT]],
+    }
 
 
 def divider() -> Json:
@@ -110,7 +97,7 @@ def button(text: str, action_id: str, value: str, *, style: str | None = None) -
 def link(text: str, action_id: str, url: str) -> Json:
     """Return a button that opens a page."""
     element = {"type": "button", "text": plain(text, BUTTON_CHARS), "action_id": action_id}
-    return element | {"url": url[:SECTION_CHARS]}
+    return element | {"url": url[:URL_CHARS]}
 
 
 def actions(block_id: str, elements: Sequence[Json]) -> Json:
@@ -139,7 +126,11 @@ def field(
 
 def text_input(most: int, *, multiline: bool = False) -> Json:
     """Return a text field that Slack keeps to ``most`` characters (3,000 at the highest)."""
-    return {"type": "plain_text_input", "max_length": min(most, 3000), "multiline": multiline}
+    return {
+        "type": "plain_text_input",
+        "max_length": min(most, INPUT_CHARS),
+        "multiline": multiline,
+    }
 
 
 def chooser(placeholder: str, *, many: bool = False) -> Json:
@@ -149,7 +140,7 @@ def chooser(placeholder: str, *, many: bool = False) -> Json:
         "placeholder": plain(placeholder, PLACEHOLDER_CHARS),
         "min_query_length": 0,
     }
-    return element | {"max_selected_items": 20} if many else element
+    return element | {"max_selected_items": CHOSEN} if many else element
 
 
 def modal(

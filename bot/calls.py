@@ -8,7 +8,7 @@ from typing import Final
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks import Json
+from bot.limits import Json, fitted_message, fitted_view
 from bot.outgoing import Call, CallKind, Outgoing
 from bot.pump import LONGEST_WAIT, back_off, later, lease_is_short, surely
 from bot.slack import NOT_THERE, Denied, Limited, Lost, Places, answered
@@ -81,10 +81,12 @@ class Calls:
         if call.kind is CallKind.TELL:
             await self._tell(given["user"], given["channel"], given["content"])
         elif call.kind is CallKind.UPDATE:
-            update = self._client.views_update(view=given["view"], external_id=given["external_id"])
+            view = fitted_view(given["view"])
+            update = self._client.views_update(view=view, external_id=given["external_id"])
             await answered(update)
         else:
-            opening = self._client.views_open(trigger_id=given["trigger_id"], view=given["view"])
+            view = fitted_view(given["view"])
+            opening = self._client.views_open(trigger_id=given["trigger_id"], view=view)
             await answered(opening)
 
     async def _given_up(self, call: Call, error: str) -> None:
@@ -107,6 +109,7 @@ class Calls:
 
     async def _tell(self, user: str, channel: str, content: Json) -> None:
         """Tell one person, where they asked, or by direct message where that cannot be."""
+        content = fitted_message(content)
         if channel:
             try:
                 told = self._client.chat_postEphemeral(channel=channel, user=user, **content)

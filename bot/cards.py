@@ -11,19 +11,19 @@ from zoneinfo import ZoneInfo
 
 from bot import formats
 from bot.blocks import (
-    Json,
     actions,
     button,
     content,
     context,
     divider,
-    esc,
     facts,
     header,
     link,
     section,
 )
+from bot.cutting import esc, typed
 from bot.labels import outcome_name
+from bot.limits import Json
 from bot.store import Estimate, Person
 from bot.words import in_language, say
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState, Decision
@@ -99,7 +99,7 @@ def approval_title(state: ApprovalState, language: str) -> str:
         "card_target" if state.kind is ApprovalKind.TARGET else "card_proof",
         proof=state.proof_number or 1,
         number=f"C-{state.campaign_number}",
-        label=state.campaign_label,
+        label=typed(state.campaign_label),
     )
 
 

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.blocks import Json, content, esc
+from bot.blocks import content
 from bot.cards import campaign_name
+from bot.cutting import esc
 from bot.front import NOTHING, Front, Sender, Visit
+from bot.limits import Json
 from bot.lists import campaign_list, campaign_status, workflow_list
 from bot.modals import campaign_modal, form_id
 from bot.store import Page

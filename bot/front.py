@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
-from bot.blocks import Json, content
+from bot.blocks import content
 from bot.cards import Setting
 from bot.labels import right_name
+from bot.limits import Json, fitted_errors, fitted_message, fitted_options
 from bot.memory import Memory
 from bot.outgoing import Outgoing
 from bot.settings import BotSettings
@@ -146,7 +147,7 @@ class Front:
         except NotRecorded:
             reply = content(self._say("type_again"))
         faults.reach("bot.before_ack")
-        await ack(**reply)
+        await ack(**fitted_message(reply))
 
     async def click(self, ack: Ack, sender: Sender, act: Act[Json]) -> None:
         """Take a click; what there is to say goes to its author alone."""
@@ -169,7 +170,7 @@ class Front:
             errors = {first_field: self._say("send_again")}
         faults.reach("bot.before_ack")
         if errors:
-            await ack(response_action="errors", errors=errors)
+            await ack(response_action="errors", errors=fitted_errors(errors))
         else:
             await ack()
 
@@ -179,7 +180,7 @@ class Front:
             options = await self._recorded(sender, act)
         except NotRecorded:
             options = []
-        await ack(options=options)
+        await ack(options=fitted_options(options))
 
     def _say(self, key: str) -> str:
         return say(self._settings.muster_language, key)

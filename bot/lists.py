@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 
 from bot import formats
 from bot.blocks import (
-    Json,
     actions,
     button,
     content,
     context,
-    esc,
     facts,
     header,
     section,
 )
 from bot.cards import Setting, campaign_name, mention
+from bot.cutting import esc, typed
 from bot.labels import control_name, reason_text, status_name, workflow_name
+from bot.limits import Json
 from bot.store import Beat, Page, Person
 from bot.words import say
 from topics.campaign import CampaignState, CampaignStatus, Synthesis
@@ -114,7 +114,7 @@ def campaign_status(
         f" {formats.moment(state.end_at, setting.zone, language)}"
     )
     blocks = [
-        header(f"C-{state.number} {state.label}"),
+        header(f"C-{state.number} {typed(state.label)}"),
         section(_state(state, language)),
         facts(
             [

@@ -13,7 +13,7 @@ from typing import Final
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks import Json
+from bot.limits import Json, fitted_message
 from bot.outgoing import Outgoing, Posting
 from bot.pump import back_off, later, lease_is_short
 from bot.settings import BotSettings
@@ -130,4 +130,6 @@ class Messages:
 def _of(posting: Posting) -> Json:
     """Return what a message says, with our key in its metadata so that it can be found again."""
     payload = {"key": posting.key, "hash": posting.wanted_hash}
-    return posting.content | {"metadata": {"event_type": EVENT_TYPE, "event_payload": payload}}
+    return fitted_message(posting.content) | {
+        "metadata": {"event_type": EVENT_TYPE, "event_payload": payload}
+    }

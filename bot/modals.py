@@ -11,8 +11,10 @@ from uuid import UUID
 import orjson
 
 from bot import formats
-from bot.blocks import Json, chooser, context, field, modal, option, section, text_input
+from bot.blocks import chooser, context, field, modal, option, section, text_input
 from bot.cards import Setting, Target
+from bot.cutting import typed
+from bot.limits import Json
 from bot.words import say
 from topics.campaign import CampaignPlan
 from topics.delivery import Decision
@@ -189,7 +191,7 @@ def _dates(
 
 def offered(choices: Iterable[tuple[str, str]]) -> list[Json]:
     """Return a select's options from (id, label) pairs."""
-    return [option(label, value) for value, label in choices]
+    return [option(typed(label), value) for value, label in choices]
 
 
 def reason_modal(

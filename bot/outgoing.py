@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from bot.blocks import Json
+from bot.limits import Json
 from shared.database import Connection
 
 LEASE: Final = timedelta(seconds=20)

@@ -6,8 +6,8 @@ import asyncio
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks import Json
 from bot.calls import Calls
+from bot.limits import Json
 from bot.messages import Messages
 from bot.pump import pump
 from bot.settings import BotSettings

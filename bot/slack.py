@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.blocks import Json
+from bot.limits import Json
 from bot.settings import BotSettings
 
 CALL_SECONDS: Final = 10.0

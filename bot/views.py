@@ -8,8 +8,8 @@ from uuid import UUID
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.actions import no_longer_open, record_decision
-from bot.blocks import ERROR_CHARS, OPTIONS, Json, clip
 from bot.front import Front, Sender, Visit
+from bot.limits import OPTIONS, Json
 from bot.modals import (
     CAMPAIGN,
     MANY,
@@ -58,12 +58,12 @@ async def create(visit: Visit, view: Json) -> dict[str, str]:
     """Save a campaign from its form; return what is wrong with it, by field."""
     refusal = visit.refusal(Right.MANAGE_CAMPAIGNS)
     if refusal:
-        return {"label": clip(str(refusal["text"]), ERROR_CHARS)}
+        return {"label": str(refusal["text"])}
     campaign_id = UUID(view["private_metadata"])
     submitted = read_campaign(view["state"]["values"], visit.setting, visit.work.now)
     errors = submitted.errors | await _gone(visit, submitted)
     if errors or not await visit.memory.take(f"view:{view['id']}", visit.work.now):
-        return {block: clip(text, ERROR_CHARS) for block, text in errors.items()}
+        return errors
     await visit.memory.submit_form(
         campaign_id,
         stock_line_id=submitted.plan.stock_line_id,
@@ -90,14 +90,14 @@ async def give_reason(visit: Visit, view: Json) -> dict[str, str]:
     """Record a request for changes or a rejection with its reason."""
     refusal = visit.refusal(Right.APPROVE)
     if refusal:
-        return {"reason": clip(str(refusal["text"]), ERROR_CHARS)}
+        return {"reason": str(refusal["text"])}
     target, decision, channel, reason = read_reason(view)
     if reason is None:
         return {"reason": visit.say("reason_missing")}
     state = await visit.store.approval(target.approval_id)
     closed = await no_longer_open(visit, state, target, by_name=True)
     if closed:
-        return {"reason": clip(closed.replace("*", ""), ERROR_CHARS)}
+        return {"reason": closed.replace("*", "")}
     await record_decision(visit, target, decision, reason=reason, channel=channel)
     return {}
 

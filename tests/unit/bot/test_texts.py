@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot import blocks, formats, words
+from bot import blocks, cutting, formats, words
 from tests.unit.bot.samples import PARIS
 
 BOT = Path(words.__file__).parent
@@ -48,11 +48,11 @@ def test_a_language_we_do_not_speak_is_answered_in_english() -> None:
     ],
 )
 def test_cutting_leaves_no_half_entity_or_mention(given: str, most: int, wanted: str) -> None:
-    assert blocks.clip_marked(given, most) == wanted
+    assert cutting.clip_marked(given, most) == wanted
 
 
 def test_what_people_typed_is_escaped_once() -> None:
-    assert blocks.esc("<!here> & 'x'") == "&lt;!here&gt; &amp; 'x'"
+    assert cutting.esc("<!here> & 'x'") == "&lt;!here&gt; &amp; 'x'"
 
 
 def test_a_value_slack_would_refuse_is_our_mistake() -> None:
