@@ -1,63 +1,97 @@
-"""Buttons: decisions on cards, controls of technical workflows, the turning of pages."""
+"""Buttons: decisions on cards, orders to campaigns and workflows, the turning of pages."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 from typing import Any, Final
+from uuid import UUID
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.approvals import beside
+from bot.asked import CampaignFilter, Turn
 from bot.blocks import content
-from bot.cards import Target, campaign_name, late_click
-from bot.commands import show_page, show_workflows, teller
+from bot.cards import Target, approval_card, campaign_name, late_click
+from bot.commands import (
+    show_approvals,
+    show_budgets,
+    show_campaigns,
+    show_stock,
+    show_workflows,
+)
 from bot.cutting import esc
+from bot.events import show_home
+from bot.figures import read_turn
 from bot.front import NOTHING, Front, Sender, Visit
 from bot.labels import control_name
 from bot.limits import Json
 from bot.modals import reason_modal
+from bot.orders import VERBS, pressed_order
+from bot.reading import Which
 from shared.rights import Right
 from topics.delivery import ApprovalOutcome, ApprovalState, DecideApproval, Decision
 from topics.workflows import Control, ControlWorkflow
 
 _DECISION: Final = re.compile(r"^(approve|request_changes|reject)$")
 _CONTROL: Final = re.compile(r"^workflow_(start|pause|resume|stop|run_now)$")
+_ORDER: Final = re.compile(rf"^campaign_({'|'.join(VERBS)})$")
+_SCREEN: Final = re.compile(
+    r"^(list_(above|below|mine|words|status)|(workflows|budget|stock|approvals)_(on|back)"
+    r"|approvals_(mine|waiting|overdue)|approval_show)$"
+)
 
 
 def attach(app: AsyncApp, front: Front) -> None:
     """Register the buttons."""
 
     async def decided(ack: AsyncAck, body: dict[str, Any]) -> None:
-        pressed = body["actions"][0]
-        decision = Decision(pressed["action_id"])
-        target = Target.read(pressed["value"])
-        await front.click(ack, sender_of(body), lambda visit: decide(visit, target, decision))
+        name, value = pressed(body)
+        target = Target.read(value)
+        await front.click(ack, sender_of(body), lambda visit: decide(visit, target, Decision(name)))
 
     async def controlled(ack: AsyncAck, body: dict[str, Any]) -> None:
-        pressed = body["actions"][0]
-        wanted = Control(pressed["action_id"].removeprefix("workflow_"))
-        name = str(pressed["value"])
-        await front.click(ack, sender_of(body), lambda visit: control(visit, name, wanted))
+        name, value = pressed(body)
+        wanted = Control(name.removeprefix("workflow_"))
+        await front.click(ack, sender_of(body), lambda visit: control(visit, value, wanted))
 
-    async def turned(ack: AsyncAck, body: dict[str, Any]) -> None:
-        pressed = body["actions"][0]
-        side, edge = pressed["action_id"], int(pressed["value"])
-        await front.click(ack, sender_of(body), lambda visit: turn(visit, side, edge))
+    async def ordered(ack: AsyncAck, body: dict[str, Any]) -> None:
+        name, value = pressed(body)
+        verb, campaign_id = name.removeprefix("campaign_"), UUID(value)
+        await front.click(
+            ack, sender_of(body), lambda visit: pressed_order(visit, verb, campaign_id)
+        )
+
+    async def shown(ack: AsyncAck, body: dict[str, Any]) -> None:
+        name, value = pressed(body)
+        await front.click(ack, sender_of(body), lambda visit: show(visit, name, value))
+
+    async def refreshed(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await front.click(ack, sender_of(body), show_home)
 
     async def nothing(ack: AsyncAck) -> None:
         await ack()
 
     app.action(_DECISION)(decided)
     app.action(_CONTROL)(controlled)
-    app.action(re.compile(r"^(list_(above|below)|workflows_(on|back))$"))(turned)
+    app.action(_ORDER)(ordered)
+    app.action(_SCREEN)(shown)
+    app.action("home_refresh")(refreshed)
     # A button that opens a page tells us of its click too, and wants an acknowledgement.
     app.action("see_proof")(nothing)
+
+
+def pressed(body: dict[str, Any]) -> tuple[str, str]:
+    """Return the action and the value of what was pressed or picked."""
+    action = body["actions"][0]
+    picked = action.get("selected_option") or action
+    return str(action["action_id"]), str(picked["value"])
 
 
 def sender_of(body: dict[str, Any]) -> Sender:
     """Return who pressed a button, and where; a modal has no channel."""
     channel = (body.get("channel") or {}).get("id", "")
-    return Sender(body["user"]["id"], channel, body["trigger_id"])
+    return Sender(body["user"]["id"], channel, body["trigger_id"], "click")
 
 
 def decision_key(target: Target, operator_id: str, decision: Decision | str) -> str:
@@ -127,12 +161,11 @@ async def ask_reason(
     visit: Visit, state: ApprovalState | None, target: Target, decision: Decision
 ) -> Json:
     """Open the modal that asks why."""
-    if not await visit.memory.take(f"click:{visit.sender.trigger}", visit.work.now):
+    if not await visit.once():
         return NOTHING
     what = campaign_name(state.campaign_number, state.campaign_label) if state else "–"
     view = reason_modal(target, decision, visit.sender.channel, what=what, setting=visit.setting)
-    name = f"reason:{visit.sender.trigger}"
-    await visit.outgoing.open_view(name, visit.sender.trigger, view, teller(visit))
+    await visit.open_view(f"reason:{visit.sender.trigger}", view)
     return NOTHING
 
 
@@ -141,7 +174,7 @@ async def control(visit: Visit, name: str, wanted: Control) -> Json:
     refusal = visit.refusal(Right.CONTROL_WORKFLOWS)
     if refusal:
         return refusal
-    if not await visit.memory.take(f"click:{visit.sender.trigger}", visit.work.now):
+    if not await visit.once():
         return NOTHING
     await visit.memory.ask(f"workflow:{name}", visit.ask, visit.work.now)
     visit.work.emit(ControlWorkflow(name=name, control=wanted, actor=visit.actor))
@@ -149,13 +182,39 @@ async def control(visit: Visit, name: str, wanted: Control) -> Json:
     return content(visit.say("asked_workflow", what=what, name=esc(name)))
 
 
-async def turn(visit: Visit, side: str, edge: int) -> Json:
-    """Show another page of a list."""
-    if side.startswith("workflows_"):
-        return await show_workflows(visit, edge)
+async def show(visit: Visit, name: str, value: str) -> Json:
+    """Show another page of a list, or with another filter; or the card of an approval."""
+    if name == "approval_show":
+        return await show_approval(visit, UUID(value))
+    if name.startswith("list_"):
+        return await _show_campaigns(visit, name, value)
+    kind = name.partition("_")[0]
+    if kind == "workflows":
+        return await show_workflows(visit, int(value))
+    if kind == "approvals":
+        which, _, start = value.partition(" ")
+        return await show_approvals(visit, Which(which), int(start))
+    start_at, words = read_turn(value)
+    screen = show_budgets if kind == "budget" else show_stock
+    return await screen(visit, words, start_at)
+
+
+async def _show_campaigns(visit: Visit, name: str, value: str) -> Json:
+    if name == "list_above":
+        turn = Turn.read(value)
+        return await show_campaigns(visit, turn.filter, above=turn.edge)
+    if name == "list_below":
+        turn = Turn.read(value)
+        return await show_campaigns(visit, turn.filter, below=turn.edge)
+    return await show_campaigns(visit, CampaignFilter.read(value))
+
+
+async def show_approval(visit: Visit, approval_id: UUID) -> Json:
+    """Show the card of an approval to one person, with its buttons while it is open."""
     refusal = visit.refusal(Right.READ)
     if refusal:
         return refusal
-    if side == "list_above":
-        return await show_page(visit, await visit.store.page(above=edge))
-    return await show_page(visit, await visit.store.page(below=edge))
+    state = await visit.store.approval(approval_id)
+    if state is None:
+        return content(visit.say("code_unknown_approval"))
+    return approval_card(state, await beside(state, visit.work), visit.setting)

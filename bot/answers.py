@@ -13,7 +13,7 @@ from bot.handlers import channel_setting, outgoing_of, settings_of
 from bot.labels import control_name, reason_text, status_name, workflow_name
 from bot.limits import Json
 from bot.memory import Memory
-from bot.modals import campaign_modal, form_id
+from bot.modals import Preset, campaign_modal, form_id
 from bot.store import Ask, BotStore, Person
 from bot.words import all_keys, say
 from shared.registry import Registry
@@ -38,7 +38,8 @@ VERBS: Final = {
     "LaunchCampaign": "verb_launch",
     "SuspendCampaign": "verb_pause",
     "ResumeCampaign": "verb_resume",
-    "CancelCampaign": "verb_cancel",
+    "CancelCampaign": "verb_stop",
+    "RetryCampaign": "verb_retry",
     "CreateCampaign": "save",
     "OpenCampaignForm": "new_campaign",
 }
@@ -107,7 +108,9 @@ async def show_number(event: CampaignFormOpened, work: Work) -> None:
         return
     person = await person_of(work, form.operator_id)
     if person is not None and is_fresh(work):
-        view = campaign_modal(event.campaign_id, event.number, personal(work, person))
+        preset = await Preset.of(form.plan, BotStore(work.connection))
+        setting = personal(work, person)
+        view = campaign_modal(event.campaign_id, event.number, setting, preset)
         outgoing = outgoing_of(work)
         await outgoing.change_view(form_id(event.campaign_id), view)
 

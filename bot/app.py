@@ -11,7 +11,17 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import actions, answers, approvals, commands, handlers, http_mode, socket_mode, views
+from bot import (
+    actions,
+    answers,
+    approvals,
+    commands,
+    events,
+    handlers,
+    http_mode,
+    socket_mode,
+    views,
+)
 from bot.front import Front
 from bot.posting import Poster
 from bot.settings import BotSettings
@@ -46,7 +56,7 @@ def slack_app(client: AsyncWebClient, settings: BotSettings, front: Front) -> As
         authorize=authorize,
         signing_secret=secret.get_secret_value() if secret else "",
     )
-    for listeners in (commands, actions, views):
+    for listeners in (commands, actions, views, events):
         listeners.attach(app, front)
     return app
 

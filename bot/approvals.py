@@ -92,6 +92,7 @@ async def keep_stock_line(state: StockLineState, work: Work) -> None:
         version=state.version,
         label=f"{state.label} ({state.stock})",
         alert=alert,
+        state=state,
     )
     if alert != before:
         for campaign_id in await Memory(work.connection).campaigns_with_stock(state.line_id):

@@ -14,6 +14,9 @@ from bot.cutting import clip, clip_marked
 from bot.limits import (
     BUTTON_CHARS,
     BUTTONS,
+    CONFIRM_BUTTON_CHARS,
+    CONFIRM_CHARS,
+    CONFIRM_TITLE_CHARS,
     CONTEXT,
     FIELD_CHARS,
     FIELDS,
@@ -25,6 +28,7 @@ from bot.limits import (
     METADATA_CHARS,
     OPTION_CHARS,
     OPTION_VALUE_CHARS,
+    OPTIONS,
     PLACEHOLDER_CHARS,
     SECTION_CHARS,
     TITLE_CHARS,
@@ -110,6 +114,30 @@ def option(text: str, value: str) -> Json:
     return {"text": plain(text, OPTION_CHARS), "value": value[:OPTION_VALUE_CHARS]}
 
 
+def select(
+    action_id: str, placeholder: str, options: Sequence[Json], chosen: Json | None = None
+) -> Json:
+    """Return a select with its options; ``chosen`` is one of them."""
+    element: Json = {
+        "type": "static_select",
+        "action_id": action_id,
+        "placeholder": plain(placeholder, PLACEHOLDER_CHARS),
+        "options": list(options[:OPTIONS]),
+    }
+    return element | {"initial_option": chosen} if chosen else element
+
+
+def confirmed(element: Json, *, title: str, text: str, yes: str, no: str) -> Json:
+    """Return a button that asks first; Slack's limits for these are short."""
+    asked = {
+        "title": plain(title, CONFIRM_TITLE_CHARS),
+        "text": marked(text, CONFIRM_CHARS),
+        "confirm": plain(yes, CONFIRM_BUTTON_CHARS),
+        "deny": plain(no, CONFIRM_BUTTON_CHARS),
+    }
+    return element | {"confirm": asked}
+
+
 def field(
     name: str, label: str, element: Json, *, optional: bool = True, hint: str | None = None
 ) -> Json:
@@ -124,23 +152,31 @@ def field(
     return block | {"hint": plain(hint, LABEL_CHARS)} if hint else block
 
 
-def text_input(most: int, *, multiline: bool = False) -> Json:
+def text_input(most: int, *, multiline: bool = False, initial: str = "") -> Json:
     """Return a text field that Slack keeps to ``most`` characters (3,000 at the highest)."""
-    return {
+    element: Json = {
         "type": "plain_text_input",
         "max_length": min(most, INPUT_CHARS),
         "multiline": multiline,
     }
+    return element | {"initial_value": clip(initial, most)} if initial else element
 
 
-def chooser(placeholder: str, *, many: bool = False) -> Json:
-    """Return a select whose options the bot offers while somebody types."""
+def chooser(placeholder: str, *, many: bool = False, initial: Sequence[Json] = ()) -> Json:
+    """Return a select whose options the bot offers while somebody types; ``initial`` are chosen."""
     element: Json = {
         "type": "multi_external_select" if many else "external_select",
         "placeholder": plain(placeholder, PLACEHOLDER_CHARS),
         "min_query_length": 0,
     }
-    return element | {"max_selected_items": CHOSEN} if many else element
+    if many:
+        element["max_selected_items"] = CHOSEN
+    if initial:
+        chosen = (
+            {"initial_options": list(initial[:CHOSEN])} if many else {"initial_option": initial[0]}
+        )
+        element |= chosen
+    return element
 
 
 def modal(
@@ -167,6 +203,11 @@ def modal(
         "blocks": list(blocks[:VIEW_BLOCKS]),
     }
     return view | {"external_id": external_id} if external_id else view
+
+
+def home(blocks: Sequence[Json]) -> Json:
+    """Return a Home tab."""
+    return {"type": "home", "blocks": list(blocks[:VIEW_BLOCKS])}
 
 
 def content(text: str, blocks: Sequence[Json] = ()) -> Json:

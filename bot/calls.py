@@ -80,6 +80,9 @@ class Calls:
         given = call.arguments
         if call.kind is CallKind.TELL:
             await self._tell(given["user"], given["channel"], given["content"])
+        elif call.kind is CallKind.HOME:
+            view = fitted_view(given["view"])
+            await answered(self._client.views_publish(user_id=given["user"], view=view))
         elif call.kind is CallKind.UPDATE:
             view = fitted_view(given["view"])
             update = self._client.views_update(view=view, external_id=given["external_id"])

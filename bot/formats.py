@@ -67,7 +67,7 @@ def progress_bar(done: int, total: int) -> str:
     """Return a bar of ten cells and the percentage; 100 % only when nothing is left."""
     if total <= 0:
         return "–"
-    share = done / total
+    share = max(0, done) / total
     percent = 100 if done >= total else min(99, int(share * 100))
     full = 10 if done >= total else min(9, int(share * 10))
     return f"{'█' * full}{'░' * (10 - full)} {percent} %"

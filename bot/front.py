@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from bot.blocks import content
 from bot.cards import Setting
@@ -17,6 +18,7 @@ from bot.labels import right_name
 from bot.limits import Json, fitted_errors, fitted_message, fitted_options
 from bot.memory import Memory
 from bot.outgoing import Outgoing
+from bot.reading import Reading
 from bot.settings import BotSettings
 from bot.store import Ask, BotStore
 from bot.words import say
@@ -55,11 +57,12 @@ class Wake(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who did something in Slack, and where; ``trigger`` is the same when it is sent again."""
+    """Who did something in Slack, how, and where; ``trigger`` is the same when it is sent again."""
 
     user: str
     channel: str
     trigger: str
+    kind: Literal["slash", "click", "view", "event"] = "click"
 
 
 @dataclass(slots=True)
@@ -110,6 +113,21 @@ class Visit:
         """Where to answer."""
         return Ask(self.known.operator_id, self.sender.channel)
 
+    @property
+    def reading(self) -> Reading:
+        """The queries of screens."""
+        return Reading(self.work.connection)
+
+    async def once(self) -> bool:
+        """Whether this is the first delivery of what the person did; only then it has an effect."""
+        return await self.memory.take(f"{self.sender.kind}:{self.sender.trigger}", self.work.now)
+
+    async def open_view(self, external_id: str, view: Json) -> None:
+        """Have a modal opened; who did something is told when that could not be in time."""
+        late = content(self.say("form_late"))
+        teller = {"user": self.sender.user, "channel": self.sender.channel, "content": late}
+        await self.outgoing.open_view(external_id, self.sender.trigger, view, teller)
+
     def say(self, key: str, **values: object) -> str:
         """Return a sentence in the person's language."""
         return say(self.language, key, **values)
@@ -159,6 +177,11 @@ class Front:
             self._whisper(sender.user, sender.channel, reply)
         faults.reach("bot.before_ack")
         await ack()
+
+    async def event(self, sender: Sender, act: Act[Json]) -> None:
+        """Take an event; bolt acknowledges it. What is lost comes again when somebody looks."""
+        with suppress(NotRecorded):
+            await self._recorded(sender, act)
 
     async def submission(
         self, ack: Ack, sender: Sender, act: Act[dict[str, str]], *, first_field: str

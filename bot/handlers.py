@@ -15,7 +15,7 @@ from shared.uow import Work
 from topics.actions import ActionModelState
 from topics.budget import BudgetState
 from topics.campaign import CampaignState, CampaignStatus, RequestProof
-from topics.delivery import TemplateState
+from topics.delivery import DeliveryProgressed, TemplateState
 from topics.message import Actor, Via
 from topics.stock import StockLineState
 from topics.supplier import SupplierServiceState
@@ -54,6 +54,7 @@ async def keep_campaign(state: CampaignState, work: Work) -> None:
     if before is state:
         return
     await _ask_for_proof(state, work)
+    await _show_live(state, work)
     await _tell_waiting(before, state, work)
     newly_finished = state.status is CampaignStatus.FINISHED and (
         before is not None and before.status is not CampaignStatus.FINISHED
@@ -65,6 +66,30 @@ async def keep_campaign(state: CampaignState, work: Work) -> None:
         settings = settings_of(work)
         shown = lists.finished(state, settings.muster_language)
         await outgoing.show(key, settings.slack_channel, shown)
+
+
+async def _show_live(state: CampaignState, work: Work) -> None:
+    """Have the messages that follow a campaign show it; after its end they rest."""
+    memory, store = Memory(work.connection), BotStore(work.connection)
+    followers = await memory.followers(state.campaign_id)
+    if not followers:
+        return
+    people = await store.people([state.manager_id, *followers])
+    general, outgoing = channel_setting(work), outgoing_of(work)
+    for operator_id, key in followers.items():
+        person = people.get(operator_id)
+        if person is not None and person.slack_user_id:
+            own = Setting(person.language, general.zone, general.public_url)
+            shown = lists.live_status(state, people, own, now=work.now)
+            await outgoing.show(key, person.slack_user_id, shown)
+    if state.status in _ENDED:
+        await memory.unfollow(state.campaign_id)
+
+
+@registry.on(DeliveryProgressed)
+async def keep_flight(event: DeliveryProgressed, work: Work) -> None:
+    """Note how many messages may be in a server's hands, for who thinks of stopping."""
+    await BotStore(work.connection).save_flight(event.campaign_id, event.in_flight, event.revision)
 
 
 async def _ask_for_proof(state: CampaignState, work: Work) -> None:
@@ -114,7 +139,7 @@ async def keep_template(state: TemplateState, work: Work) -> None:
 async def keep_budget(state: BudgetState, work: Work) -> None:
     """Keep a budget for the form."""
     await BotStore(work.connection).save_choice(
-        "budget", state.budget_id, version=state.version, label=state.label
+        "budget", state.budget_id, version=state.version, label=state.label, state=state
     )
 
 

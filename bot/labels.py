@@ -66,6 +66,11 @@ def status_name(language: str, status: CampaignStatus) -> str:
     return in_language(language, _STATUS[status])
 
 
+def status_names(status: CampaignStatus) -> tuple[str, ...]:
+    """Return all that a campaign state is called: its value and its name in both languages."""
+    return (status.value, status.value.replace("_", " "), *_STATUS[status])
+
+
 def outcome_name(language: str, outcome: ApprovalOutcome) -> str:
     """Return an approval end's name."""
     return in_language(language, _OUTCOME[outcome])

@@ -40,6 +40,9 @@ URL_CHARS: Final = 3000
 ID_CHARS: Final = 255
 METADATA_CHARS: Final = 3000
 INPUT_CHARS: Final = 3000
+CONFIRM_TITLE_CHARS: Final = 100
+CONFIRM_CHARS: Final = 300
+CONFIRM_BUTTON_CHARS: Final = 30
 OPTIONS: Final = 100
 FIELDS: Final = 10
 BUTTONS: Final = 25
@@ -60,10 +63,10 @@ TEXTS: Final[dict[tuple[str, str], int]] = {
     ("option", "text"): OPTION_CHARS,
     ("option", "description"): OPTION_CHARS,
     ("option_group", "label"): OPTION_CHARS,
-    ("confirm", "title"): 100,
-    ("confirm", "text"): 300,
-    ("confirm", "confirm"): 30,
-    ("confirm", "deny"): 30,
+    ("confirm", "title"): CONFIRM_TITLE_CHARS,
+    ("confirm", "text"): CONFIRM_CHARS,
+    ("confirm", "confirm"): CONFIRM_BUTTON_CHARS,
+    ("confirm", "deny"): CONFIRM_BUTTON_CHARS,
     ("modal", "title"): TITLE_CHARS,
     ("modal", "submit"): TITLE_CHARS,
     ("modal", "close"): TITLE_CHARS,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from bot import formats
+from bot.asked import CampaignFilter, Turn
 from bot.blocks import (
     actions,
     button,
@@ -15,38 +17,27 @@ from bot.blocks import (
     context,
     facts,
     header,
+    option,
     section,
+    select,
 )
 from bot.cards import Setting, campaign_name, mention
 from bot.cutting import esc, typed
-from bot.labels import control_name, reason_text, status_name, workflow_name
+from bot.labels import reason_text, status_name
 from bot.limits import Json
-from bot.store import Beat, Page, Person
+from bot.reading import Page
+from bot.store import Person
 from bot.words import say
 from topics.campaign import CampaignState, CampaignStatus, Synthesis
-from topics.workflows import Control, WorkflowState, WorkflowStatus
+from topics.workflows import Control
 
-WORKFLOWS_A_PAGE: Final = 15
-BEATS_MISSED: Final = 3
-OVERDUE: Final = timedelta(minutes=2)
+MOVING: Final = frozenset({CampaignStatus.RUNNING, CampaignStatus.SUSPENDED})
 _ICONS: Final[dict[CampaignStatus, str]] = {
     CampaignStatus.FINISHED: ":white_check_mark:",
     CampaignStatus.CANCELLED: ":x:",
     CampaignStatus.ERROR: ":warning:",
     CampaignStatus.RUNNING: ":arrow_forward:",
     CampaignStatus.SUSPENDED: ":double_vertical_bar:",
-}
-_WORKFLOW_ICONS: Final[dict[WorkflowStatus, str]] = {
-    WorkflowStatus.STARTED: ":large_green_circle:",
-    WorkflowStatus.PAUSED: ":double_vertical_bar:",
-    WorkflowStatus.STOPPED: ":black_square_for_stop:",
-    WorkflowStatus.FAILED: ":red_circle:",
-}
-_CONTROLS: Final[dict[WorkflowStatus, tuple[Control, ...]]] = {
-    WorkflowStatus.STARTED: (Control.RUN_NOW, Control.PAUSE, Control.STOP),
-    WorkflowStatus.PAUSED: (Control.RESUME, Control.STOP),
-    WorkflowStatus.STOPPED: (Control.START,),
-    WorkflowStatus.FAILED: (Control.START, Control.STOP),
 }
 
 
@@ -77,37 +68,82 @@ def waiting_line(state: CampaignState, language: str) -> str:
 
 
 def campaign_list(page: Page, setting: Setting) -> Json:
-    """Return a page of campaigns, with buttons to the next and the previous."""
+    """Return a page of campaigns with its filters, and buttons to the next and the previous."""
     language = setting.language
     title = say(language, "campaigns")
+    blocks = [header(title), _filters(page.filter, language)]
     if not page.rows:
-        empty = say(language, "no_campaigns")
-        return content(empty, [header(title), section(empty)])
-    blocks = [header(title)]
+        is_all = page.filter == CampaignFilter()
+        empty = say(language, "no_campaigns" if is_all else "no_such_campaigns")
+        return content(
+            empty, [header(title), section(empty)] if is_all else [*blocks, section(empty)]
+        )
     for state in page.rows:
-        lines = [f"{_name(state)}\n{_state(state, language)}"]
-        if state.waiting_for:
-            lines.append(f"_{waiting_line(state, language)}_")
-        blocks.append(section("\n".join(lines)))
+        see = button(say(language, "details"), "campaign_status", str(state.campaign_id))
+        blocks.append(section(campaign_lines(state, language), accessory=see))
     blocks += _turns(page, language)
     return content(title, blocks)
+
+
+def campaign_lines(state: CampaignState, language: str) -> str:
+    """Return a campaign as lists show it: its state, its bar while it runs, what it waits for."""
+    lines = [_name(state), _state(state, language)]
+    done, total = progress(state.synthesis)
+    if state.status in MOVING and total:
+        lines.append(formats.progress_bar(done, total))
+    if state.waiting_for:
+        lines.append(f"_{waiting_line(state, language)}_")
+    return "\n".join(lines)
+
+
+def waiting_notice(state: CampaignState, language: str) -> str:
+    """Return in one line what is wrong with a campaign: its error, or the workflow it waits for."""
+    if state.waiting_for:
+        line = say(language, "waits", campaign=_name(state), what=_waiting(state, language))
+        return f":hourglass: {line}"
+    return f"{_name(state)}: {_state(state, language)}"
+
+
+def _filters(wanted: CampaignFilter, language: str) -> Json:
+    """Return the switch between mine and all, and the choice of a state."""
+    every = option(say(language, "any_state"), str(replace(wanted, status=None)))
+    by_status = {
+        status: option(status_name(language, status), str(replace(wanted, status=status)))
+        for status in CampaignStatus
+    }
+    chosen = by_status[wanted.status] if wanted.status else every
+    switched = replace(wanted, mine=not wanted.mine)
+    word = "show_all" if wanted.mine else "show_mine"
+    found = [
+        select("list_status", say(language, "state"), [every, *by_status.values()], chosen),
+        button(say(language, word), "list_mine", str(switched)),
+    ]
+    if wanted.words:
+        text = say(language, "without_words", words=typed(wanted.words))
+        found.append(button(text, "list_words", str(replace(wanted, words=""))))
+    return actions("list_filters", found)
 
 
 def _turns(page: Page, language: str) -> list[Json]:
     found = []
     if page.newer:
-        newest = page.rows[0].number
-        found.append(button(say(language, "previous"), "list_above", str(newest)))
+        newest = str(Turn(page.rows[0].number, page.filter))
+        found.append(button(say(language, "previous"), "list_above", newest))
     if page.older:
-        oldest = page.rows[-1].number
-        found.append(button(say(language, "next"), "list_below", str(oldest)))
+        oldest = str(Turn(page.rows[-1].number, page.filter))
+        found.append(button(say(language, "next"), "list_below", oldest))
     return [actions("list_turns", found)] if found else []
 
 
 def campaign_status(
-    state: CampaignState, people: Mapping[str, Person], setting: Setting, *, now: datetime
+    state: CampaignState,
+    people: Mapping[str, Person],
+    setting: Setting,
+    *,
+    now: datetime,
+    buttons: Sequence[Json] = (),
 ) -> Json:
-    """Return a campaign's figures, progress and what it waits for."""
+    """Return a campaign's figures, progress and what it waits for, with what can be done."""
     language = setting.language
     dates = (
         f"{formats.moment(state.start_at, setting.zone, language)} →"
@@ -129,8 +165,20 @@ def campaign_status(
         if state.waiting_workflow:
             accessory = start_button(state.waiting_workflow, language)
         blocks.append(section(f":hourglass: {waiting_line(state, language)}", accessory=accessory))
+    if buttons:
+        blocks.append(actions(f"campaign:{state.campaign_id}", buttons))
     blocks.append(context(say(language, "as_of", at=formats.moment(now, setting.zone, language))))
     return content(f"{_name(state)}: {status_name(language, state.status)}", blocks)
+
+
+def live_status(
+    state: CampaignState, people: Mapping[str, Person], setting: Setting, *, now: datetime
+) -> Json:
+    """Return a followed campaign; its message changes with it until it ends."""
+    is_over = state.status in {CampaignStatus.FINISHED, CampaignStatus.CANCELLED}
+    word = say(setting.language, "do_unfollow")
+    leave = button(word, "campaign_unfollow", str(state.campaign_id))
+    return campaign_status(state, people, setting, now=now, buttons=[] if is_over else [leave])
 
 
 def synthesis(state: CampaignState, language: str) -> list[Json]:
@@ -195,7 +243,8 @@ def waits(state: CampaignState, language: str) -> Json:
     """Return the notice that a campaign waits for a stopped workflow, with a button."""
     line = say(language, "waits", campaign=_name(state), what=_waiting(state, language))
     name = state.waiting_workflow or ""
-    return content(line, [section(f":hourglass: {line}", accessory=start_button(name, language))])
+    start = start_button(name, language)
+    return content(line, [section(waiting_notice(state, language), accessory=start)])
 
 
 def waits_no_more(state: CampaignState, workflow: str, language: str) -> Json:
@@ -208,73 +257,3 @@ def finished(state: CampaignState, language: str) -> Json:
     """Return the channel's message at a campaign's end, with its synthesis."""
     line = say(language, "finished", campaign=_name(state))
     return content(line, [section(f":white_check_mark: {line}"), *synthesis(state, language)])
-
-
-def trouble(state: WorkflowState, beat: Beat | None, setting: Setting, now: datetime) -> str:
-    """Return in words whether a workflow is late or its service silent; empty when neither."""
-    language = setting.language
-    if state.status is WorkflowStatus.STARTED and beat is not None:
-        silence = timedelta(seconds=beat.interval_seconds * BEATS_MISSED)
-        if now - beat.at > silence:
-            at = formats.moment(beat.at, setting.zone, language)
-            return say(language, "silent", at=at)
-    due = state.next_at
-    started = state.status is WorkflowStatus.STARTED
-    if started and beat is None and due is not None and now - due > OVERDUE:
-        return say(language, "late")
-    return ""
-
-
-def workflow_list(
-    states: Sequence[WorkflowState],
-    beats: Mapping[str, Beat],
-    setting: Setting,
-    *,
-    now: datetime,
-    may_control: bool,
-    start: int = 0,
-) -> Json:
-    """Return technical workflows from position ``start``, with the buttons each state allows."""
-    language = setting.language
-    title = say(language, "workflows")
-    if not states:
-        empty = say(language, "no_workflows")
-        return content(empty, [header(title), section(empty)])
-    blocks = [header(title)]
-    for state in states[start : start + WORKFLOWS_A_PAGE]:
-        blocks.append(section(_workflow_lines(state, beats.get(state.service), setting, now)))
-        if may_control:
-            blocks.append(actions(f"workflow:{state.name}", _controls(state, language)))
-    found = []
-    if start > 0:
-        before = str(max(0, start - WORKFLOWS_A_PAGE))
-        found.append(button(say(language, "previous_page"), "workflows_back", before))
-    if start + WORKFLOWS_A_PAGE < len(states):
-        after = str(start + WORKFLOWS_A_PAGE)
-        found.append(button(say(language, "next_page"), "workflows_on", after))
-    return content(title, blocks + ([actions("workflows_turns", found)] if found else []))
-
-
-def _workflow_lines(
-    state: WorkflowState, beat: Beat | None, setting: Setting, now: datetime
-) -> str:
-    language = setting.language
-    label = state.label_fr if language == "fr" else state.label
-    ran = say(language, "never_ran")
-    if state.last_run_at:
-        at = formats.moment(state.last_run_at, setting.zone, language)
-        ran = say(language, "last_run", at=at)
-    words = [workflow_name(language, state.status), trouble(state, beat, setting, now)]
-    named = ", ".join(word for word in words if word)
-    lines = [f"{_WORKFLOW_ICONS[state.status]} *{esc(state.name)}* {esc(label)}: {named}"]
-    lines.append(f"{esc(state.service)} · {esc(state.schedule)} · {ran}")
-    if state.error:
-        lines.append(f":warning: {esc(state.error)}")
-    return "\n".join(lines)
-
-
-def _controls(state: WorkflowState, language: str) -> list[Json]:
-    return [
-        button(control_name(language, control), f"workflow_{control}", state.name)
-        for control in _CONTROLS[state.status]
-    ]

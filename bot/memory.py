@@ -7,6 +7,7 @@ from uuid import UUID
 
 from bot.store import Ask, Estimate, Form
 from shared.database import Connection
+from topics.campaign import CampaignPlan
 
 
 class Memory:
@@ -69,25 +70,31 @@ class Memory:
         )
         return [Ask(row["operator_id"], row["channel"]) for row in rows]
 
-    async def open_form(self, campaign_id: UUID, ask: Ask, now: datetime) -> None:
-        """Remember a campaign form that is being opened."""
+    async def open_form(
+        self, campaign_id: UUID, ask: Ask, plan: CampaignPlan | None, now: datetime
+    ) -> None:
+        """Remember a campaign form that is being opened, and the choices it starts from."""
         await self._connection.execute(
-            "INSERT INTO forms (campaign_id, operator_id, channel, opened_at)"
-            " VALUES ($1, $2, $3, $4)",
+            "INSERT INTO forms (campaign_id, operator_id, channel, plan, opened_at)"
+            " VALUES ($1, $2, $3, $4, $5)",
             campaign_id,
             ask.operator_id,
             ask.channel,
+            plan.model_dump(mode="json") if plan else None,
             now,
         )
 
     async def form(self, campaign_id: UUID) -> Form | None:
         """Return a form that was opened here."""
         row = await self._connection.fetchrow(
-            "SELECT operator_id, channel, number, stock_line_id, proof_wished"
+            "SELECT operator_id, channel, number, stock_line_id, proof_wished, plan"
             " FROM forms WHERE campaign_id = $1",
             campaign_id,
         )
-        return Form(**dict(row)) if row else None
+        if row is None:
+            return None
+        plan = CampaignPlan.model_validate(row["plan"]) if row["plan"] else None
+        return Form(**dict(row) | {"plan": plan})
 
     async def number_form(self, campaign_id: UUID, number: int) -> bool:
         """Note a form's number; return whether it had none."""
@@ -127,6 +134,39 @@ class Memory:
             "SELECT campaign_id FROM forms WHERE stock_line_id = $1", line_id
         )
         return [row["campaign_id"] for row in rows]
+
+    async def follow(
+        self, campaign_id: UUID, operator_id: str, message_key: str, now: datetime
+    ) -> bool:
+        """Note that somebody follows a campaign by a message; return whether they did not yet."""
+        return bool(
+            await self._connection.fetchval(
+                "INSERT INTO followers (campaign_id, operator_id, message_key, since)"
+                " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true",
+                campaign_id,
+                operator_id,
+                message_key,
+                now,
+            )
+        )
+
+    async def unfollow(self, campaign_id: UUID, operator_id: str | None = None) -> None:
+        """Forget that somebody follows a campaign, or that anybody does."""
+        await self._connection.execute(
+            "DELETE FROM followers WHERE campaign_id = $1"
+            " AND ($2::text IS NULL OR operator_id = $2)",
+            campaign_id,
+            operator_id,
+        )
+
+    async def followers(self, campaign_id: UUID) -> dict[str, str]:
+        """Return the keys of the messages that follow a campaign, by operator."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id, message_key FROM followers WHERE campaign_id = $1"
+            " ORDER BY operator_id",
+            campaign_id,
+        )
+        return {row["operator_id"]: row["message_key"] for row in rows}
 
     async def save_estimate(self, campaign_id: UUID, estimate: Estimate, now: datetime) -> None:
         """Keep what a campaign would cost."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +16,7 @@ from bot.blocks import chooser, context, field, modal, option, section, text_inp
 from bot.cards import Setting, Target
 from bot.cutting import typed
 from bot.limits import Json
+from bot.store import BotStore
 from bot.words import say
 from topics.campaign import CampaignPlan
 from topics.delivery import Decision
@@ -43,6 +45,35 @@ BLOCK_OF: Final = {plan: block for block, plan in (ONE | MANY).items()} | {
 
 
 @dataclass(frozen=True, slots=True)
+class Preset:
+    """What a form starts from: texts and, by field, the options chosen."""
+
+    label: str = ""
+    description: str = ""
+    options: Mapping[str, Sequence[Json]] = field_of(default_factory=dict)
+
+    @classmethod
+    async def of(cls, plan: CampaignPlan | None, store: BotStore) -> Preset:
+        """Return a plan's choices as options; what was removed since is left out."""
+        if plan is None:
+            return cls()
+        options: dict[str, Sequence[Json]] = {}
+        for block, name in (ONE | MANY).items():
+            chosen = getattr(plan, name) or ()
+            ids = chosen if isinstance(chosen, tuple) else (chosen,)
+            if ids:
+                options[block] = await _offered_now(block, ids, store)
+        return cls(plan.label or "", plan.description or "", options)
+
+
+async def _offered_now(block: str, ids: tuple[UUID, ...], store: BotStore) -> list[Json]:
+    if block == "reviewers":
+        people = await store.people(map(str, ids))
+        return offered((one.operator_id, one.name) for one in people.values())
+    return offered((one.id, one.label) for one in await store.named(block, ids))
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """What a campaign form came back with; ``errors`` by block when it cannot be saved."""
 
@@ -51,8 +82,11 @@ class Submitted:
     errors: dict[str, str]
 
 
-def campaign_modal(campaign_id: UUID, number: int | None, setting: Setting) -> Json:
+def campaign_modal(
+    campaign_id: UUID, number: int | None, setting: Setting, preset: Preset | None = None
+) -> Json:
     """Return the campaign form; its number stands in it once it is known."""
+    start = preset or Preset()
     language = setting.language
     title = say(language, "new_campaign")
     note = say(language, "number_comes")
@@ -62,7 +96,12 @@ def campaign_modal(campaign_id: UUID, number: int | None, setting: Setting) -> J
     return modal(
         CAMPAIGN,
         title,
-        [context(note), *_when_and_what(setting), *_selects(language), *_texts(language)],
+        [
+            context(note),
+            *_when_and_what(setting, start),
+            *_selects(language, start),
+            *_texts(language, start),
+        ],
         submit=say(language, "save"),
         close=say(language, "close"),
         metadata=str(campaign_id),
@@ -75,11 +114,16 @@ def form_id(campaign_id: UUID) -> str:
     return f"campaign:{campaign_id}"
 
 
-def _when_and_what(setting: Setting) -> list[Json]:
+def _when_and_what(setting: Setting, start: Preset) -> list[Json]:
     language = setting.language
     picker = {"type": "datepicker"}
     return [
-        field("label", say(language, "label"), text_input(LABEL_CHARS), optional=False),
+        field(
+            "label",
+            say(language, "label"),
+            text_input(LABEL_CHARS, initial=start.label),
+            optional=False,
+        ),
         field(
             "start_date",
             say(language, "start_date"),
@@ -95,24 +139,33 @@ def _when_and_what(setting: Setting) -> list[Json]:
     ]
 
 
-def _selects(language: str) -> list[Json]:
+def _selects(language: str, start: Preset) -> list[Json]:
     placeholder = say(language, "choose")
     order = ("targeting", "template", "budget", "models", "service", "stock", "reviewers")
     return [
-        field(name, say(language, name), chooser(placeholder, many=name in MANY)) for name in order
+        field(
+            name,
+            say(language, name),
+            chooser(placeholder, many=name in MANY, initial=start.options.get(name, ())),
+        )
+        for name in order
     ]
 
 
-def _texts(language: str) -> list[Json]:
+def _texts(language: str, start: Preset) -> list[Json]:
     wish = option(say(language, "proof_now_choice"), "yes")
     return [
-        field("description", say(language, "description"), text_input(3000, multiline=True)),
+        field(
+            "description",
+            say(language, "description"),
+            text_input(3000, multiline=True, initial=start.description),
+        ),
         field("remark", say(language, "remark"), text_input(3000, multiline=True)),
         field("proof_now", say(language, "proof_now"), {"type": "checkboxes", "options": [wish]}),
     ]
 
 
-class _Values:
+class Values:
     """A view's state, by field."""
 
     def __init__(self, values: Json) -> None:
@@ -148,7 +201,7 @@ class _Values:
 
 def read_campaign(values: Json, setting: Setting, now: datetime) -> Submitted:
     """Return what a submitted campaign form says, or what is wrong with it, by block."""
-    given = _Values(values)
+    given = Values(values)
     errors: dict[str, str] = {}
     label = given.text("label")
     language = setting.language
@@ -174,7 +227,7 @@ def read_campaign(values: Json, setting: Setting, now: datetime) -> Submitted:
 
 
 def _dates(
-    given: _Values, setting: Setting, now: datetime, errors: dict[str, str]
+    given: Values, setting: Setting, now: datetime, errors: dict[str, str]
 ) -> tuple[datetime | None, datetime | None]:
     language = setting.language
     day, clock, last = given.day("start_date"), given.clock("start_time"), given.day("end_date")
@@ -222,5 +275,5 @@ def reason_modal(
 def read_reason(view: Json) -> tuple[Target, Decision, str, str | None]:
     """Return the target, decision, channel and reason of a submitted reason modal."""
     target, decision, channel = orjson.loads(view["private_metadata"])
-    reason = _Values(view["state"]["values"]).text("reason")
+    reason = Values(view["state"]["values"]).text("reason")
     return Target.read(target), Decision(decision), channel, reason

@@ -18,6 +18,8 @@ LEASE: Final = timedelta(seconds=20)
 TELL_WITHIN: Final = timedelta(hours=12)
 OPEN_WITHIN: Final = timedelta(seconds=2.9)
 """A trigger opens a view for three seconds."""
+HOME_WITHIN: Final = timedelta(minutes=10)
+"""An older Home tab is not worth showing: who looks again gets a new one."""
 
 POSTING: Final = "slackPosting"
 """The technical workflow that holds back, while it is stopped or paused, all but forms."""
@@ -84,11 +86,12 @@ ON CONFLICT (key) DO NOTHING
 
 
 class CallKind(StrEnum):
-    """What a call does: opens a form, changes it, or tells one person something."""
+    """What a call does: opens or changes a form, tells one person something, shows their Home."""
 
     OPEN = "open"
     UPDATE = "update"
     TELL = "tell"
+    HOME = "home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,13 @@ class Outgoing:
         arguments = {"external_id": external_id, "view": view}
         await self._call(
             f"update:{external_id}", f"view:{external_id}", CallKind.UPDATE, arguments, TELL_WITHIN
+        )
+
+    async def show_home(self, user: str, trigger: str, view: Json) -> None:
+        """Have somebody's Home tab show a view, once per ``trigger``."""
+        arguments = {"user": user, "view": view}
+        await self._call(
+            f"home:{user}:{trigger}", f"home:{user}", CallKind.HOME, arguments, HOME_WITHIN
         )
 
     async def tell(self, key: str, user: str, channel: str, content: Json) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from shared.database import Connection
-from topics.campaign import CampaignState
+from topics.campaign import CampaignPlan, CampaignState
 from topics.delivery import ApprovalState
 from topics.message import State
 from topics.workflows import WorkflowState
 
-PAGE: Final = 10
 MANAGERS: Final = ("administrator", "manager")
 REVIEWERS: Final = ("administrator", "reviewer")
 
@@ -55,6 +54,7 @@ class Form:
     number: int | None
     stock_line_id: UUID | None
     proof_wished: bool
+    plan: CampaignPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,6 @@ class Beat:
     interval_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of campaigns, newest first, and whether there are more either way."""
-
-    rows: Sequence[CampaignState]
-    newer: bool
-    older: bool
-
-
 def _document(state: State) -> dict[str, Any]:
     return state.model_dump(mode="json")
 
@@ -98,14 +89,17 @@ class BotStore:
         if before is not None and before.version >= state.version:
             return state
         await self._connection.execute(
-            "INSERT INTO campaigns (campaign_id, version, number, state) VALUES ($1, $2, $3, $4)"
+            "INSERT INTO campaigns (campaign_id, version, number, state, status, manager_id)"
+            " VALUES ($1, $2, $3, $4, $5, $6)"
             " ON CONFLICT (campaign_id) DO UPDATE SET version = excluded.version,"
-            " number = excluded.number, state = excluded.state"
-            " WHERE campaigns.version < excluded.version",
+            " number = excluded.number, state = excluded.state, status = excluded.status,"
+            " manager_id = excluded.manager_id WHERE campaigns.version < excluded.version",
             state.campaign_id,
             state.version,
             state.number,
             _document(state),
+            state.status.value,
+            state.manager_id,
         )
         return before
 
@@ -123,37 +117,42 @@ class BotStore:
         )
         return CampaignState.model_validate(found) if found else None
 
-    async def page(self, *, below: int | None = None, above: int | None = None) -> Page:
-        """Return ten campaigns: the newest, or those next below or above a number."""
-        if above is not None:
-            rows = await self._connection.fetch(
-                "SELECT state FROM campaigns WHERE number > $1 ORDER BY number LIMIT $2",
-                above,
-                PAGE + 1,
-            )
-            states = [CampaignState.model_validate(row["state"]) for row in rows]
-            return Page(states[:PAGE][::-1], newer=len(states) > PAGE, older=True)
-        rows = await self._connection.fetch(
-            "SELECT state FROM campaigns WHERE $1::integer IS NULL OR number < $1"
-            " ORDER BY number DESC LIMIT $2",
-            below,
-            PAGE + 1,
+    async def save_flight(self, campaign_id: UUID, in_flight: int, revision: int) -> None:
+        """Note how many messages may be in a server's hands; an older number changes nothing."""
+        await self._connection.execute(
+            "UPDATE campaigns SET in_flight = $2, flight_revision = $3"
+            " WHERE campaign_id = $1 AND flight_revision < $3",
+            campaign_id,
+            in_flight,
+            revision,
         )
-        states = [CampaignState.model_validate(row["state"]) for row in rows]
-        return Page(states[:PAGE], newer=below is not None, older=len(states) > PAGE)
+
+    async def in_flight(self, campaign_id: UUID) -> int:
+        """Return how many of a campaign's pending messages may be in a server's hands."""
+        found = await self._connection.fetchval(
+            "SELECT in_flight FROM campaigns WHERE campaign_id = $1", campaign_id
+        )
+        return int(found or 0)
 
     async def save_approval(self, state: ApprovalState) -> bool:
         """Keep an approval's state; return whether it was newer than what was known."""
         return bool(
             await self._connection.fetchval(
-                "INSERT INTO approvals (approval_id, version, campaign_id, state)"
-                " VALUES ($1, $2, $3, $4) ON CONFLICT (approval_id) DO UPDATE"
-                " SET version = excluded.version, state = excluded.state"
+                "INSERT INTO approvals (approval_id, version, campaign_id, state, outcome,"
+                " deadline_at, requested_by, reviewers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+                " ON CONFLICT (approval_id) DO UPDATE"
+                " SET version = excluded.version, state = excluded.state,"
+                " outcome = excluded.outcome, deadline_at = excluded.deadline_at,"
+                " requested_by = excluded.requested_by, reviewers = excluded.reviewers"
                 " WHERE approvals.version < excluded.version RETURNING true",
                 state.approval_id,
                 state.version,
                 state.campaign_id,
                 _document(state),
+                state.outcome.value,
+                state.deadline_at,
+                state.requested_by,
+                [str(one) for one in state.reviewer_ids],
             )
         )
 
@@ -168,7 +167,7 @@ class BotStore:
         """Return the approvals that wait for an answer, of one campaign or of all."""
         rows = await self._connection.fetch(
             "SELECT state FROM approvals WHERE ($1::uuid IS NULL OR campaign_id = $1)"
-            " AND state->>'outcome' = 'pending' ORDER BY state->>'requested_at'",
+            " AND outcome = 'pending' ORDER BY state->>'requested_at'",
             campaign_id,
         )
         return [ApprovalState.model_validate(row["state"]) for row in rows]
@@ -217,19 +216,28 @@ class BotStore:
         return {row["service"]: Beat(row["at"], row["interval_seconds"]) for row in rows}
 
     async def save_choice(
-        self, kind: str, choice_id: UUID, *, version: int, label: str, alert: str = ""
+        self,
+        kind: str,
+        choice_id: UUID,
+        *,
+        version: int,
+        label: str,
+        alert: str = "",
+        state: State | None = None,
     ) -> None:
-        """Keep something a form offers."""
+        """Keep something a form offers, with its state where a list shows it too."""
         await self._connection.execute(
-            "INSERT INTO choices (kind, id, version, label, alert) VALUES ($1, $2, $3, $4, $5)"
+            "INSERT INTO choices (kind, id, version, label, alert, state)"
+            " VALUES ($1, $2, $3, $4, $5, $6)"
             " ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version,"
-            " label = excluded.label, alert = excluded.alert"
+            " label = excluded.label, alert = excluded.alert, state = excluded.state"
             " WHERE choices.version < excluded.version",
             kind,
             choice_id,
             version,
             label,
             alert,
+            _document(state) if state else None,
         )
 
     async def choices(self, kind: str, query: str, limit: int) -> list[Choice]:
@@ -241,6 +249,16 @@ class BotStore:
             kind,
             query.strip(),
             limit,
+        )
+        return [Choice(str(row["id"]), row["label"]) for row in rows]
+
+    async def named(self, kind: str, ids: Iterable[UUID]) -> list[Choice]:
+        """Return offered things by id, those that are gone left out."""
+        rows = await self._connection.fetch(
+            "SELECT id, label FROM choices WHERE kind = $1 AND id = ANY ($2::uuid[])"
+            " ORDER BY label",
+            kind,
+            list(set(ids)),
         )
         return [Choice(str(row["id"]), row["label"]) for row in rows]
 

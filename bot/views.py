@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from bot.modals import (
     read_campaign,
     read_reason,
 )
+from bot.stopping import ENDED, STOP, read_stop
 from shared.rights import Right
-from topics.campaign import CreateCampaign
+from topics.campaign import CancelCampaign, CreateCampaign
 
 REVIEWERS: Final = "reviewers"
 
@@ -39,19 +41,25 @@ def attach(app: AsyncApp, front: Front) -> None:
             ack, sender_of(body), lambda visit: give_reason(visit, view), first_field="reason"
         )
 
+    async def stop(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
+        await front.submission(
+            ack, sender_of(body), lambda visit: stop_campaign(visit, view), first_field="reason"
+        )
+
     async def options(ack: AsyncAck, body: dict[str, Any]) -> None:
         kind, query = str(body["action_id"]), str(body.get("value") or "")
         await front.suggestion(ack, sender_of(body), lambda visit: suggest(visit, kind, query))
 
     app.view(CAMPAIGN)(campaign)
     app.view(REASON)(reason)
+    app.view(STOP)(stop)
     for name in (*ONE, *MANY):
         app.options(name)(options)
 
 
 def sender_of(body: dict[str, Any]) -> Sender:
     """Return who has a modal open; an option request has no trigger."""
-    return Sender(body["user"]["id"], "", body.get("trigger_id", ""))
+    return Sender(body["user"]["id"], "", body.get("trigger_id", ""), "view")
 
 
 async def create(visit: Visit, view: Json) -> dict[str, str]:
@@ -99,6 +107,23 @@ async def give_reason(visit: Visit, view: Json) -> dict[str, str]:
     if closed:
         return {"reason": closed.replace("*", "")}
     await record_decision(visit, target, decision, reason=reason, channel=channel)
+    return {}
+
+
+async def stop_campaign(visit: Visit, view: Json) -> dict[str, str]:
+    """Stop a campaign, after its effect was read."""
+    refusal = visit.refusal(Right.MANAGE_CAMPAIGNS)
+    if refusal:
+        return {"reason": str(refusal["text"])}
+    campaign_id, channel, reason = read_stop(view)
+    state = await visit.store.campaign(campaign_id)
+    if state is not None and state.status in ENDED:
+        name = f"C-{state.number}"
+        return {"reason": visit.say("ended_already", campaign=name)}
+    if await visit.memory.take(f"view:{view['id']}", visit.work.now):
+        ask = replace(visit.ask, channel=channel)
+        await visit.memory.ask(str(campaign_id), ask, visit.work.now)
+        visit.work.emit(CancelCampaign(campaign_id=campaign_id, actor=visit.actor, reason=reason))
     return {}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-_WORDS: Final[dict[str, tuple[str, str]]] = {
+from bot.words_screens import SCREENS
+
+_WORDS: Final[dict[str, tuple[str, str]]] = SCREENS | {
     # Refusals and troubles
     "stranger": (
         (
@@ -75,85 +77,34 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         (
             "*What I understand*\n"
             "• `/campaign new` a new campaign\n"
-            "• `/campaign list` campaigns and their states\n"
-            "• `/campaign status C-1042` figures, progress, what it waits for\n"
-            "• `/campaign proof C-1042` make and send the proof\n"
+            "• `/campaign list [mine] [state] [words]` campaigns and their states\n"
+            "• `/campaign status C-1042` figures, progress, what it waits for, what can be done\n"
+            "• `/campaign follow C-1042` the same in a message that keeps up\n"
+            "• `/campaign test C-1042` make and send the proof\n"
             "• `/campaign launch C-1042` make an approved campaign due now\n"
-            "• `/campaign pause C-1042` · `/campaign resume C-1042`\n"
-            "• `/campaign cancel C-1042 why`\n"
+            "• `/campaign pause C-1042 why` · `resume C-1042` · `retry C-1042`\n"
+            "• `/campaign stop C-1042 why` says what a stop does, then asks\n"
+            "• `/campaign duplicate C-1042` a new campaign with the same choices\n"
+            "• `/approvals [waiting | overdue]` what waits for an answer\n"
+            "• `/budget [words]` · `/stock [words]` money and goods\n"
             "• `/workflows` the technical workflows"
         ),
         (
             "*Ce que je comprends*\n"
             "• `/campaign new` une nouvelle campagne\n"
-            "• `/campaign list` les campagnes et leurs états\n"
-            "• `/campaign status C-1042` chiffres, avancement, ce qu’elle attend\n"
-            "• `/campaign proof C-1042` générer et envoyer le BAT\n"
+            "• `/campaign list [miennes] [état] [mots]` les campagnes et leurs états\n"
+            "• `/campaign status C-1042` chiffres, avancement, attente, actions possibles\n"
+            "• `/campaign follow C-1042` la même chose dans un message qui se met à jour\n"
+            "• `/campaign test C-1042` générer et envoyer le BAT\n"
             "• `/campaign launch C-1042` rendre exigible une campagne validée\n"
-            "• `/campaign pause C-1042` · `/campaign resume C-1042`\n"
-            "• `/campaign cancel C-1042 motif`\n"
+            "• `/campaign pause C-1042 motif` · `resume C-1042` · `retry C-1042`\n"
+            "• `/campaign stop C-1042 motif` dit ce que fait l’arrêt, puis demande\n"
+            "• `/campaign duplicate C-1042` une nouvelle campagne avec les mêmes choix\n"
+            "• `/approvals [attente | retard]` ce qui attend une réponse\n"
+            "• `/budget [mots]` · `/stock [mots]` l’argent et les articles\n"
             "• `/workflows` les workflows techniques"
         ),
     ),
-    # Lists
-    "campaigns": ("Campaigns", "Campagnes"),
-    "no_campaigns": (
-        "There is no campaign yet. Make the first with `/campaign new`.",
-        "Il n’y a pas encore de campagne. Créez la première avec `/campaign new`.",
-    ),
-    "next": ("Older", "Plus anciennes"),
-    "previous": ("Newer", "Plus récentes"),
-    "next_page": ("Next", "Suivants"),
-    "previous_page": ("Previous", "Précédents"),
-    "workflows": ("Technical workflows", "Workflows techniques"),
-    "no_workflows": (
-        "No technical workflow has reported yet: are the services running?",
-        "Aucun workflow technique ne s’est encore annoncé : les services tournent-ils ?",
-    ),
-    "late": ("late", "en retard"),
-    "silent": ("no sign of life since {at}", "aucun signe de vie depuis {at}"),
-    "last_run": ("last run {at}", "dernière exécution {at}"),
-    "never_ran": ("has not run yet", "n’a pas encore tourné"),
-    "dates": ("Dates", "Dates"),
-    "manager": ("Managed by", "Gérée par"),
-    "targeted": ("Targeted", "Éléments ciblés"),
-    "messages": ("Messages", "Messages"),
-    "messages_line": (
-        (
-            "{sent} sent + {failed} failed + {ignored} ignored + {ambiguous} ambiguous"
-            " + {pending} pending = {total}"
-        ),
-        (
-            "{sent} envoyés + {failed} en échec + {ignored} ignorés + {ambiguous} ambigus"
-            " + {pending} en attente = {total}"
-        ),
-    ),
-    "actions": ("Actions", "Actions"),
-    "actions_line": (
-        (
-            "{waiting} waiting + {suspended} suspended + {executed} executed + {finished} finished"
-            " + {cancelled} cancelled = {total}"
-        ),
-        (
-            "{waiting} en attente + {suspended} suspendues + {executed} exécutées"
-            " + {finished} terminées + {cancelled} annulées = {total}"
-        ),
-    ),
-    "others": ("Also", "Aussi"),
-    "others_line": (
-        "{deals} deals, {items} dossier items, {extracted} rows extracted",
-        "{deals} affaires, {items} pièces de dossier, {extracted} lignes extraites",
-    ),
-    "progress": ("Progress", "Avancement"),
-    "waiting_for": ("Waiting: {what}", "En attente : {what}"),
-    "start_it": ("Start {name}", "Démarrer {name}"),
-    "waits": ("{campaign} {what}.", "{campaign} : {what}."),
-    "waits_no_more": (
-        "{campaign} no longer waits for {name}.",
-        "{campaign} n’attend plus {name}.",
-    ),
-    "finished": ("{campaign} is finished.", "{campaign} est terminée."),
-    "as_of": ("as of {at}", "au {at}"),
     # The campaign form
     "new_campaign": ("New campaign", "Nouvelle campagne"),
     "campaign_number": ("Campaign {number}", "Campagne {number}"),
@@ -296,7 +247,8 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "verb_launch": ("launch", "lancement"),
     "verb_pause": ("suspension", "suspension"),
     "verb_resume": ("resumption", "reprise"),
-    "verb_cancel": ("cancellation", "annulation"),
+    "verb_stop": ("stop", "arrêt"),
+    "verb_retry": ("new try", "nouvel essai"),
 }
 
 FRENCH: Final = "fr"

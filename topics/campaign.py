@@ -226,7 +226,8 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
     (then ``waiting_workflow`` is its name, for a button that starts it); ``waiting_code`` and
     ``waiting_values`` say it for readers of another language. A recurring or periodic campaign
     creates its next occurrence for ``next_at``; an occurrence names it in ``series_id``, with its
-    number. ``missed``: its start was not made in time and waits for an answer.
+    number. ``missed``: its start was not made in time and waits for an answer. ``plan`` is what was
+    chosen, as far as another campaign would be made of it: neither dates nor the remark.
     """
 
     campaign_id: UUID
@@ -241,6 +242,7 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
     template_id: UUID | None = None
     delivery_id: UUID | None = None
     budget_id: UUID | None = None
+    plan: CampaignPlan | None = None
     snapshot_id: UUID | None = None
     records: int | None = None
     deals: int | None = None

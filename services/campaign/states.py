@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.campaign.domain.campaigns import Campaign, HeldBack
 from services.campaign.domain.volumes import synthesis
 from services.campaign.domain.waiting import Wait
-from topics.campaign import CampaignState
+from topics.campaign import CampaignPlan, CampaignState
 
 
 def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
@@ -25,6 +25,7 @@ def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
         template_id=campaign.template_id,
         delivery_id=campaign.delivery_id,
         budget_id=campaign.budget_id,
+        plan=_plan_of(campaign),
         snapshot_id=campaign.snapshot_id,
         records=counts.records if counts else None,
         deals=counts.deals if counts else None,
@@ -43,4 +44,20 @@ def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
         missed=campaign.held_back is HeldBack.MISSED,
         created_at=campaign.created_at,
         modified_at=campaign.modified_at,
+    )
+
+
+def _plan_of(campaign: Campaign) -> CampaignPlan:
+    """Return the choices that a duplicate starts from."""
+    return CampaignPlan(
+        label=campaign.label,
+        description=campaign.description or None,
+        targeting_id=campaign.targeting_id,
+        template_id=campaign.template_id,
+        action_model_ids=campaign.action_model_ids or None,
+        budget_id=campaign.budget_id,
+        supplier_service_id=campaign.supplier_service_id,
+        stock_line_id=campaign.stock_line_id,
+        stock_quantity_per_letter=campaign.stock_per_letter if campaign.stock_line_id else None,
+        reviewer_ids=campaign.reviewer_ids or None,
     )

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from bot.cards import Setting
 from bot.store import Person
 from shared.ids import new_id
+from topics.budget import BudgetState
 from topics.campaign import CampaignState, CampaignStatus, Synthesis
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState
 from topics.operators import OperatorState, Role
+from topics.stock import StockLineState
 from topics.workflows import WorkflowState, WorkflowStatus
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
@@ -98,6 +100,38 @@ def an_approval(**changes: Any) -> ApprovalState:
         "version": 1,
     }
     return ApprovalState(**(fields | changes))
+
+
+def a_budget(**changes: Any) -> BudgetState:
+    fields: dict[str, Any] = {
+        "budget_id": new_id(),
+        "label": "Spring budget",
+        "currency": "EUR",
+        "allocated_minor": 1_000_000,
+        "reserved_minor": 200_000,
+        "spent_minor": 300_000,
+        "left_minor": 500_000,
+        "version": 1,
+    }
+    return BudgetState(**(fields | changes))
+
+
+def a_stock_line(**changes: Any) -> StockLineState:
+    fields: dict[str, Any] = {
+        "line_id": new_id(),
+        "stock": "Paper",
+        "label": "Envelopes",
+        "initial": 1000,
+        "delivered": 0,
+        "consumed": 400,
+        "reserved": 100,
+        "in_stock": 600,
+        "on_order": 50,
+        "alert_level": 200,
+        "alert": False,
+        "version": 1,
+    }
+    return StockLineState(**(fields | changes))
 
 
 def a_workflow(name: str = "operationMgt", **changes: Any) -> WorkflowState:

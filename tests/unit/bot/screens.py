@@ -8,15 +8,27 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from bot import cards, lists, modals
+from bot.approval_list import approval_list
+from bot.asked import CampaignFilter
 from bot.cards import Beside, Setting, Target
+from bot.cutting import clip
+from bot.figures import budget_list, stock_list
+from bot.home import home_view, stranger_home
 from bot.limits import Json
-from bot.store import Beat, Estimate, Page, Person
+from bot.orders import order_buttons
+from bot.reading import ApprovalPage, Listed, Overview, Page, Which
+from bot.stopping import stop_modal
+from bot.store import Beat, Estimate, Person
+from bot.words import say
+from bot.workflow_list import WORKFLOWS_A_PAGE, workflow_list
 from tests.unit.bot.samples import (
     ENGLISH,
     FRENCH,
     NOW,
     PEOPLE,
+    a_budget,
     a_campaign,
+    a_stock_line,
     a_workflow,
     an_approval,
     sums,
@@ -102,31 +114,90 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
             )
     found = campaigns(words)
     yield "list", lists.campaign_list(Page(found, newer=True, older=True), setting)
+    filtered = CampaignFilter(mine=True, status=CampaignStatus.RUNNING, words=clip(words, 60))
+    yield "filtered", lists.campaign_list(Page(found, True, True, filtered), setting)
+    yield "none like that", lists.campaign_list(Page([], False, False, filtered), setting)
     yield "empty list", lists.campaign_list(Page([], newer=False, older=False), setting)
     for state in found:
         yield (
             f"status {state.status}",
             lists.campaign_status(state, people(words), setting, now=NOW),
         )
+        orders = order_buttons(state, setting, may_manage=True)
+        shown = lists.campaign_status(state, {}, setting, now=NOW, buttons=orders)
+        yield f"orders {state.status}", shown
+        shown = lists.live_status(state, people(words), setting, now=NOW)
+        yield f"live {state.status}", shown
         yield f"waits {state.status}", lists.waits(state, setting.language)
         yield f"no more {state.status}", lists.waits_no_more(state, words, setting.language)
         yield f"finished {state.status}", lists.finished(state, setting.language)
     beats = {"campaign": Beat(NOW - timedelta(days=1), 10)}
-    for start in (0, lists.WORKFLOWS_A_PAGE):
+    for start in (0, WORKFLOWS_A_PAGE):
         yield (
             f"workflows from {start}",
-            lists.workflow_list(
-                workflows(words), beats, setting, now=NOW, may_control=True, start=start
-            ),
+            workflow_list(workflows(words), beats, setting, now=NOW, may_control=True, start=start),
         )
-    yield "no workflows", lists.workflow_list([], {}, setting, now=NOW, may_control=True)
+    yield from _other_lists(setting, words)
+    yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
+
+
+def _other_lists(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
+    long = words[:500] or "-"
+    states = [
+        an_approval(campaign_label=long, kind=kind, requested_by="outsider", deadline_at=at)
+        for kind in ApprovalKind
+        for at in (NOW - timedelta(days=1), NOW + timedelta(days=1)) * 3
+    ][:10]
+    for which in Which:
+        page = ApprovalPage(which, states, 10, more=True)
+        yield f"approvals {which}", approval_list(page, people(words), setting, now=NOW)
+        empty = ApprovalPage(which, [], 0, more=False)
+        yield f"no approvals {which}", approval_list(empty, {}, setting, now=NOW)
+    budgets = [a_budget(label=long, left_minor=left) for left in (-5, 0, 10**14)] * 3
+    stock = [a_stock_line(label=long, stock=long, alert=alert) for alert in (True, False)] * 5
+    yield "budgets", budget_list(Listed(budgets, 10, True, words), setting)
+    yield "stock", stock_list(Listed(stock, 10, True, words), setting)
+    for word in ("", words):
+        yield f"no budgets {bool(word)}", budget_list(Listed([], 0, False, word), setting)
+        yield f"no stock {bool(word)}", stock_list(Listed([], 0, False, word), setting)
+
+
+def overview(words: str) -> Overview:
+    """Return the fullest Home tab."""
+    long = words[:500] or "-"
+    states = [an_approval(campaign_label=long, requested_by="outsider")] * 10
+    return Overview(
+        campaigns(words)[:10],
+        states,
+        10_000,
+        [
+            a_campaign(3000 + i, label=clip(long, 200), status=CampaignStatus.ERROR)
+            for i in range(10)
+        ],
+        [a_stock_line(label=long, stock=long, alert=True)] * 10,
+        [a_budget(label=long, left_minor=0)] * 10,
+        workflows(words),
+        {"campaign": Beat(NOW - timedelta(days=1), 10)},
+    )
 
 
 def views(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     """Yield every modal and Home view the bot can show, by name."""
     target = Target(uuid4(), uuid4(), 7)
     yield "new form", modals.campaign_modal(uuid4(), None, setting)
+    seen = overview(words)
+    known = people(words)
+    yield "home", home_view(seen, known, setting, now=NOW, may_control=True)
+    nothing = Overview([], [], 0, [], [], [], [], {})
+    yield "empty home", home_view(nothing, {}, setting, now=NOW, may_control=False)
+    yield "stranger", stranger_home(say(setting.language, "stranger"))
     yield "numbered form", modals.campaign_modal(uuid4(), 999_999_999, setting)
+    choices = modals.offered([(str(uuid4()), words)] * 25)
+    blocks = (*modals.ONE, *modals.MANY)
+    preset = modals.Preset(words, words, dict.fromkeys(blocks, choices))
+    yield "duplicate", modals.campaign_modal(uuid4(), 7, setting, preset)
+    for state in campaigns(words):
+        yield f"stop {state.status}", stop_modal(state, 41, "C" * 20, setting, reason=words)
     for decision in (Decision.REJECT, Decision.REQUEST_CHANGES):
         yield (
             f"reason to {decision}",

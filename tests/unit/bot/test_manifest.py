@@ -25,6 +25,7 @@ SCOPES = {
     "conversations_list": {"channels:read", "groups:read"},
     "conversations_open": {"im:write"},
     "views_open": set(),
+    "views_publish": set(),
     "views_update": set(),
 }
 
@@ -52,7 +53,13 @@ def test_every_command_the_bot_answers_is_declared() -> None:
         if name == "command" and call.args and isinstance(call.args[0], ast.Constant)
     }
     declared = {one["command"] for one in manifest()["features"]["slash_commands"]}
-    assert answered == declared == {"/campaign", "/workflows"}
+    assert (
+        answered
+        == declared
+        == {
+            *("/approvals", "/budget", "/campaign", "/stock", "/workflows"),
+        }
+    )
 
 
 def test_every_scope_is_one_of_a_method_the_bot_calls() -> None:
@@ -75,3 +82,13 @@ def test_the_manifest_keeps_to_slacks_limits() -> None:
         assert len(command.get("usage_hint", "")) <= 1000
     assert found["settings"]["socket_mode_enabled"]
     assert found["settings"]["interactivity"]["is_enabled"]
+
+
+def test_the_events_the_bot_hears_are_subscribed_to_and_the_home_tab_is_on() -> None:
+    heard = {
+        str(call.args[0].value)
+        for name, call in calls()
+        if name == "event" and call.args and isinstance(call.args[0], ast.Constant)
+    }
+    assert set(manifest()["settings"]["event_subscriptions"]["bot_events"]) == heard
+    assert manifest()["features"]["app_home"]["home_tab_enabled"]

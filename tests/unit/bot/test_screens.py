@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from bot import cards, lists, modals
+from bot import cards, modals
 from bot.cards import Beside, Setting
 from bot.store import Beat
+from bot.workflow_list import trouble
 from deploy.embedded.slack import check_blocks, check_view
 from tests.unit.bot.samples import ENGLISH, NOW, a_workflow, an_approval
 from tests.unit.bot.screens import SETTINGS, WILD, messages, views
@@ -114,11 +115,11 @@ def test_the_five_ends_read_differently() -> None:
     ("silence", "late"), [(timedelta(seconds=29), False), (timedelta(seconds=31), True)]
 )
 def test_a_workflow_is_late_after_three_missed_heartbeats(silence: timedelta, late: bool) -> None:
-    words = lists.trouble(a_workflow(), Beat(NOW - silence, 10), ENGLISH, NOW)
+    words = trouble(a_workflow(), Beat(NOW - silence, 10), ENGLISH, NOW)
     assert bool(words) is late
 
 
 def test_a_stopped_workflow_is_never_called_late() -> None:
     beat = Beat(NOW - timedelta(days=1), 10)
     stopped = a_workflow(status=WorkflowStatus.STOPPED)
-    assert lists.trouble(stopped, beat, ENGLISH, NOW) == ""
+    assert trouble(stopped, beat, ENGLISH, NOW) == ""

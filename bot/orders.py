@@ -1,0 +1,248 @@
+"""What a manager has a campaign do: prove, launch, pause, resume, stop, duplicate, follow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+from bot.blocks import button, confirmed, content
+from bot.cards import Setting, campaign_name
+from bot.front import NOTHING, Visit
+from bot.limits import Json
+from bot.lists import campaign_status, live_status
+from bot.modals import Preset, campaign_modal, form_id
+from bot.stopping import ENDED, launch_question, pause_effect, stop_modal
+from bot.words import say
+from shared.ids import new_id
+from shared.rights import Right
+from topics.campaign import (
+    CampaignPlan,
+    CampaignState,
+    LaunchCampaign,
+    OpenCampaignForm,
+    RequestProof,
+    ResumeCampaign,
+    RetryCampaign,
+    SuspendCampaign,
+)
+from topics.campaign import CampaignStatus as Status
+from topics.message import Actor, Command
+
+_NUMBER: Final = re.compile(r"^(?:c-?)?([1-9]\d{0,8})$", re.IGNORECASE)
+Order = Callable[[CampaignState, Actor, str], Command]
+Act = Callable[[Visit, CampaignState, str], Awaitable[Json]]
+
+
+def _proof(state: CampaignState, actor: Actor, _reason: str) -> Command:
+    return RequestProof(campaign_id=state.campaign_id, actor=actor)
+
+
+def _launch(state: CampaignState, actor: Actor, _reason: str) -> Command:
+    return LaunchCampaign(campaign_id=state.campaign_id, actor=actor)
+
+
+def _pause(state: CampaignState, actor: Actor, reason: str) -> Command:
+    return SuspendCampaign(campaign_id=state.campaign_id, actor=actor, reason=reason)
+
+
+def _resume(state: CampaignState, actor: Actor, _reason: str) -> Command:
+    return ResumeCampaign(campaign_id=state.campaign_id, actor=actor)
+
+
+def _retry(state: CampaignState, actor: Actor, _reason: str) -> Command:
+    return RetryCampaign(campaign_id=state.campaign_id, actor=actor)
+
+
+ORDERS: Final[dict[str, Order]] = {
+    "proof": _proof,
+    "launch": _launch,
+    "pause": _pause,
+    "resume": _resume,
+    "retry": _retry,
+}
+OTHER_NAMES: Final = {"test": "proof", "cancel": "stop"}
+"""Verbs that people know by another word."""
+_STYLES: Final = {
+    "proof": "primary",
+    "launch": "primary",
+    "resume": "primary",
+    "retry": "primary",
+    "stop": "danger",
+}
+_FOLLOWED: Final = ("follow", "duplicate", "stop")
+_OFFERED: Final[dict[Status, tuple[str, ...]]] = {
+    Status.NEW: _FOLLOWED,
+    Status.READY_TO_TEST: ("proof", *_FOLLOWED),
+    Status.PROOF_GENERATING: _FOLLOWED,
+    Status.PROOF_PENDING: _FOLLOWED,
+    Status.READY_TO_RUN: ("launch", *_FOLLOWED),
+    Status.RUNNING: ("pause", *_FOLLOWED),
+    Status.SUSPENDED: ("resume", *_FOLLOWED),
+    Status.ERROR: ("retry", *_FOLLOWED),
+    Status.FINISHED: ("duplicate",),
+    Status.CANCELLED: ("duplicate",),
+}
+
+
+def order_buttons(state: CampaignState, setting: Setting, *, may_manage: bool) -> list[Json]:
+    """Return the buttons of what a person may have the campaign do in its state."""
+    verbs = [verb for verb in _OFFERED[state.status] if may_manage or verb == "follow"]
+    return [_button(state, verb, setting) for verb in verbs]
+
+
+def _button(state: CampaignState, verb: str, setting: Setting) -> Json:
+    language = setting.language
+    text = say(language, f"do_{verb}")
+    made = button(text, f"campaign_{verb}", str(state.campaign_id), style=_STYLES.get(verb))
+    if verb != "launch":
+        return made
+    return confirmed(
+        made,
+        title=say(language, "launch_title", number=f"C-{state.number}"),
+        text=launch_question(state, setting),
+        yes=text,
+        no=say(language, "close"),
+    )
+
+
+async def typed_order(visit: Visit, verb: str, rest: str) -> Json:
+    """Carry out ``/campaign <verb> C-1042 …``."""
+    verb = OTHER_NAMES.get(verb, verb)
+    refusal = visit.refusal(_right(verb))
+    if refusal:
+        return refusal
+    found = await numbered(visit, verb, rest)
+    if not isinstance(found, CampaignState):
+        return found
+    return await _carry_out(visit, verb, found, rest.partition(" ")[2].strip())
+
+
+async def pressed_order(visit: Visit, verb: str, campaign_id: UUID) -> Json:
+    """Carry out what a button of a campaign says."""
+    refusal = visit.refusal(_right(verb))
+    if refusal:
+        return refusal
+    found = await visit.store.campaign(campaign_id)
+    if found is None:
+        return content(visit.say("no_campaign", number="–"))
+    return await _carry_out(visit, verb, found, "")
+
+
+def _right(verb: str) -> Right:
+    return Right.READ if verb in {"status", "follow", "unfollow"} else Right.MANAGE_CAMPAIGNS
+
+
+async def numbered(visit: Visit, verb: str, rest: str) -> CampaignState | Json:
+    """Return the campaign whose number was typed, or what is wrong with it."""
+    word = rest.split(" ", 1)[0]
+    match = _NUMBER.match(word)
+    if match is None:
+        return content(visit.say("needs_number", verb=verb))
+    state = await visit.store.numbered(int(match[1]))
+    if state is None:
+        return content(visit.say("no_campaign", number=f"C-{match[1]}"))
+    return state
+
+
+async def _carry_out(visit: Visit, verb: str, state: CampaignState, reason: str) -> Json:
+    if verb in ORDERS:
+        return await _send(visit, verb, state, reason)
+    return await _ACTS[verb](visit, state, reason)
+
+
+async def _send(visit: Visit, verb: str, state: CampaignState, reason: str) -> Json:
+    """Send a campaign's command; its answer is told when it comes."""
+    name = campaign_name(state.number, state.label)
+    said = visit.say("asked", what=visit.say(f"verb_{verb}"), campaign=name)
+    if verb == "pause":
+        effect = pause_effect(state, await visit.store.in_flight(state.campaign_id), visit.language)
+        said = f"{said} {effect}".strip()
+    if await visit.once():
+        await visit.memory.ask(str(state.campaign_id), visit.ask, visit.work.now)
+        visit.work.emit(ORDERS[verb](state, visit.actor, reason[:1000]))
+    return content(said)
+
+
+async def _status(visit: Visit, state: CampaignState, _reason: str) -> Json:
+    """Show one campaign with what can be done."""
+    people = await visit.store.people([state.manager_id])
+    return campaign_status(
+        state,
+        people,
+        visit.setting,
+        now=visit.work.now,
+        buttons=order_buttons(
+            state, visit.setting, may_manage=visit.known.may(Right.MANAGE_CAMPAIGNS)
+        ),
+    )
+
+
+async def _stop(visit: Visit, state: CampaignState, reason: str) -> Json:
+    """Open the modal that says what a stop does."""
+    name = campaign_name(state.number, state.label)
+    if state.status in ENDED:
+        return content(visit.say("ended_already", campaign=name))
+    if not await visit.once():
+        return NOTHING
+    flight = await visit.store.in_flight(state.campaign_id)
+    view = stop_modal(state, flight, visit.sender.channel, visit.setting, reason=reason)
+    await visit.open_view(f"stop:{visit.sender.trigger}", view)
+    return NOTHING
+
+
+async def _duplicate(visit: Visit, state: CampaignState, _reason: str) -> Json:
+    """Open the form of a new campaign with the choices of another."""
+    plan = state.plan or CampaignPlan(
+        targeting_id=state.targeting_id,
+        template_id=state.template_id,
+        budget_id=state.budget_id,
+    )
+    label = visit.say("copy_of", label=state.label)[:200]
+    await open_form(visit, plan.model_copy(update={"label": label}))
+    return NOTHING
+
+
+async def open_form(visit: Visit, plan: CampaignPlan | None = None) -> None:
+    """Open the campaign form and ask for its number; what was sent once is one form."""
+    if not await visit.once():
+        return
+    campaign_id = new_id()
+    await visit.memory.open_form(campaign_id, visit.ask, plan, visit.work.now)
+    await visit.memory.ask(str(campaign_id), visit.ask, visit.work.now)
+    preset = await Preset.of(plan, visit.store)
+    view = campaign_modal(campaign_id, None, visit.setting, preset)
+    await visit.open_view(form_id(campaign_id), view)
+    visit.work.emit(OpenCampaignForm(campaign_id=campaign_id, actor=visit.actor))
+
+
+async def _follow(visit: Visit, state: CampaignState, _reason: str) -> Json:
+    """Show the campaign in a direct message that changes where it stands."""
+    name = campaign_name(state.number, state.label)
+    key = f"live:{state.campaign_id}:{visit.known.operator_id}:{visit.sender.trigger}"
+    followed = await visit.memory.follow(
+        state.campaign_id, visit.known.operator_id, key, visit.work.now
+    )
+    if not followed:
+        return content(visit.say("follows_already", campaign=name))
+    people = await visit.store.people([state.manager_id])
+    shown = live_status(state, people, visit.setting, now=visit.work.now)
+    await visit.outgoing.show(key, visit.sender.user, shown)
+    return content(visit.say("follows", campaign=name))
+
+
+async def _unfollow(visit: Visit, state: CampaignState, _reason: str) -> Json:
+    """Let the message that follows a campaign rest as it is."""
+    await visit.memory.unfollow(state.campaign_id, visit.known.operator_id)
+    return content(visit.say("follows_not", campaign=campaign_name(state.number, state.label)))
+
+
+_ACTS: Final[dict[str, Act]] = {
+    "status": _status,
+    "stop": _stop,
+    "duplicate": _duplicate,
+    "follow": _follow,
+    "unfollow": _unfollow,
+}
+VERBS: Final = (*ORDERS, *_ACTS, *OTHER_NAMES)

@@ -1,0 +1,220 @@
+"""What lists, orders to a campaign and the Home tab say, in English and French."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCREENS: Final[dict[str, tuple[str, str]]] = {
+    # Lists
+    "campaigns": ("Campaigns", "Campagnes"),
+    "no_campaigns": (
+        "There is no campaign yet. Make the first with `/campaign new`.",
+        "Il n’y a pas encore de campagne. Créez la première avec `/campaign new`.",
+    ),
+    "next": ("Older", "Plus anciennes"),
+    "previous": ("Newer", "Plus récentes"),
+    "next_page": ("Next", "Suivants"),
+    "previous_page": ("Previous", "Précédents"),
+    "workflows": ("Technical workflows", "Workflows techniques"),
+    "no_workflows": (
+        "No technical workflow has reported yet: are the services running?",
+        "Aucun workflow technique ne s’est encore annoncé : les services tournent-ils ?",
+    ),
+    "late": ("late", "en retard"),
+    "silent": ("no sign of life since {at}", "aucun signe de vie depuis {at}"),
+    "last_run": ("last run {at}", "dernière exécution {at}"),
+    "never_ran": ("has not run yet", "n’a pas encore tourné"),
+    "dates": ("Dates", "Dates"),
+    "manager": ("Managed by", "Gérée par"),
+    "targeted": ("Targeted", "Éléments ciblés"),
+    "messages": ("Messages", "Messages"),
+    "messages_line": (
+        (
+            "{sent} sent + {failed} failed + {ignored} ignored + {ambiguous} ambiguous"
+            " + {pending} pending = {total}"
+        ),
+        (
+            "{sent} envoyés + {failed} en échec + {ignored} ignorés + {ambiguous} ambigus"
+            " + {pending} en attente = {total}"
+        ),
+    ),
+    "actions": ("Actions", "Actions"),
+    "actions_line": (
+        (
+            "{waiting} waiting + {suspended} suspended + {executed} executed + {finished} finished"
+            " + {cancelled} cancelled = {total}"
+        ),
+        (
+            "{waiting} en attente + {suspended} suspendues + {executed} exécutées"
+            " + {finished} terminées + {cancelled} annulées = {total}"
+        ),
+    ),
+    "others": ("Also", "Aussi"),
+    "others_line": (
+        "{deals} deals, {items} dossier items, {extracted} rows extracted",
+        "{deals} affaires, {items} pièces de dossier, {extracted} lignes extraites",
+    ),
+    "progress": ("Progress", "Avancement"),
+    "waiting_for": ("Waiting: {what}", "En attente : {what}"),
+    "start_it": ("Start {name}", "Démarrer {name}"),
+    "waits": ("{campaign} {what}.", "{campaign} : {what}."),
+    "waits_no_more": (
+        "{campaign} no longer waits for {name}.",
+        "{campaign} n’attend plus {name}.",
+    ),
+    "finished": ("{campaign} is finished.", "{campaign} est terminée."),
+    "as_of": ("as of {at}", "au {at}"),
+    "no_such_campaigns": (
+        "No campaign is like that. Choose another state, or show all.",
+        "Aucune campagne ne correspond. Choisissez un autre état, ou affichez tout.",
+    ),
+    "any_state": ("Any state", "Tous les états"),
+    "state": ("State", "État"),
+    "show_mine": ("Only mine", "Les miennes"),
+    "show_all": ("Everybody’s", "Celles de tous"),
+    "without_words": ("Forget “{words}”", "Oublier « {words} »"),
+    "details": ("Details", "Détails"),
+    # Orders to a campaign
+    "do_proof": ("Test: send the proof", "Tester : envoyer le BAT"),
+    "do_launch": ("Launch", "Lancer"),
+    "do_pause": ("Pause", "Mettre en pause"),
+    "do_resume": ("Resume", "Reprendre"),
+    "do_retry": ("Try again", "Réessayer"),
+    "do_follow": ("Follow", "Suivre"),
+    "do_unfollow": ("Stop following", "Ne plus suivre"),
+    "do_duplicate": ("Duplicate", "Dupliquer"),
+    "do_stop": ("Stop…", "Arrêter…"),
+    "launch_title": ("Launch {number}?", "Lancer {number} ?"),
+    "launch_question": (
+        "{count} people, from {at} on or at once when that has passed.",
+        "{count} personnes, à partir du {at}, ou tout de suite si c’est passé.",
+    ),
+    "stop_title": ("Stop {number}", "Arrêter {number}"),
+    "stop_it": ("Stop it", "Arrêter"),
+    "stop_intro": (
+        "{campaign} ends for good: it cannot be resumed.",
+        "{campaign} se termine définitivement : elle ne peut pas être reprise.",
+    ),
+    "stop_messages": (
+        (
+            "{sent} messages have left; {flight} in flight may still leave; {left} will not leave"
+            " any more."
+        ),
+        (
+            "{sent} messages sont partis ; {flight} en cours de remise peuvent encore partir ;"
+            " {left} ne partiront plus."
+        ),
+    ),
+    "pause_messages": (
+        "{left} messages are held back; {flight} in flight may still leave; {sent} have left.",
+        (
+            "{left} messages sont retenus ; {flight} en cours de remise peuvent encore partir ;"
+            " {sent} sont partis."
+        ),
+    ),
+    "stop_no_messages": (
+        "No message was to be sent by it.",
+        "Elle n’avait aucun message à envoyer.",
+    ),
+    "stop_before_start": (
+        "Nothing has left yet; an approval that was asked or given ends.",
+        "Rien n’est encore parti ; une validation demandée ou donnée prend fin.",
+    ),
+    "stop_actions": (
+        "{count} actions that are not done yet are cancelled.",
+        "{count} actions non encore faites sont annulées.",
+    ),
+    "stop_holds": (
+        "What is held of its budget and stock and was not used goes back.",
+        "Ce qui est réservé sur son budget et son stock et n’a pas servi est rendu.",
+    ),
+    "ended_already": ("{campaign} has ended already.", "{campaign} est déjà terminée."),
+    "copy_of": ("{label} (copy)", "{label} (copie)"),
+    "follows": (
+        "You follow {campaign}: its message among your direct messages keeps up.",
+        "Vous suivez {campaign} : son message, dans vos messages directs, se met à jour.",
+    ),
+    "follows_already": (
+        "You follow {campaign} already, by a message among your direct messages.",
+        "Vous suivez déjà {campaign}, par un message dans vos messages directs.",
+    ),
+    "follows_not": ("You no longer follow {campaign}.", "Vous ne suivez plus {campaign}."),
+    # The Home tab
+    "refresh": ("Refresh", "Actualiser"),
+    "see_all": ("See all", "Tout voir"),
+    "home_waiting": ("Waits for me: {count}", "Attend ma réponse : {count}"),
+    "home_nothing_waits": (
+        "Nothing waits for your answer.",
+        "Rien n’attend votre réponse.",
+    ),
+    "home_campaigns": ("My campaigns", "Mes campagnes"),
+    "home_no_campaigns": (
+        "None is under way. Make one with `/campaign new`.",
+        "Aucune n’est en cours. Créez-en une avec `/campaign new`.",
+    ),
+    "home_alerts": ("Alerts", "Alertes"),
+    "home_no_alerts": (
+        "No campaign is stuck, no stock is short, no budget is used up.",
+        "Aucune campagne bloquée, aucun stock bas, aucun budget épuisé.",
+    ),
+    "home_well": ("{well} of {all} are well", "{well} sur {all} vont bien"),
+    # Approvals
+    "approvals_mine": ("For me", "Pour moi"),
+    "approvals_waiting": ("All that wait", "Toutes en attente"),
+    "approvals_overdue": ("Overdue", "En retard"),
+    "no_approvals_mine": (
+        "Nothing waits for your answer, and nothing you asked for waits.",
+        "Rien n’attend votre réponse, et rien de ce que vous avez demandé n’attend.",
+    ),
+    "no_approvals_waiting": ("No approval waits.", "Aucune validation n’attend."),
+    "no_approvals_overdue": (
+        "No campaign waits for an answer whose time has passed.",
+        "Aucune campagne n’attend une réponse dont le délai est passé.",
+    ),
+    "approvals_help": (
+        (
+            "I do not know “{words}”. Write `/approvals`, `/approvals waiting` or"
+            " `/approvals overdue`."
+        ),
+        (
+            "Je ne connais pas « {words} ». Écrivez `/approvals`, `/approvals attente` ou"
+            " `/approvals retard`."
+        ),
+    ),
+    "open_card": ("Open", "Ouvrir"),
+    "kind_proof": ("Proof of {campaign}", "BAT de {campaign}"),
+    "kind_target": ("Target of {campaign}", "Cible de {campaign}"),
+    "asked_line": ("asked by {by}, {count} recipients", "demandée par {by}, {count} destinataires"),
+    "overdue_since": ("overdue since {at}", "en retard depuis le {at}"),
+    "left_until": ("{left} left (until {at})", "il reste {left} (jusqu’au {at})"),
+    # Money and goods
+    "budget_list": ("Budgets", "Budgets"),
+    "no_budget": (
+        "There is no budget yet: the API makes one (`POST /api/v1/budget/budgets`).",
+        "Il n’y a pas encore de budget : l’API en crée un (`/api/v1/budget`).",
+    ),
+    "no_such_budget": ("No budget is called “{words}”.", "Aucun budget ne s’appelle « {words} »."),
+    "budget_line": (
+        "{allocated} allocated − {reserved} reserved − {spent} spent = {left} left",
+        "{allocated} alloués − {reserved} réservés − {spent} dépensés = {left} restants",
+    ),
+    "stock_list": ("Stock", "Stock"),
+    "no_stock": (
+        "There is no stock line yet: the API makes one (`POST /api/v1/stock/lines`).",
+        "Il n’y a pas encore de ligne de stock : l’API en crée une (`/api/v1/stock`).",
+    ),
+    "no_such_stock": (
+        "No stock line is called “{words}”.",
+        "Aucune ligne de stock ne s’appelle « {words} ».",
+    ),
+    "stock_line": (
+        (
+            "{in_stock} in stock − {reserved} reserved = {free} free · {on_order} on order · alert"
+            " at {alert}"
+        ),
+        (
+            "{in_stock} en stock − {reserved} réservés = {free} libres · {on_order} en commande ·"
+            " alerte à {alert}"
+        ),
+    ),
+}

@@ -1,0 +1,102 @@
+"""The list of technical workflows: pure, from states and signs of life to what Slack shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot import formats
+from bot.blocks import actions, button, content, header, section
+from bot.cards import Setting
+from bot.cutting import esc
+from bot.labels import control_name, workflow_name
+from bot.limits import Json
+from bot.store import Beat
+from bot.words import say
+from topics.workflows import Control, WorkflowState, WorkflowStatus
+
+WORKFLOWS_A_PAGE: Final = 15
+BEATS_MISSED: Final = 3
+OVERDUE: Final = timedelta(minutes=2)
+_WORKFLOW_ICONS: Final[dict[WorkflowStatus, str]] = {
+    WorkflowStatus.STARTED: ":large_green_circle:",
+    WorkflowStatus.PAUSED: ":double_vertical_bar:",
+    WorkflowStatus.STOPPED: ":black_square_for_stop:",
+    WorkflowStatus.FAILED: ":red_circle:",
+}
+_CONTROLS: Final[dict[WorkflowStatus, tuple[Control, ...]]] = {
+    WorkflowStatus.STARTED: (Control.RUN_NOW, Control.PAUSE, Control.STOP),
+    WorkflowStatus.PAUSED: (Control.RESUME, Control.STOP),
+    WorkflowStatus.STOPPED: (Control.START,),
+    WorkflowStatus.FAILED: (Control.START, Control.STOP),
+}
+
+
+def trouble(state: WorkflowState, beat: Beat | None, setting: Setting, now: datetime) -> str:
+    """Return in words whether a workflow is late or its service silent; empty when neither."""
+    language = setting.language
+    if state.status is WorkflowStatus.STARTED and beat is not None:
+        silence = timedelta(seconds=beat.interval_seconds * BEATS_MISSED)
+        if now - beat.at > silence:
+            at = formats.moment(beat.at, setting.zone, language)
+            return say(language, "silent", at=at)
+    due = state.next_at
+    started = state.status is WorkflowStatus.STARTED
+    if started and beat is None and due is not None and now - due > OVERDUE:
+        return say(language, "late")
+    return ""
+
+
+def workflow_list(
+    states: Sequence[WorkflowState],
+    beats: Mapping[str, Beat],
+    setting: Setting,
+    *,
+    now: datetime,
+    may_control: bool,
+    start: int = 0,
+) -> Json:
+    """Return technical workflows from position ``start``, with the buttons each state allows."""
+    language = setting.language
+    title = say(language, "workflows")
+    if not states:
+        empty = say(language, "no_workflows")
+        return content(empty, [header(title), section(empty)])
+    blocks = [header(title)]
+    for state in states[start : start + WORKFLOWS_A_PAGE]:
+        blocks.append(section(workflow_lines(state, beats.get(state.service), setting, now)))
+        if may_control:
+            blocks.append(actions(f"workflow:{state.name}", _controls(state, language)))
+    found = []
+    if start > 0:
+        before = str(max(0, start - WORKFLOWS_A_PAGE))
+        found.append(button(say(language, "previous_page"), "workflows_back", before))
+    if start + WORKFLOWS_A_PAGE < len(states):
+        after = str(start + WORKFLOWS_A_PAGE)
+        found.append(button(say(language, "next_page"), "workflows_on", after))
+    return content(title, blocks + ([actions("workflows_turns", found)] if found else []))
+
+
+def workflow_lines(state: WorkflowState, beat: Beat | None, setting: Setting, now: datetime) -> str:
+    """Return a workflow's state, schedule, last run and error, a line each."""
+    language = setting.language
+    label = state.label_fr if language == "fr" else state.label
+    ran = say(language, "never_ran")
+    if state.last_run_at:
+        at = formats.moment(state.last_run_at, setting.zone, language)
+        ran = say(language, "last_run", at=at)
+    words = [workflow_name(language, state.status), trouble(state, beat, setting, now)]
+    named = ", ".join(word for word in words if word)
+    lines = [f"{_WORKFLOW_ICONS[state.status]} *{esc(state.name)}* {esc(label)}: {named}"]
+    lines.append(f"{esc(state.service)} · {esc(state.schedule)} · {ran}")
+    if state.error:
+        lines.append(f":warning: {esc(state.error)}")
+    return "\n".join(lines)
+
+
+def _controls(state: WorkflowState, language: str) -> list[Json]:
+    return [
+        button(control_name(language, control), f"workflow_{control}", state.name)
+        for control in _CONTROLS[state.status]
+    ]
