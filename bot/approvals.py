@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from bot import cards
+from bot.album import Album
 from bot.cards import Beside, Setting
 from bot.handlers import channel_setting, outgoing_of, settings_of, stock_alert
 from bot.memory import Memory
@@ -31,8 +32,19 @@ def card_key(approval_id: UUID) -> str:
 @registry.on(ApprovalState)
 async def keep_approval(state: ApprovalState, work: Work) -> None:
     """Keep an approval and have its card show it."""
-    if await BotStore(work.connection).save_approval(state):
-        await show_card(state, work)
+    store = BotStore(work.connection)
+    if not await store.save_approval(state):
+        return
+    if state.outcome is ApprovalOutcome.APPROVED:
+        await store.save_approved(state)
+    if state.outcome is ApprovalOutcome.PENDING and state.proof_path and _is_on(work):
+        album = Album(work.connection)
+        await album.want(state.approval_id, state.revision, state.proof_path, work.now)
+    await show_card(state, work)
+
+
+def _is_on(work: Work) -> bool:
+    return settings_of(work).slack_is_on
 
 
 async def show_card(state: ApprovalState, work: Work) -> None:
@@ -64,7 +76,13 @@ async def beside(state: ApprovalState, work: Work) -> Beside:
     alert = ""
     if form and form.stock_line_id:
         alert = await store.stock_alert(form.stock_line_id)
-    return Beside(await store.people(named), await memory.estimate(state.campaign_id), alert)
+    return Beside(
+        await store.people(named),
+        await memory.estimate(state.campaign_id),
+        alert,
+        await Album(work.connection).shown(state.approval_id, state.revision),
+        await store.approved(state.campaign_id),
+    )
 
 
 async def _show_open_cards(campaign_id: UUID, work: Work) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.cutting import clip, clip_marked
 from bot.limits import (
+    ALT_CHARS,
     BUTTON_CHARS,
     BUTTONS,
     CONFIRM_BUTTON_CHARS,
@@ -76,6 +77,15 @@ def context(*lines: str) -> Json:
     return {
         "type": "context",
         "elements": [marked(line, SECTION_CHARS) for line in lines[:CONTEXT]],
+    }
+
+
+def slack_image(file_id: str, alt: str) -> Json:
+    """Return a picture that Slack has as a file."""
+    return {
+        "type": "image",
+        "slack_file": {"id": file_id},
+        "alt_text": clip(alt, ALT_CHARS) or "–",
     }
 
 

@@ -20,6 +20,7 @@ from bot.blocks import (
     header,
     link,
     section,
+    slack_image,
 )
 from bot.cutting import esc, typed
 from bot.labels import outcome_name
@@ -48,11 +49,17 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a card says beside its approval."""
+    """What a card says beside its approval.
+
+    ``picture`` is Slack's file of what the message looks like, ``approved`` what was last approved
+    of the campaign.
+    """
 
     people: Mapping[str, Person] = field(default_factory=dict)
     estimate: Estimate | None = None
     stock_alert: str = ""
+    picture: str | None = None
+    approved: ApprovalState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,11 @@ def approval_card(state: ApprovalState, beside: Beside, setting: Setting) -> Jso
     if state.warnings and is_open:
         blocks.append(_warnings(state, setting.language))
     if is_open:
+        blocks += _changes(state, beside, setting)
+    if beside.picture:
+        alt = say(setting.language, "picture_of", subject=typed(state.subject))
+        blocks.append(slack_image(beside.picture, alt))
+    if is_open:
         blocks += [_reviewers(state, beside, setting), divider()]
     buttons = _buttons(state, setting, is_open=is_open)
     if buttons:
@@ -157,6 +169,32 @@ def _warnings(state: ApprovalState, language: str) -> Json:
     if count > SHOWN_WARNINGS:
         lines.append(say(language, "more_warnings", count=count - SHOWN_WARNINGS))
     return section("\n".join(lines))
+
+
+def _changes(state: ApprovalState, beside: Beside, setting: Setting) -> list[Json]:
+    """Return what differs from what was last approved; nothing where nothing was."""
+    before, language = beside.approved, setting.language
+    if before is None or (before.approval_id, before.revision) == (
+        state.approval_id,
+        state.revision,
+    ):
+        return []
+    found = []
+    if before.subject != state.subject:
+        old, new = esc(before.subject), esc(state.subject)
+        found.append(say(language, "changed_subject", old=old, new=new))
+    if before.count != state.count:
+        old, new = formats.count(before.count, language), formats.count(state.count, language)
+        found.append(say(language, "changed_count", old=old, new=new))
+    if before.content_hash != state.content_hash:
+        found.append(say(language, "changed_content"))
+    if before.snapshot_hash != state.snapshot_hash:
+        found.append(say(language, "changed_target"))
+    if before.send_doubles != state.send_doubles:
+        found.append(say(language, "changed_doubles"))
+    lines = found or [say(language, "changed_nothing")]
+    title = say(language, "changed_since", at=_at(before.decided_at, setting))
+    return [section("\n".join([f"*{title}*", *(f"• {line}" for line in lines)]))]
 
 
 def cost_line(estimate: Estimate, language: str) -> str:

@@ -57,7 +57,10 @@ class Messages:
             self._quiet_until = asyncio.get_running_loop().time() + limit.seconds
             await self._later(posting, limit.seconds, limit.error)
         except Denied as problem:
-            await self._denied(posting, problem)
+            if problem.hopeless and has_picture(posting.content):
+                await self._without_pictures(posting)
+            else:
+                await self._denied(posting, problem)
         except Lost as problem:
             await self._later(posting, LOST_WAIT + back_off(posting.attempts), str(problem))
         else:
@@ -117,6 +120,15 @@ class Messages:
             outgoing = Outgoing(work.connection, work.now)
             await outgoing.message_later(posting.key, later(self._uow.clock, seconds), error)
 
+    async def _without_pictures(self, posting: Posting) -> None:
+        """Show the message without its picture: Slack may take a file back that it had."""
+        log.warning("slack.picture_refused", key=posting.key)
+        async with self._uow.begin() as work:
+            outgoing = Outgoing(work.connection, work.now)
+            await outgoing.replace(
+                posting.key, posting.wanted_hash, without_pictures(posting.content)
+            )
+
     async def _denied(self, posting: Posting, problem: Denied) -> None:
         if not problem.hopeless:
             await self._later(posting, back_off(posting.attempts), problem.error)
@@ -125,6 +137,17 @@ class Messages:
         async with self._uow.begin() as work:
             outgoing = Outgoing(work.connection, work.now)
             await outgoing.message_failed(posting.key, problem.error)
+
+
+def has_picture(content: Json) -> bool:
+    """Whether a message shows a file of Slack's."""
+    return any("slack_file" in block for block in content["blocks"])
+
+
+def without_pictures(content: Json) -> Json:
+    """Return a message without the files of Slack's that it shows."""
+    kept = [block for block in content["blocks"] if "slack_file" not in block]
+    return content | {"blocks": kept}
 
 
 def _of(posting: Posting) -> Json:

@@ -24,7 +24,7 @@ HOME_WITHIN: Final = timedelta(minutes=10)
 POSTING: Final = "slackPosting"
 """The technical workflow that holds back, while it is stopped or paused, all but forms."""
 
-_HELD: Final = f"""
+HELD: Final = f"""
 EXISTS (SELECT 1 FROM technical_workflows
         WHERE name = '{POSTING}' AND status IN ('stopped', 'paused'))
 """
@@ -53,7 +53,7 @@ WHERE key IN (
       AND (ts IS NOT NULL OR NOT EXISTS (
           SELECT 1 FROM slack_messages e
           WHERE e.target = m.target AND e.ts IS NULL AND NOT e.failed AND e.seq < m.seq))
-      AND NOT {_HELD}
+      AND NOT {HELD}
     ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING key, target, content, wanted_hash, channel, ts, attempts, unsure_since, lease_until,
     (SELECT p.ts FROM slack_messages p WHERE p.key = s.thread_key) AS thread_ts
@@ -70,7 +70,7 @@ WHERE seq IN (
     WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1
       AND NOT EXISTS (SELECT 1 FROM slack_calls e
                       WHERE e.lane = c.lane AND e.done_at IS NULL AND e.seq < c.seq)
-      AND NOT (c.kind = 'tell' AND {_HELD})
+      AND NOT (c.kind = 'tell' AND {HELD})
     ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING seq, kind, arguments, attempts, expires_at, lease_until
 """
@@ -219,6 +219,17 @@ class Outgoing:
     ) -> None:
         """Note what Slack shows now; the next change waits until ``next_at``."""
         await self._connection.execute(_SHOWN, key, channel, ts, shown_hash, next_at)
+
+    async def replace(self, key: str, wanted_hash: str, content: Json) -> None:
+        """Have a message shown otherwise, if it is still to be shown as it was when claimed."""
+        await self._connection.execute(
+            "UPDATE slack_messages SET content = $3, wanted_hash = $4, lease_until = '-infinity'"
+            " WHERE key = $1 AND wanted_hash = $2",
+            key,
+            wanted_hash,
+            content,
+            content_hash(content),
+        )
 
     async def message_later(self, key: str, next_at: datetime, error: str) -> None:
         """Put a message off."""

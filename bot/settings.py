@@ -21,6 +21,17 @@ class BotSettings(Settings):
     slack_channel: str = Field(
         default="#campaigns", min_length=2, description="a channel's id or #name, for cards"
     )
+    proof_browser: str = Field(
+        default="", description="Chromium for pictures of proofs; empty: whichever is installed"
+    )
+    proof_browser_sandbox: bool = Field(
+        default=True, description="false only where the bot's container is Chromium's sandbox"
+    )
+    proof_pages_url: str = Field(
+        default="",
+        pattern=r"^(https?://.*)?$",
+        description="where the bot reaches the proofs' pages; empty: MUSTER_PUBLIC_URL",
+    )
     slack_http_host: str = "127.0.0.1"
     slack_http_port: int = Field(default=3000, ge=1, le=65_535)
     slack_ack_seconds: float = Field(

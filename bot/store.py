@@ -156,6 +156,25 @@ class BotStore:
             )
         )
 
+    async def save_approved(self, state: ApprovalState) -> None:
+        """Keep what was approved of a campaign, for later cards to be compared with."""
+        await self._connection.execute(
+            "INSERT INTO approved (campaign_id, decided_at, state) VALUES ($1, $2, $3)"
+            " ON CONFLICT (campaign_id) DO UPDATE"
+            " SET decided_at = excluded.decided_at, state = excluded.state"
+            " WHERE approved.decided_at < excluded.decided_at",
+            state.campaign_id,
+            state.decided_at or state.requested_at,
+            _document(state),
+        )
+
+    async def approved(self, campaign_id: UUID) -> ApprovalState | None:
+        """Return what was last approved of a campaign."""
+        found = await self._connection.fetchval(
+            "SELECT state FROM approved WHERE campaign_id = $1", campaign_id
+        )
+        return ApprovalState.model_validate(found) if found else None
+
     async def approval(self, approval_id: UUID) -> ApprovalState | None:
         """Return an approval."""
         found = await self._connection.fetchval(

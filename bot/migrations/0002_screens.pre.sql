@@ -42,3 +42,25 @@ CREATE TABLE followers (
 ALTER TABLE slack_calls DROP CONSTRAINT slack_calls_kind_check;
 ALTER TABLE slack_calls ADD CONSTRAINT slack_calls_kind_check
     CHECK (kind IN ('open', 'update', 'tell', 'home'));
+
+-- What was last approved of a campaign: a later card says what has changed since.
+CREATE TABLE approved (
+    campaign_id uuid PRIMARY KEY,
+    decided_at  timestamptz NOT NULL,
+    state       jsonb NOT NULL
+);
+
+-- Pictures of proofs: drawn and uploaded by and by; a card without one is as good.
+CREATE TABLE pictures (
+    approval_id uuid NOT NULL,
+    revision    integer NOT NULL,
+    path        text NOT NULL,
+    file_id     text,
+    attempts    integer NOT NULL DEFAULT 0,
+    next_at     timestamptz NOT NULL,
+    lease_until timestamptz NOT NULL DEFAULT '-infinity',
+    done_at     timestamptz,
+    error       text NOT NULL DEFAULT '',
+    PRIMARY KEY (approval_id, revision)
+);
+CREATE INDEX pictures_due ON pictures (next_at) WHERE done_at IS NULL;

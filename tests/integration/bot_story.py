@@ -45,6 +45,8 @@ def slack_settings(stub: SlackStub, mode: Mode, port: int, **more: str) -> dict[
         "SLACK_CHANNEL": CHANNEL,
         "SLACK_HTTP_PORT": str(port),
         "SLACK_UPDATE_SECONDS": "0.2",
+        # Pictures of proofs have a test of their own.
+        "PROOF_BROWSER": "none",
         "MUSTER_ZONE": "Europe/Paris",
         "DATABASE_POOL_SIZE": "8",
     } | more

@@ -24,6 +24,7 @@ from tests.unit.bot import samples
 from topics.campaign import (
     CampaignFormOpened,
     CampaignPlan,
+    CampaignState,
     CampaignStatus,
     CancelCampaign,
     CreateCampaign,
@@ -47,7 +48,7 @@ async def story(
         yield told
 
 
-def running(version: int = 1, sent: int = 1_203) -> object:
+def running(version: int = 1, sent: int = 1_203) -> CampaignState:
     return samples.a_campaign(
         status=CampaignStatus.RUNNING,
         version=version,

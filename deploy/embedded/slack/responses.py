@@ -51,7 +51,7 @@ class Responses:
 
     def reply(self, user: str, channel: Channel, body: Json, *, ts: str | None = None) -> None:
         """Show an answer: in the channel, to the user alone, or in place of a message."""
-        content = read_content(Args(body), self._ctx.state.make_id)
+        content = read_content(Args(body), self._ctx.state)
         if body.get("replace_original") and ts:
             self._replace(channel, ts, content)
         elif body.get("response_type") == "in_channel":

@@ -160,6 +160,11 @@ class State:
         self.changes.note()
         return ephemeral
 
+    def is_settled(self, file_id: str) -> bool:
+        """Whether a file is uploaded, completed and looked at, so that blocks may show it."""
+        file = self.rows.files.get(file_id)
+        return file is not None and file.completed and file.settled
+
     def put_file(self, file: StoredFile) -> StoredFile:
         """Keep what is known of a file."""
         self.rows.files[file.id] = file

@@ -139,6 +139,7 @@ class StoredFile(Wire):
     channels: list[str] = Field(default_factory=list)
     uploaded: bool = False
     completed: bool = False
+    settled: bool = False
 
 
 class Ack(Wire):

@@ -85,7 +85,8 @@ def workflows(words: str) -> list[Any]:
 
 def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     """Yield every message the bot can show, by name."""
-    beside = Beside(people(words), Estimate(10**12, 5, "EUR"), words)
+    before = an_approval(subject="Before", count=7, content_hash="old", decided_at=NOW)
+    beside = Beside(people(words), Estimate(10**12, 5, "EUR"), words, "F0123456789", before)
     for outcome in ApprovalOutcome:
         for kind in ApprovalKind:
             state = an_approval(
@@ -170,10 +171,7 @@ def overview(words: str) -> Overview:
         campaigns(words)[:10],
         states,
         10_000,
-        [
-            a_campaign(3000 + i, label=clip(long, 200), status=CampaignStatus.ERROR)
-            for i in range(10)
-        ],
+        [a_campaign(3000, label=long, status=CampaignStatus.ERROR) for i in range(10)],
         [a_stock_line(label=long, stock=long, alert=True)] * 10,
         [a_budget(label=long, left_minor=0)] * 10,
         workflows(words),

@@ -5,8 +5,9 @@ from typing import Any
 from deploy.embedded.slack.blocks import Surface, check_blocks, elements_of
 from deploy.embedded.slack.calls import Args, Context, Method, Refused, refused_blocks
 from deploy.embedded.slack.methods.channels import app_channel, shown
+from deploy.embedded.slack.schema import complaint
 from deploy.embedded.slack.seed import Channel
-from deploy.embedded.slack.state import MakeId
+from deploy.embedded.slack.state import MakeId, State
 from deploy.embedded.slack.wire import Content, Ephemeral, Json, Message, Version
 
 TEXT_CHARS = 40_000
@@ -53,13 +54,22 @@ def _metadata(args: Args) -> Json | None:
     return {"event_type": value["event_type"], "event_payload": value["event_payload"]}
 
 
-def read_content(args: Args, make_id: MakeId) -> Content:
+def _unknown_files(blocks: list[Json], state: State) -> list[str]:
+    """Return what Slack says of blocks that show a file it has not, or has not finished."""
+    return [
+        complaint("invalid slack file", f"/blocks/{index}/slack_file")
+        for index, block in enumerate(blocks)
+        if "slack_file" in block and not state.is_settled(str(block["slack_file"].get("id")))
+    ]
+
+
+def read_content(args: Args, state: State) -> Content:
     """Return what a call wants to say; refuse it where Slack would."""
     text = args.text("text")
     if len(text) > TEXT_CHARS:
         raise Refused("msg_too_long")
     blocks = _list(args, "blocks", "invalid_blocks_format")
-    faults = check_blocks(blocks, Surface.MESSAGE)
+    faults = check_blocks(blocks, Surface.MESSAGE) or _unknown_files(blocks, state)
     if faults:
         raise refused_blocks(faults)
     attachments = _list(args, "attachments", "invalid_attachments")
@@ -69,7 +79,7 @@ def read_content(args: Args, make_id: MakeId) -> Content:
         raise Refused("no_text")
     return Content(
         text=text,
-        blocks=with_ids(blocks, make_id),
+        blocks=with_ids(blocks, state.make_id),
         attachments=attachments,
         metadata=_metadata(args),
     )
@@ -93,7 +103,7 @@ def post(ctx: Context, channel: Channel, content: Content, **more: Any) -> Messa
 def post_message(ctx: Context, args: Args) -> Json:
     """``chat.postMessage``."""
     channel = app_channel(ctx, args.need("channel"), open_direct=True)
-    content = read_content(args, ctx.state.make_id)
+    content = read_content(args, ctx.state)
     message = post(ctx, channel, content, thread_ts=args.text("thread_ts") or None)
     return {"channel": channel.id, "ts": message.ts, "message": shown(ctx.state, message)}
 
@@ -118,7 +128,7 @@ def update(ctx: Context, args: Args) -> Json:
     message = _own_message(ctx, channel, args.need("ts"))
     if not message.by_app:
         raise Refused("cant_update_message")
-    content = _kept(args, read_content(args, ctx.state.make_id), message.content)
+    content = _kept(args, read_content(args, ctx.state), message.content)
     version = Version(at=ctx.state.clock(), content=content)
     changed = message.model_copy(update={"versions": [*message.versions, version]})
     ctx.state.put_message(changed)
@@ -153,7 +163,7 @@ def post_ephemeral(ctx: Context, args: Args) -> Json:
             channel=channel.id,
             ts=ctx.state.next_ts(),
             user=user,
-            content=read_content(args, ctx.state.make_id),
+            content=read_content(args, ctx.state),
             thread_ts=args.text("thread_ts") or None,
         )
     )
