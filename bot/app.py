@@ -25,6 +25,7 @@ from bot import (
 from bot.front import Front
 from bot.pictures import Pictures
 from bot.posting import Poster
+from bot.reminding import Reminding
 from bot.settings import BotSettings
 from bot.slack import web_client
 from bot.workflows import WORKFLOWS
@@ -87,6 +88,7 @@ async def run_slack(runtime: Runtime, stop: asyncio.Event) -> None:
             await approvals.show_missing(work)
         async with asyncio.TaskGroup() as group:
             group.create_task(poster.run(stop))
+            group.create_task(Reminding(runtime.uow, client, settings).run(stop))
             group.create_task(Pictures(runtime.uow, client, settings).run(stop))
             if settings.slack_mode == "http":
                 group.create_task(http_mode.serve(app, settings, runtime.clock, stop))

@@ -10,6 +10,7 @@ from bot.album import Album
 from bot.cards import Beside, Setting
 from bot.handlers import channel_setting, outgoing_of, settings_of, stock_alert
 from bot.memory import Memory
+from bot.roster import Roster
 from bot.store import BotStore, Estimate, Person
 from shared.errors import Transient
 from shared.registry import Registry
@@ -119,7 +120,7 @@ async def keep_stock_line(state: StockLineState, work: Work) -> None:
 
 @registry.on(ApprovalReminded)
 async def remind(event: ApprovalReminded, work: Work) -> None:
-    """Remind of an open approval in its thread, and each reviewer by direct message.
+    """Remind of an open approval in its thread; each reviewer is by direct message, in their hours.
 
     Raises:
         Transient: the approval's state, which travels on another topic, is not here yet.
@@ -146,15 +147,42 @@ async def remind(event: ApprovalReminded, work: Work) -> None:
         )
 
     channel = settings_of(work).slack_channel
-    general = channel_setting(work)
+    shown = cards.reminder(
+        state,
+        number=event.number,
+        deadline_at=event.deadline_at,
+        now=work.now,
+        beside=known,
+        setting=channel_setting(work),
+    )
     thread = card_key(event.approval_id)
-    await outgoing.show(key, channel, words(general), thread_key=thread)
-    for reviewer_id, person in (await _reviewers(event, known, work)).items():
-        if person.slack_user_id:
-            own = Setting(person.language, general.zone, general.public_url)
-            await outgoing.show(
-                f"{key}:{reviewer_id}", person.slack_user_id, words(own, reviewer_id)
-            )
+    await outgoing.show(key, channel, shown, thread_key=thread)
+    reviewers = await _reviewers(event, known, work)
+    roster = Roster(work.connection)
+    await roster.remind(event.approval_id, event.revision, event.number, reviewers, work.now)
+    in_slack = [one.slack_user_id for one in reviewers.values() if one.slack_user_id]
+    await roster.meet(in_slack, work.now)
+    await tell_nobody_is_left(state, known, work)
+
+
+async def tell_nobody_is_left(state: ApprovalState, known: Beside, work: Work) -> None:
+    """When all its reviewers have left, tell who asked and the administrators, once a revision."""
+    ids = [str(one) for one in state.reviewer_ids]
+    if not ids or not all(one not in known.people or known.people[one].has_left for one in ids):
+        return
+    store, outgoing, general = BotStore(work.connection), outgoing_of(work), channel_setting(work)
+    told = await store.people([state.requested_by, *await store.administrators(REMINDED)])
+    for operator_id, person in told.items():
+        if person.slack_user_id and not person.has_left:
+            setting = Setting(person.language, general.zone, general.public_url)
+            key = f"nobody:{state.approval_id}:{state.revision}:{operator_id}"
+            await outgoing.show(key, person.slack_user_id, cards.nobody_left(state, known, setting))
+
+
+async def show_cards_of(slack_user_id: str, work: Work) -> None:
+    """Have the open cards that name somebody among the reviewers say that they have left."""
+    for state in await BotStore(work.connection).open_approvals_of(slack_user_id):
+        await show_card(state, work)
 
 
 async def _reviewers(event: ApprovalReminded, known: Beside, work: Work) -> dict[str, Person]:

@@ -96,6 +96,8 @@ def mention(who: str, people: Mapping[str, Person], language: str) -> str:
     person = people.get(who)
     if person is None:
         return esc(who, 80)
+    if person.has_left:
+        return say(language, "has_left", name=esc(person.name, 80))
     return f"<@{person.slack_user_id}>" if person.slack_user_id else esc(person.name, 80)
 
 
@@ -316,3 +318,17 @@ def reminder(
     names = reviewer_names(state, beside, language, but=to)
     key = "who_else" if to else "reviewers_are"
     return content(line, [section(line), context(say(language, key, names=names))])
+
+
+def nobody_left(state: ApprovalState, beside: Beside, setting: Setting) -> Json:
+    """Return the word to who can do something: no reviewer of this approval can answer any more."""
+    language = setting.language
+    line = say(
+        language,
+        "nobody_left",
+        what=campaign_name(state.campaign_number, state.campaign_label),
+        names=reviewer_names(state, beside, language),
+        at=formats.moment(state.deadline_at, setting.zone, language),
+    )
+    see = button(say(language, "open_card"), "approval_show", str(state.approval_id))
+    return content(line, [section(f":warning: {line}", accessory=see)])

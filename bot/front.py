@@ -19,6 +19,7 @@ from bot.limits import Json, fitted_errors, fitted_message, fitted_options
 from bot.memory import Memory
 from bot.outgoing import Outgoing
 from bot.reading import Reading
+from bot.roster import Roster
 from bot.settings import BotSettings
 from bot.store import Ask, BotStore
 from bot.words import say
@@ -77,6 +78,7 @@ class Visit:
     sender: Sender
     settings: BotSettings
     operator: Operator | None
+    slack_language: str | None = None
     store: BotStore = field(init=False)
     memory: Memory = field(init=False)
     outgoing: Outgoing = field(init=False)
@@ -88,8 +90,9 @@ class Visit:
 
     @property
     def language(self) -> str:
-        """The person's language; the instance's for a stranger."""
-        return self.operator.language if self.operator else self.settings.muster_language
+        """The language Slack says, else the operator's; a stranger's is the instance's."""
+        own = self.operator.language if self.operator else self.settings.muster_language
+        return self.slack_language or own
 
     @property
     def setting(self) -> Setting:
@@ -246,6 +249,11 @@ class Front:
 
     async def _transaction(self, sender: Sender, act: Act[T]) -> T:
         async with self._uow.begin() as work:
-            operator_id = await BotStore(work.connection).operator_of(sender.user)
-            operator = await find(work, operator_id) if operator_id else None
-            return await act(Visit(work, sender, self._settings, operator))
+            known = await BotStore(work.connection).operator_of(sender.user)
+            if known is None:
+                return await act(Visit(work, sender, self._settings, None))
+            operator_id, language = known
+            operator = await find(work, operator_id)
+            if language is None:
+                await Roster(work.connection).meet([sender.user], work.now)
+            return await act(Visit(work, sender, self._settings, operator, language))

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from bot.hours import WorkingHours
 from shared.settings import Settings
 
 _NEEDED = {"socket": "SLACK_APP_TOKEN", "http": "SLACK_SIGNING_SECRET"}
@@ -32,6 +33,12 @@ class BotSettings(Settings):
         pattern=r"^(https?://.*)?$",
         description="where the bot reaches the proofs' pages; empty: MUSTER_PUBLIC_URL",
     )
+    reminder_hours: str = Field(
+        default="9-18", description="hours of people's own zones in which they are reminded"
+    )
+    reminder_days: str = Field(
+        default="1-5", description="days of the week on which they are (1 is Monday)"
+    )
     slack_http_host: str = "127.0.0.1"
     slack_http_port: int = Field(default=3000, ge=1, le=65_535)
     slack_ack_seconds: float = Field(
@@ -56,6 +63,18 @@ class BotSettings(Settings):
             message = f"{mode} needs {needed} beside SLACK_BOT_TOKEN"
             raise ValueError(message)
         return mode
+
+    @field_validator("reminder_hours", "reminder_days")
+    @classmethod
+    def _are_ranges(cls, value: str, info: ValidationInfo) -> str:
+        hours, days = (value, "1-5") if info.field_name == "reminder_hours" else ("9-18", value)
+        WorkingHours.read(hours, days)
+        return value
+
+    @property
+    def reminder_hours_of_work(self) -> WorkingHours:
+        """When people may be reminded."""
+        return WorkingHours.read(self.reminder_hours, self.reminder_days)
 
     @property
     def slack_is_on(self) -> bool:

@@ -26,6 +26,8 @@ class Person:
     name: str
     slack_user_id: str | None
     language: str
+    has_left: bool = False
+    """Switched off here or gone from Slack: they cannot answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,15 +313,38 @@ class BotStore:
     async def people(self, operator_ids: Iterable[str]) -> dict[str, Person]:
         """Return operators by id; the unknown are left out."""
         rows = await self._connection.fetch(
-            "SELECT operator_id, name, slack_user_id, language FROM operators"
+            "SELECT operator_id, name, slack_user_id, coalesce(p.language, o.language) AS language,"
+            " NOT active OR coalesce(has_left, false) AS has_left"
+            " FROM operators o LEFT JOIN slack_people p USING (slack_user_id)"
             " WHERE operator_id = ANY ($1::text[])",
             list(set(operator_ids)),
         )
         return {row["operator_id"]: Person(**dict(row)) for row in rows}
 
-    async def operator_of(self, slack_user_id: str) -> str | None:
-        """Return the id of the operator linked to a Slack user."""
-        found: str | None = await self._connection.fetchval(
-            "SELECT operator_id FROM operators WHERE slack_user_id = $1", slack_user_id
+    async def operator_of(self, slack_user_id: str) -> tuple[str, str | None] | None:
+        """Return the operator linked to a Slack user, with the language Slack says they read."""
+        row = await self._connection.fetchrow(
+            "SELECT operator_id, p.language FROM operators LEFT JOIN slack_people p"
+            " USING (slack_user_id) WHERE slack_user_id = $1",
+            slack_user_id,
         )
-        return found
+        return (row["operator_id"], row["language"]) if row else None
+
+    async def open_approvals_of(self, slack_user_id: str) -> list[ApprovalState]:
+        """Return the open approvals that name a Slack user among their reviewers."""
+        rows = await self._connection.fetch(
+            "SELECT state FROM approvals JOIN operators ON operator_id = ANY (reviewers)"
+            " WHERE slack_user_id = $1 AND outcome = 'pending' ORDER BY deadline_at",
+            slack_user_id,
+        )
+        return [ApprovalState.model_validate(row["state"]) for row in rows]
+
+    async def administrators(self, limit: int) -> list[str]:
+        """Return the ids of administrators who can be reached in Slack."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id FROM operators LEFT JOIN slack_people p USING (slack_user_id)"
+            " WHERE active AND 'administrator' = ANY (roles) AND slack_user_id IS NOT NULL"
+            " AND NOT coalesce(has_left, false) ORDER BY operator_id LIMIT $1",
+            limit,
+        )
+        return [row["operator_id"] for row in rows]

@@ -251,6 +251,17 @@ _WORDS: Final[dict[str, tuple[str, str]]] = SCREENS | {
     "who_else": ("Who else can answer: {names}.", "Qui d’autre peut répondre : {names}."),
     "days": ("{d} d {h} h", "{d} j {h} h"),
     "hours": ("{h} h {m} min", "{h} h {m} min"),
+    "has_left": ("{name} (has left)", "{name} (n’est plus là)"),
+    "nobody_left": (
+        (
+            "{what} waits for an answer until {at}, and none of its reviewers can give it: {names}."
+            " An administrator can, or change its reviewers and ask again."
+        ),
+        (
+            "{what} attend une réponse jusqu’au {at}, et aucun de ses valideurs ne peut la donner :"
+            " {names}. Un administrateur le peut ; ou changez les valideurs et redemandez."
+        ),
+    ),
     "nobody": ("nobody else", "personne d’autre"),
     "the_product": ("Muster", "Muster"),
     # Verbs of commands

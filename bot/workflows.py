@@ -11,6 +11,7 @@ from typing import Final
 
 from bot.memory import Memory
 from bot.outgoing import POSTING
+from bot.roster import Roster
 from shared.schedules import Every
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
@@ -24,6 +25,7 @@ async def tidy(work: Work) -> Step:
     await Memory(work.connection).prune(
         inbox_before=work.now - INBOX_KEPT, calls_before=work.now - CALLS_KEPT
     )
+    await Roster(work.connection).prune(work.now - INBOX_KEPT)
     return Step()
 
 

@@ -64,3 +64,30 @@ CREATE TABLE pictures (
     PRIMARY KEY (approval_id, revision)
 );
 CREATE INDEX pictures_due ON pictures (next_at) WHERE done_at IS NULL;
+
+-- What Slack says of people who are operators: their zone, their language, whether they left.
+CREATE TABLE slack_people (
+    slack_user_id text PRIMARY KEY,
+    zone        text NOT NULL DEFAULT '',
+    language    text,
+    has_left    boolean NOT NULL DEFAULT false,
+    checked_at  timestamptz NOT NULL DEFAULT '-infinity',
+    attempts    integer NOT NULL DEFAULT 0,
+    next_at     timestamptz NOT NULL
+);
+CREATE INDEX slack_people_due ON slack_people (next_at);
+
+-- Reminders to one person, each sent once, in that person's working hours.
+CREATE TABLE reminders (
+    approval_id uuid NOT NULL,
+    revision    integer NOT NULL,
+    number      integer NOT NULL,
+    operator_id text NOT NULL,
+    next_at     timestamptz NOT NULL,
+    lease_until timestamptz NOT NULL DEFAULT '-infinity',
+    attempts    integer NOT NULL DEFAULT 0,
+    done_at     timestamptz,
+    outcome     text NOT NULL DEFAULT '',
+    PRIMARY KEY (approval_id, revision, number, operator_id)
+);
+CREATE INDEX reminders_due ON reminders (next_at) WHERE done_at IS NULL;

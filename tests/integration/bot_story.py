@@ -47,6 +47,9 @@ def slack_settings(stub: SlackStub, mode: Mode, port: int, **more: str) -> dict[
         "SLACK_UPDATE_SECONDS": "0.2",
         # Pictures of proofs have a test of their own.
         "PROOF_BROWSER": "none",
+        # So have the hours in which people are reminded: here it is at any.
+        "REMINDER_HOURS": "0-24",
+        "REMINDER_DAYS": "1-7",
         "MUSTER_ZONE": "Europe/Paris",
         "DATABASE_POOL_SIZE": "8",
     } | more

@@ -185,7 +185,7 @@ async def test_people_are_looked_up(client: AsyncWebClient, people: Workspace) -
     plainly = await client.users_info(user=MANAGER)
     assert "locale" not in plainly["user"]
     user = (await client.users_info(user=MANAGER, include_locale=True))["user"]
-    assert (user["locale"], user["tz"]) == ("fr-FR", "Europe/Paris")
+    assert (user["locale"], user["tz"]) == ("en-GB", "Europe/Paris")
     found = await client.users_lookupByEmail(email=user["profile"]["email"])
     assert found["user"]["id"] == MANAGER
     unknown = client.users_lookupByEmail(email="nobody@muster.example")

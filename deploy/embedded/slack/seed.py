@@ -55,7 +55,7 @@ _PEOPLE = [
         name="manager",
         real_name="Camille Martin",
         email="camille.martin@muster.example",
-        locale="fr-FR",
+        locale="en-GB",
     ),
     Person(
         id="U0REVIEWER1",

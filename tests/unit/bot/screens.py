@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -138,6 +139,8 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
             f"workflows from {start}",
             workflow_list(workflows(words), beats, setting, now=NOW, may_control=True, start=start),
         )
+    left = {key: replace(one, has_left=True) for key, one in people(words).items()}
+    yield "nobody left", cards.nobody_left(an_approval(), Beside(left), setting)
     yield from _other_lists(setting, words)
     yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
 

@@ -27,6 +27,8 @@ SCOPES = {
     "files_getUploadURLExternal": {"files:write"},
     "files_completeUploadExternal": {"files:write"},
     "files_info": {"files:read"},
+    "users_info": {"users:read"},
+    "dnd_info": {"dnd:read"},
     "views_open": set(),
     "views_publish": set(),
     "views_update": set(),
@@ -66,7 +68,16 @@ def test_every_command_the_bot_answers_is_declared() -> None:
 
 
 def test_every_scope_is_one_of_a_method_the_bot_calls() -> None:
-    families = ("chat_", "conversations_", "views_", "users_", "files_", "reactions_", "pins_")
+    families = (
+        "chat_",
+        "conversations_",
+        "views_",
+        "users_",
+        "files_",
+        "dnd_",
+        "reactions_",
+        "pins_",
+    )
     used = {name for name, _ in calls() if name.startswith(families)}
     assert used == set(SCOPES)
     needed = set().union(*SCOPES.values()) | {"commands"}
