@@ -9,6 +9,7 @@ from typing import Final
 WORDS_CHARS: Final = 300
 """What one label or reason may take of a message, so that the rest has room."""
 _BROKEN_END: Final = re.compile(r"(&[a-z]{0,4}|<[^>]*)$")
+_MARK: Final = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _JOINER: Final = "\u200d"
 _OPEN, _CLOSE = "\u2068", "\u2069"
 _OPENING: Final = "\u2066\u2067\u2068"
@@ -109,3 +110,11 @@ def typed(text: str, most: int = WORDS_CHARS) -> str:
 def esc(text: str, most: int = WORDS_CHARS) -> str:
     """Return somebody's text for mrkdwn: as :func:`typed`, ``&``, ``<`` and ``>`` escaped."""
     return typed(text, most).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def read_marked(text: str) -> str:
+    """Return what a message's mrkdwn says, as its reader sees it: no marks of links or people."""
+    shown = _MARK.sub(lambda mark: mark[2] or mark[1].lstrip("@#!"), text)
+    for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        shown = shown.replace(entity, sign)
+    return _HARMFUL.sub("", shown).strip()

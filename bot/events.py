@@ -1,15 +1,21 @@
-"""What happens in Slack besides commands, buttons and modals: the Home tab is opened."""
+"""What happens in Slack besides commands, buttons and modals: the Home tab, a shortcut."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.cutting import clip, read_marked
 from bot.front import NOTHING, Front, Sender, Visit
 from bot.home import home_view, stranger_home
-from bot.limits import Json
+from bot.limits import INPUT_CHARS, Json
+from bot.modals import LABEL_CHARS
+from bot.orders import open_form
 from shared.rights import Right
+from topics.campaign import CampaignPlan
+
+FROM_MESSAGE: Final = "campaign_from_message"
 
 
 def attach(app: AsyncApp, front: Front) -> None:
@@ -20,7 +26,26 @@ def attach(app: AsyncApp, front: Front) -> None:
             sender = Sender(str(event["user"]), "", str(body["event_id"]), "event")
             await front.event(sender, show_home)
 
+    async def begun(ack: AsyncAck, body: dict[str, Any]) -> None:
+        channel = (body.get("channel") or {}).get("id", "")
+        sender = Sender(body["user"]["id"], channel, body["trigger_id"], "click")
+        said = str((body.get("message") or {}).get("text") or "")
+        await front.click(ack, sender, lambda visit: begin_campaign(visit, said))
+
     app.event("app_home_opened")(opened)
+    app.shortcut({"type": "message_action", "callback_id": FROM_MESSAGE})(begun)
+
+
+async def begin_campaign(visit: Visit, said: str) -> Json:
+    """Open the campaign form with what a message says: its first line as label."""
+    refusal = visit.refusal(Right.MANAGE_CAMPAIGNS)
+    if refusal:
+        return refusal
+    words = read_marked(said)
+    label = clip(words.partition("\n")[0].strip(), LABEL_CHARS)
+    plan = CampaignPlan(label=label or None, description=clip(words, INPUT_CHARS) or None)
+    await open_form(visit, plan)
+    return NOTHING
 
 
 async def show_home(visit: Visit) -> Json:

@@ -188,6 +188,24 @@ async def test_a_duplicate_starts_from_the_choices_of_the_other(story: BotStory)
     assert created.plan.budget_id is None
 
 
+async def test_a_message_becomes_the_form_of_a_campaign(story: BotStory) -> None:
+    await story.people.say(
+        REVIEWER, "#campaigns", "Spring sale &amp; more\nFor <@U0MANAGER01|Camille>, by Monday"
+    )
+    message = await story.people.wait_for_message("Spring sale", "#campaigns")
+    ack = await story.people.shortcut(MANAGER, "campaign_from_message", message)
+    view = await story.people.wait_for_view(MANAGER, callback_id="campaign_new")
+    await story.people.redeliver(ack)
+    await story.people.submit(MANAGER, view)
+    (created,) = await story.emitted(CreateCampaign)
+    assert created.plan.label == "Spring sale & more"
+    assert created.plan.description == "Spring sale & more\nFor Camille, by Monday"
+    for who in (STRANGER, REVIEWER):
+        await story.people.shortcut(who, "campaign_from_message", message)
+        await story.people.wait_for_ephemeral(who, "Sorry")
+    assert len(await story.emitted(OpenCampaignForm)) == 1
+
+
 async def test_a_followed_campaign_is_one_message_that_keeps_up_until_it_ends(
     story: BotStory,
 ) -> None:

@@ -35,6 +35,7 @@ from tests.unit.bot.samples import (
     sums,
 )
 from topics.campaign import CampaignStatus
+from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 from topics.workflows import WorkflowStatus
 
@@ -100,6 +101,7 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
                 reviewer_ids=tuple(uuid4() for _ in range(50)),
                 decided_by="outsider",
                 decided_at=NOW,
+                warnings=[ContentWarning(code="c", text=words[:500], text_fr=words[:500])] * 9,
             )
             yield f"card {outcome} {kind}", cards.approval_card(state, beside, setting)
             yield (

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import limits
-from bot.cutting import clip, esc, size, typed
+from bot.cutting import clip, esc, read_marked, size, typed
 from bot.limits import Json, fitted_errors, fitted_message, fitted_options, fitted_view
 from deploy.embedded.slack import check_blocks, check_view
 from tests.unit.bot.screens import SETTINGS, messages, views
@@ -95,6 +95,23 @@ def test_a_typed_text_keeps_its_direction_to_itself(text: str, most: int) -> Non
 )
 def test_a_cut_leaves_no_half_of_a_sign(given_text: str, most: int, wanted: str) -> None:
     assert clip(given_text, most) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Sale &amp; more &lt;b&gt;", "Sale & more <b>"),
+        ("ask <@U0MANAGER01|Camille> in <#C01|general>", "ask Camille in general"),
+        (
+            "see <https://example.org|our page>, <https://example.org>",
+            "see our page, https://example.org",
+        ),
+        ("<!channel> hear", "channel hear"),
+        ("&amp;lt;", "&lt;"),
+    ],
+)
+def test_a_message_is_read_as_its_reader_sees_it(text: str, wanted: str) -> None:
+    assert read_marked(text) == wanted
 
 
 def test_a_right_to_left_name_is_isolated_from_the_words_around_it() -> None:

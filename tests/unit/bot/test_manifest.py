@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bot
+from bot.events import FROM_MESSAGE
 
 BOT = Path(bot.__file__).parent
 MANIFEST = BOT.parent / "deploy" / "slack" / "manifest.json"
@@ -106,3 +107,10 @@ def test_the_events_the_bot_hears_are_subscribed_to_and_the_home_tab_is_on() -> 
     }
     assert set(manifest()["settings"]["event_subscriptions"]["bot_events"]) == heard
     assert manifest()["features"]["app_home"]["home_tab_enabled"]
+
+
+def test_the_shortcut_is_declared() -> None:
+    (shortcut,) = manifest()["features"]["shortcuts"]
+    assert (shortcut["type"], shortcut["callback_id"]) == ("message", FROM_MESSAGE)
+    assert len(shortcut["name"]) <= 24
+    assert len(shortcut["description"]) <= 150
