@@ -8,6 +8,7 @@ from uuid import UUID
 
 from bot.blocks import content
 from bot.cards import Setting, already_decided, campaign_name
+from bot.choices import Choices
 from bot.cutting import esc
 from bot.handlers import channel_setting, outgoing_of, settings_of
 from bot.labels import control_name, reason_text, status_name, workflow_name
@@ -108,7 +109,7 @@ async def show_number(event: CampaignFormOpened, work: Work) -> None:
         return
     person = await person_of(work, form.operator_id)
     if person is not None and is_fresh(work):
-        preset = await Preset.of(form.plan, BotStore(work.connection))
+        preset = await Preset.of(form.plan, BotStore(work.connection), Choices(work.connection))
         setting = personal(work, person)
         view = campaign_modal(event.campaign_id, event.number, setting, preset)
         outgoing = outgoing_of(work)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from bot import cards
+from bot import cards, notices
 from bot.album import Album
 from bot.cards import Beside, Setting
+from bot.choices import Choices
 from bot.handlers import channel_setting, outgoing_of, settings_of, stock_alert
 from bot.memory import Memory
 from bot.roster import Roster
@@ -76,7 +77,7 @@ async def beside(state: ApprovalState, work: Work) -> Beside:
     form = await memory.form(state.campaign_id)
     alert = ""
     if form and form.stock_line_id:
-        alert = await store.stock_alert(form.stock_line_id)
+        alert = await Choices(work.connection).stock_alert(form.stock_line_id)
     return Beside(
         await store.people(named),
         await memory.estimate(state.campaign_id),
@@ -102,10 +103,10 @@ async def keep_estimate(event: CostEstimated, work: Work) -> None:
 @registry.on(StockLineState)
 async def keep_stock_line(state: StockLineState, work: Work) -> None:
     """Keep a stock line for the form, and its warning for the cards of campaigns that use it."""
-    store = BotStore(work.connection)
+    choices = Choices(work.connection)
     alert = stock_alert(state)
-    before = await store.stock_alert(state.line_id)
-    await store.save_choice(
+    before = await choices.stock_alert(state.line_id)
+    await choices.save(
         "stock",
         state.line_id,
         version=state.version,
@@ -135,19 +136,8 @@ async def remind(event: ApprovalReminded, work: Work) -> None:
     outgoing = outgoing_of(work)
     key = f"reminder:{event.approval_id}:{event.revision}:{event.number}"
 
-    def words(setting: Setting, to: str = "") -> dict[str, object]:
-        return cards.reminder(
-            state,
-            number=event.number,
-            deadline_at=event.deadline_at,
-            now=work.now,
-            beside=known,
-            setting=setting,
-            to=to,
-        )
-
     channel = settings_of(work).slack_channel
-    shown = cards.reminder(
+    shown = notices.reminder(
         state,
         number=event.number,
         deadline_at=event.deadline_at,
@@ -157,6 +147,8 @@ async def remind(event: ApprovalReminded, work: Work) -> None:
     )
     thread = card_key(event.approval_id)
     await outgoing.show(key, channel, shown, thread_key=thread)
+    if not _is_on(work):
+        return
     reviewers = await _reviewers(event, known, work)
     roster = Roster(work.connection)
     await roster.remind(event.approval_id, event.revision, event.number, reviewers, work.now)
@@ -176,7 +168,9 @@ async def tell_nobody_is_left(state: ApprovalState, known: Beside, work: Work) -
         if person.slack_user_id and not person.has_left:
             setting = Setting(person.language, general.zone, general.public_url)
             key = f"nobody:{state.approval_id}:{state.revision}:{operator_id}"
-            await outgoing.show(key, person.slack_user_id, cards.nobody_left(state, known, setting))
+            await outgoing.show(
+                key, person.slack_user_id, notices.nobody_left(state, known, setting)
+            )
 
 
 async def show_cards_of(slack_user_id: str, work: Work) -> None:
@@ -190,6 +184,5 @@ async def _reviewers(event: ApprovalReminded, known: Beside, work: Work) -> dict
     if event.reviewer_ids:
         ids = [str(one) for one in event.reviewer_ids]
         return {one: known.people[one] for one in ids if one in known.people}
-    store = BotStore(work.connection)
-    choices = await store.reviewers("", REMINDED)
-    return await store.people([choice.id for choice in choices])
+    found = await Choices(work.connection).reviewers("", REMINDED)
+    return await BotStore(work.connection).people([choice.id for choice in found])

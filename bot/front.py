@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 
 from bot.blocks import content
 from bot.cards import Setting
+from bot.choices import Choices
 from bot.labels import right_name
 from bot.limits import Json, fitted_errors, fitted_message, fitted_options
 from bot.memory import Memory
@@ -120,6 +121,11 @@ class Visit:
     def reading(self) -> Reading:
         """The queries of screens."""
         return Reading(self.work.connection)
+
+    @property
+    def choices(self) -> Choices:
+        """What forms offer."""
+        return Choices(self.work.connection)
 
     async def once(self) -> bool:
         """Whether this is the first delivery of what the person did; only then it has an effect."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from bot import lists
 from bot.cards import Setting
+from bot.choices import Choices
 from bot.memory import Memory
 from bot.outgoing import Outgoing
 from bot.settings import BotSettings
@@ -122,7 +123,7 @@ async def _tell_waiting(before: CampaignState | None, state: CampaignState, work
 @registry.on(TargetingState)
 async def keep_targeting(state: TargetingState, work: Work) -> None:
     """Keep a targeting for the form."""
-    await BotStore(work.connection).save_choice(
+    await Choices(work.connection).save(
         "targeting", state.targeting_id, version=state.version, label=state.label
     )
 
@@ -130,7 +131,7 @@ async def keep_targeting(state: TargetingState, work: Work) -> None:
 @registry.on(TemplateState)
 async def keep_template(state: TemplateState, work: Work) -> None:
     """Keep a template for the form."""
-    await BotStore(work.connection).save_choice(
+    await Choices(work.connection).save(
         "template", state.template_id, version=state.version, label=state.label
     )
 
@@ -138,7 +139,7 @@ async def keep_template(state: TemplateState, work: Work) -> None:
 @registry.on(BudgetState)
 async def keep_budget(state: BudgetState, work: Work) -> None:
     """Keep a budget for the form."""
-    await BotStore(work.connection).save_choice(
+    await Choices(work.connection).save(
         "budget", state.budget_id, version=state.version, label=state.label, state=state
     )
 
@@ -146,7 +147,7 @@ async def keep_budget(state: BudgetState, work: Work) -> None:
 @registry.on(ActionModelState)
 async def keep_model(state: ActionModelState, work: Work) -> None:
     """Keep an action model for the form."""
-    await BotStore(work.connection).save_choice(
+    await Choices(work.connection).save(
         "models", state.model_id, version=state.version, label=f"{state.code} {state.label}"
     )
 
@@ -154,7 +155,7 @@ async def keep_model(state: ActionModelState, work: Work) -> None:
 @registry.on(SupplierServiceState)
 async def keep_service(state: SupplierServiceState, work: Work) -> None:
     """Keep a supplier's service for the form."""
-    await BotStore(work.connection).save_choice(
+    await Choices(work.connection).save(
         "service",
         state.service_id,
         version=state.version,

@@ -14,6 +14,7 @@ import orjson
 from bot import formats
 from bot.blocks import chooser, context, field, modal, option, section, text_input
 from bot.cards import Setting, Target
+from bot.choices import Choices
 from bot.cutting import typed
 from bot.limits import Json
 from bot.store import BotStore
@@ -53,7 +54,7 @@ class Preset:
     options: Mapping[str, Sequence[Json]] = field_of(default_factory=dict)
 
     @classmethod
-    async def of(cls, plan: CampaignPlan | None, store: BotStore) -> Preset:
+    async def of(cls, plan: CampaignPlan | None, store: BotStore, choices: Choices) -> Preset:
         """Return a plan's choices as options; what was removed since is left out."""
         if plan is None:
             return cls()
@@ -62,15 +63,17 @@ class Preset:
             chosen = getattr(plan, name) or ()
             ids = chosen if isinstance(chosen, tuple) else (chosen,)
             if ids:
-                options[block] = await _offered_now(block, ids, store)
+                options[block] = await _offered_now(block, ids, store, choices)
         return cls(plan.label or "", plan.description or "", options)
 
 
-async def _offered_now(block: str, ids: tuple[UUID, ...], store: BotStore) -> list[Json]:
+async def _offered_now(
+    block: str, ids: tuple[UUID, ...], store: BotStore, choices: Choices
+) -> list[Json]:
     if block == "reviewers":
         people = await store.people(map(str, ids))
         return offered((one.operator_id, one.name) for one in people.values())
-    return offered((one.id, one.label) for one in await store.named(block, ids))
+    return offered((one.id, one.label) for one in await choices.named(block, ids))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from bot.blocks import button, confirmed, content
 from bot.cards import Setting, campaign_name
+from bot.cutting import clip
 from bot.front import NOTHING, Visit
 from bot.limits import Json
 from bot.lists import campaign_status, live_status
-from bot.modals import Preset, campaign_modal, form_id
+from bot.modals import LABEL_CHARS, Preset, campaign_modal, form_id
 from bot.stopping import ENDED, launch_question, pause_effect, stop_modal
 from bot.words import say
 from shared.ids import new_id
@@ -199,7 +200,8 @@ async def _duplicate(visit: Visit, state: CampaignState, _reason: str) -> Json:
         template_id=state.template_id,
         budget_id=state.budget_id,
     )
-    label = visit.say("copy_of", label=state.label)[:200]
+    # Room for the word that makes it a copy.
+    label = visit.say("copy_of", label=clip(state.label, LABEL_CHARS - 20))
     await open_form(visit, plan.model_copy(update={"label": label}))
     return NOTHING
 
@@ -211,7 +213,7 @@ async def open_form(visit: Visit, plan: CampaignPlan | None = None) -> None:
     campaign_id = new_id()
     await visit.memory.open_form(campaign_id, visit.ask, plan, visit.work.now)
     await visit.memory.ask(str(campaign_id), visit.ask, visit.work.now)
-    preset = await Preset.of(plan, visit.store)
+    preset = await Preset.of(plan, visit.store, visit.choices)
     view = campaign_modal(campaign_id, None, visit.setting, preset)
     await visit.open_view(form_id(campaign_id), view)
     visit.work.emit(OpenCampaignForm(campaign_id=campaign_id, actor=visit.actor))
@@ -220,6 +222,8 @@ async def open_form(visit: Visit, plan: CampaignPlan | None = None) -> None:
 async def _follow(visit: Visit, state: CampaignState, _reason: str) -> Json:
     """Show the campaign in a direct message that changes where it stands."""
     name = campaign_name(state.number, state.label)
+    if state.status in ENDED:
+        return content(visit.say("ended_already", campaign=name))
     key = f"live:{state.campaign_id}:{visit.known.operator_id}:{visit.sender.trigger}"
     followed = await visit.memory.follow(
         state.campaign_id, visit.known.operator_id, key, visit.work.now

@@ -11,7 +11,7 @@ from typing import Final
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import cards
+from bot import notices
 from bot.acquaintance import Acquaintance
 from bot.approvals import beside, tell_nobody_is_left
 from bot.cards import Setting
@@ -102,7 +102,7 @@ class Reminding:
                 await tell_nobody_is_left(state, known, work)
                 return
             general = channel_setting(work)
-            words = cards.reminder(
+            words = notices.reminder(
                 state,
                 number=reminder.number,
                 deadline_at=state.deadline_at,

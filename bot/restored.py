@@ -17,9 +17,14 @@ WHERE ts IS NULL AND NOT failed
 _TOLD: Final = """
 UPDATE slack_calls SET done_at = now(), error = 'restored', arguments = '{}' WHERE done_at IS NULL
 """
+# What waited at the backup may have been sent since; deliveryMgt's next reminder comes anyway.
+_REMINDED: Final = """
+UPDATE reminders SET done_at = now(), outcome = 'restored' WHERE done_at IS NULL
+"""
 
 
 async def after_restore(connection: Connection) -> None:
-    """Have unposted messages looked up first; drop words to one person, which nobody awaits."""
+    """Have unposted messages looked up first; drop words to one person that may be said already."""
     await connection.execute(_MAY_STAND)
     await connection.execute(_TOLD)
+    await connection.execute(_REMINDED)

@@ -31,7 +31,7 @@ class BotSettings(Settings):
     proof_pages_url: str = Field(
         default="",
         pattern=r"^(https?://.*)?$",
-        description="where the bot reaches the proofs' pages; empty: MUSTER_PUBLIC_URL",
+        description="where the bot reaches the proofs' pages; empty: PUBLIC_URL",
     )
     reminder_hours: str = Field(
         default="9-18", description="hours of people's own zones in which they are reminded"

@@ -86,10 +86,10 @@ async def _gone(visit: Visit, submitted: Submitted) -> dict[str, str]:
     errors = {}
     for block, plan_field in ONE.items():
         chosen = getattr(submitted.plan, plan_field)
-        if chosen is not None and await visit.store.missing(block, [chosen]):
+        if chosen is not None and await visit.choices.missing(block, [chosen]):
             errors[block] = visit.say("gone")
     models = submitted.plan.action_model_ids or ()
-    if await visit.store.missing("models", models):
+    if await visit.choices.missing("models", models):
         errors["models"] = visit.say("gone")
     return errors
 
@@ -132,7 +132,7 @@ async def suggest(visit: Visit, kind: str, query: str) -> list[Json]:
     if visit.refusal(Right.MANAGE_CAMPAIGNS):
         return []
     if kind == REVIEWERS:
-        found = await visit.store.reviewers(query, OPTIONS)
+        found = await visit.choices.reviewers(query, OPTIONS)
     else:
-        found = await visit.store.choices(kind, query, OPTIONS)
+        found = await visit.choices.like(kind, query, OPTIONS)
     return offered([(choice.id, choice.label) for choice in found])

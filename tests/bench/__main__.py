@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from shared import logs
-from tests.bench import actions, bounces, core, delivery, timings
+from tests.bench import actions, bounces, core, delivery, screens, timings
 from tests.bench.results import Figure, write
 from tests.servers import Servers, running_servers
 
 console = Console()
+WHATS = ["core", "actions", "bounces", "delivery", "screens", "timings"]
 
 
 def show(figures: list[Figure]) -> None:
@@ -34,6 +35,8 @@ async def _measure(servers: Servers, arguments: argparse.Namespace) -> list[Figu
         )
     if arguments.what == "bounces":
         return await bounces.measure(servers, runs=arguments.runs)
+    if arguments.what == "screens":
+        return await screens.measure(servers, runs=arguments.runs)
     figures = await actions.measure(servers, runs=arguments.runs)
     if arguments.what == "core":
         messages, runs = arguments.messages, arguments.runs
@@ -55,7 +58,7 @@ def _time(parts: list[str] | None) -> None:
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(prog="muster bench", description="Measure, then claim.")
-    parser.add_argument("what", choices=["core", "actions", "bounces", "delivery", "timings"])
+    parser.add_argument("what", choices=WHATS)
     parser.add_argument("--messages", type=int, default=core.MESSAGES)
     parser.add_argument("--mails", type=int, default=delivery.MESSAGES)
     parser.add_argument("--quick", action="store_true", help="leave out a delivery's largest sizes")

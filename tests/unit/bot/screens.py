@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from bot import cards, lists, modals
+from bot import cards, lists, modals, notices
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.cards import Beside, Setting, Target
@@ -106,7 +106,7 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
             yield f"card {outcome} {kind}", cards.approval_card(state, beside, setting)
             yield (
                 f"reminder {outcome} {kind}",
-                cards.reminder(
+                notices.reminder(
                     state,
                     number=3,
                     deadline_at=NOW + timedelta(days=1),
@@ -142,7 +142,7 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
             workflow_list(workflows(words), beats, setting, now=NOW, may_control=True, start=start),
         )
     left = {key: replace(one, has_left=True) for key, one in people(words).items()}
-    yield "nobody left", cards.nobody_left(an_approval(), Beside(left), setting)
+    yield "nobody left", notices.nobody_left(an_approval(), Beside(left), setting)
     yield from _other_lists(setting, words)
     yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
 
