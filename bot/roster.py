@@ -28,7 +28,7 @@ WITH due AS (
     SELECT approval_id, revision, number, operator_id FROM reminders
     WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1 AND NOT {HELD}
     ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-UPDATE reminders r SET attempts = attempts + 1, lease_until = $2
+UPDATE reminders r SET attempts = r.attempts + 1, lease_until = $2
 FROM due d LEFT JOIN approvals a USING (approval_id)
     LEFT JOIN operators o USING (operator_id)
     LEFT JOIN slack_people p ON p.slack_user_id = o.slack_user_id

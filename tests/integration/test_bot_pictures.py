@@ -137,7 +137,7 @@ def has_picture(message: Message) -> bool:
 
 
 async def card_with_picture(story: BotStory) -> Message:
-    return await story.people.wait_for_message("C-1042", CHANNEL, where=has_picture)
+    return await story.people.wait_for_message("C-1042", CHANNEL, 60, where=has_picture)
 
 
 async def test_the_card_gets_its_picture_after_429s_and_lost_answers(story: BotStory) -> None:

@@ -69,7 +69,7 @@ async def test_each_reviewer_is_reminded_once_in_their_language(story: BotStory)
     await story.hear(state, reminded(state), reminded(state))
     assert await settled(story) == {REVIEWER_ID: "sent", SUPERVISOR_ID: "sent"}
     english = render_text(await story.people.wait_for_message("Reminder 1", REVIEWER))
-    assert "Who else can answer: @Dominique Leroy" in english
+    assert "Who else can answer: @U0SUPERVIS1" in english
     french = render_text(await story.people.wait_for_message("Rappel 1", SUPERVISOR))
     assert "il reste" in french
     await story.quiet()
