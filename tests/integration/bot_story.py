@@ -97,12 +97,16 @@ class BotStory:
         pool = self.runtime.pool
 
         async def nothing_left() -> bool:
+            # First of all: a reminder that is sent has become a message.
+            reminders = await pool.fetchval(
+                "SELECT count(*) FROM reminders WHERE done_at IS NULL AND next_at <= now()"
+            )
             calls = await pool.fetchval("SELECT count(*) FROM slack_calls WHERE done_at IS NULL")
             messages = await pool.fetchval(
                 "SELECT count(*) FROM slack_messages"
                 " WHERE shown_hash IS DISTINCT FROM wanted_hash AND NOT failed"
             )
-            return bool(calls + messages == 0)
+            return bool(calls + messages + reminders == 0)
 
         await eventually(nothing_left, what="everything being sent")
 

@@ -12,7 +12,7 @@ from bot.figures import budget_lines, read_turn, stock_lines, turn_value
 from bot.limits import OPTION_VALUE_CHARS, VALUE_CHARS
 from bot.orders import _OFFERED, ORDERS, OTHER_NAMES, VERBS
 from bot.stopping import launch_question, pause_effect, stop_effect
-from services.campaign.domain import ALLOWED
+from services.campaign.domain.campaigns import ALLOWED
 from tests.unit.bot import samples
 from topics.campaign import CampaignStatus
 
