@@ -27,6 +27,7 @@ ALLOWED = frozenset(
         "mit license",
         "mit-0",
         # Weak copyleft: its own files stay under it, what uses them need not.
+        "epl-2.0",
         "mozilla public license 2.0 (mpl 2.0)",
         "mpl-2.0",
         "psf-2.0",
