@@ -40,10 +40,12 @@ class Outcome(StrEnum):
 
 
 class ApprovalKind(StrEnum):
-    """What is approved: a proof (content and target), or the target alone."""
+    """What is approved: content and target by a proof, the target, a file, its router's proof."""
 
     PROOF = "proof"
     TARGET = "target"
+    EXTRACTION_FILE = "extraction_file"
+    ROUTER_PROOF = "router_proof"
 
 
 class Decision(StrEnum):
@@ -382,7 +384,11 @@ class ApprovalReminded(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
 
 
 class ApprovalDecided(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
-    """An approval ended in one of its five ends; ``snapshot_id`` says which request it answers."""
+    """An approval ended in one of its five ends; ``snapshot_id`` says which request it answers.
+
+    Of a supplier's file or a router's proof of it, ``file_id`` is that file and ``content_hash``
+    the SHA-256 of what was shown.
+    """
 
     campaign_id: UUID
     approval_id: UUID
@@ -396,6 +402,7 @@ class ApprovalDecided(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
     snapshot_hash: str
     content_hash: str | None
     count: int
+    file_id: UUID | None = None
 
 
 class AnswerRefused(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
@@ -493,6 +500,7 @@ class ApprovalState(State, topic=APPROVALS_STATE, key="approval_id"):
     content_hash: str | None
     snapshot_hash: str
     send_doubles: bool = False
+    file_id: UUID | None = None
     requested_by: str
     requested_at: datetime
     deadline_at: datetime

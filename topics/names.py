@@ -90,9 +90,11 @@ DELIVERY_ACTIVITY_CHANGELOG: Final = Topic(
 TEMPLATES_STATE: Final = Topic("templates.state.v1", "template id", None, 3)
 APPROVALS_STATE: Final = Topic("approvals.state.v1", "approval id", None, 3)
 
-SUPPLIER_COMMANDS: Final = Topic("supplier.commands.v1", "campaign or service id", personal=True)
+SUPPLIER_COMMANDS: Final = Topic(
+    "supplier.commands.v1", "campaign, service or supplier id", personal=True
+)
 SUPPLIER_EVENTS: Final = Topic("supplier.events.v1", "campaign id", MONTH)
-SUPPLIER_STATE: Final = Topic("supplier.state.v1", "service id", None, 3)
+SUPPLIER_STATE: Final = Topic("supplier.state.v1", "service or supplier id", None, 3)
 
 BUDGET_COMMANDS: Final = Topic("budget.commands.v1", "campaign or budget id")
 BUDGET_EVENTS: Final = Topic("budget.events.v1", "campaign id", MONTH)

@@ -48,6 +48,17 @@ class ReserveStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
     quantity: int = Field(gt=0)
 
 
+class EstimateStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
+    """Say whether a line could cover a campaign, holding nothing.
+
+    Source: campaign. Answer: ``StockEstimated``; none for a line that is not known.
+    """
+
+    campaign_id: UUID
+    line_id: UUID
+    quantity: int = Field(ge=0)
+
+
 class ReleaseStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
     """Give back what a reservation has not consumed."""
 
@@ -89,6 +100,25 @@ class StockReservationRefused(Event, topic=STOCK_EVENTS, key="campaign_id"):
     reason: str
 
 
+class StockEstimated(Event, topic=STOCK_EVENTS, key="campaign_id"):
+    """What a campaign would take of a line, for the card its reviewer sees.
+
+    ``covered``: there is enough that nobody else reserved. ``reaches_alert``: what is left in
+    stock would be at or under the alert level.
+    """
+
+    campaign_id: UUID
+    line_id: UUID
+    stock: str
+    label: str
+    asked: int
+    available: int
+    on_order: int
+    alert_level: int
+    covered: bool
+    reaches_alert: bool
+
+
 class StockConsumed(Event, topic=STOCK_EVENTS, key="campaign_id"):
     """Goods left the stock for a campaign."""
 
@@ -127,6 +157,8 @@ class StockAlertRaised(Event, topic=STOCK_EVENTS, key="line_id"):
     alert_level: int
     crossing: int
     group: str = ""
+    stock: str = ""
+    on_order: int = 0
 
 
 class StockAlertCleared(Event, topic=STOCK_EVENTS, key="line_id"):
@@ -162,3 +194,5 @@ class StockLineState(State, topic=STOCK_STATE, key="line_id"):
     on_order: int
     alert_level: int
     alert: bool
+    available: int | None = None
+    group: str = ""
