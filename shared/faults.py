@@ -25,6 +25,7 @@ POINTS: Final = (
     "progress.giving_up",
     "bounce.before_answer",
     "press.before_record",
+    "courier.before_record",
     "bot.before_ack",
     "import.chunk",
 )

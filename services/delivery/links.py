@@ -10,22 +10,17 @@ anyway.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from shared.settings import derived
+from shared.signing import read_signed, signed
 
 PROOF_LINK: Final = "proof"
 """The link in a proof: its page explains, and changes nobody's consent."""
 LINK_LIFETIME: Final = timedelta(days=366)
 PROOF_LIFETIME: Final = timedelta(days=7)
-_MAC_BYTES: Final = 16
 _DAY_BYTES: Final = 3
 _BODY_BYTES: Final = 16 + 16 + _DAY_BYTES
 _FIRST_DAY: Final = date(1970, 1, 1)
@@ -58,12 +53,12 @@ def token_of(secret: bytes, link: Link) -> str:
     """Return the token of a link: 68 characters fit for a URL, without personal data."""
     day = (link.until - _FIRST_DAY).days.to_bytes(_DAY_BYTES)
     body = bytes.fromhex(link.recipient_key) + link.run_id.bytes + day
-    return _signed(secret, "unsubscribe", body)
+    return signed(secret, "unsubscribe", body)
 
 
 def read_token(secret: bytes, token: str) -> Link | None:
     """Return whose link a token is, be it over or not; ``None`` when it was not signed here."""
-    body = _read(secret, "unsubscribe", token, size=_BODY_BYTES)
+    body = read_signed(secret, "unsubscribe", token, size=_BODY_BYTES)
     if body is None:
         return None
     until = _FIRST_DAY + timedelta(days=int.from_bytes(body[32:]))
@@ -73,41 +68,16 @@ def read_token(secret: bytes, token: str) -> Link | None:
 def proof_token(secret: bytes, proof_id: UUID, *, now: datetime) -> str:
     """Return the token that shows a proof from now on: 48 characters fit for a URL."""
     until = int((now + PROOF_LIFETIME).timestamp())
-    return _signed(secret, "proof-link", proof_id.bytes + until.to_bytes(4))
+    return signed(secret, "proof-link", proof_id.bytes + until.to_bytes(4))
 
 
 def read_proof_token(secret: bytes, token: str) -> ProofLink | None:
     """Return what a token shows, be it over or not; ``None`` when this instance did not sign it."""
-    body = _read(secret, "proof-link", token, size=_PROOF_BODY_BYTES)
+    body = read_signed(secret, "proof-link", token, size=_PROOF_BODY_BYTES)
     if body is None:
         return None
     until = datetime.fromtimestamp(int.from_bytes(body[16:]), UTC)
     return ProofLink(UUID(bytes=body[:16]), until)
-
-
-def _signed(secret: bytes, purpose: str, body: bytes) -> str:
-    return base64.urlsafe_b64encode(body + _mac(secret, purpose, body)).decode()
-
-
-def _read(secret: bytes, purpose: str, token: str, *, size: int) -> bytes | None:
-    """Return what was signed for a purpose; ``None`` for anything else."""
-    try:
-        raw = base64.b64decode(token, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-    if len(body) != size or not hmac.compare_digest(mac, _mac(secret, purpose, body)):
-        return None
-    return body
-
-
-@lru_cache(maxsize=8)
-def _key(secret: bytes, purpose: str) -> bytes:
-    return bytes.fromhex(derived(secret, purpose))
-
-
-def _mac(secret: bytes, purpose: str, body: bytes) -> bytes:
-    return hmac.digest(_key(secret, purpose), body, "sha256")[:_MAC_BYTES]
 
 
 @dataclass(frozen=True, slots=True)

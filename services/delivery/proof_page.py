@@ -14,9 +14,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from services.delivery.links import read_proof_token
-from services.delivery.pages import language_of, page, sheet
 from services.delivery.store.proofs import ProofStore, Seen
 from shared.http import Here
+from shared.pages import language_of, page, sheet
 from shared.service import Runtime
 
 proof_router = APIRouter()

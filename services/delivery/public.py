@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request, Response
 from services.delivery.approving import SERVICE
 from services.delivery.domain.tracking import OPT_OUT_NUMBER
 from services.delivery.links import PROOF_LINK, read_token
-from services.delivery.pages import page
 from services.delivery.store.consents import ConsentStore
 from services.delivery.store.tracking import TrackingStore
 from shared.http import Here
 from shared.ids import new_id
+from shared.pages import page
 from topics.targeting import RecordConsent
 
 public_router = APIRouter()

@@ -17,13 +17,14 @@ from services.delivery.app import SERVICE
 from services.delivery.composers import KEYS_KEPT, Composers
 from services.delivery.dkim import keeping
 from services.delivery.dkim.keeping import signer_of
-from services.delivery.dkim.keys import WrongSecret, record_of
+from services.delivery.dkim.keys import record_of
 from services.delivery.dkim.signing import Algorithm
 from services.delivery.domain.runs import RunKind
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.sending import Claimed
 from shared.http import create_app
 from shared.identity import HEADER, issue
+from shared.sealing import WrongSecret
 from shared.service import Runtime
 from tests.conftest import Open
 from tests.integration.cli_shell import Shell, shell

@@ -16,13 +16,13 @@ from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.app import SERVICE
 from services.delivery.claims import Claims
 from services.delivery.composers import Composers
-from services.delivery.dkim.keys import WrongSecret
 from services.delivery.domain.pace import Limit
 from services.delivery.invariants import broken
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.pace import PaceStore
 from shared.errors import Refused
 from shared.http import carry_out
+from shared.sealing import WrongSecret
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
 from shared.workflows import set_status

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import secrets
 from base64 import b64encode
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -19,19 +16,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from services.delivery.dkim.signing import Algorithm, PrivateKey
-from shared.settings import derived
+from shared.sealing import WrongSecret, seal, unseal
 
 RSA_BITS: Final = 2048
-_NONCE: Final = 12
+_PURPOSE: Final = "dkim"
 _CHUNK: Final = 255
 """A TXT record is made of strings of at most so many octets (RFC 1035, 3.3)."""
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN: Final = re.compile(rf"{_LABEL}(\.{_LABEL})+")
 _SELECTOR: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-
-
-class WrongSecret(Exception):
-    """A private key was kept under another MUSTER_SECRET_KEY."""
 
 
 def is_domain(text: str) -> bool:
@@ -75,8 +68,7 @@ def zone_line(domain: str, selector: str, record: str) -> str:
 def sealed(secret: bytes, key: PrivateKey, *, domain: str, selector: str) -> bytes:
     """Return a private key encrypted (AES-256-GCM), bound to its name."""
     plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    nonce = secrets.token_bytes(_NONCE)
-    return nonce + _cipher(secret).encrypt(nonce, plain, _bound_to(domain, selector))
+    return seal(secret, _PURPOSE, plain, bound_to=_name(domain, selector))
 
 
 def unsealed(secret: bytes, data: bytes, *, domain: str, selector: str) -> PrivateKey:
@@ -85,19 +77,12 @@ def unsealed(secret: bytes, data: bytes, *, domain: str, selector: str) -> Priva
     Raises:
         WrongSecret: it was sealed under another secret, or for another name.
     """
-    try:
-        plain = _cipher(secret).decrypt(data[:_NONCE], data[_NONCE:], _bound_to(domain, selector))
-    except InvalidTag:
-        raise WrongSecret(f"{selector}._domainkey.{domain}") from None
+    plain = unseal(secret, _PURPOSE, data, bound_to=_name(domain, selector))
     key = load_der_private_key(plain, password=None)
     if not isinstance(key, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
-        raise WrongSecret(f"{selector}._domainkey.{domain}")
+        raise WrongSecret(_name(domain, selector))
     return key
 
 
-def _cipher(secret: bytes) -> AESGCM:
-    return AESGCM(bytes.fromhex(derived(secret, "dkim")))
-
-
-def _bound_to(domain: str, selector: str) -> bytes:
-    return f"{selector}._domainkey.{domain}".encode()
+def _name(domain: str, selector: str) -> str:
+    return f"{selector}._domainkey.{domain}"

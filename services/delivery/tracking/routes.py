@@ -15,7 +15,6 @@ from starlette.routing import Route
 
 from services.delivery.domain.agents import agent_of
 from services.delivery.domain.tracking import MIRROR_NUMBER, OPEN_NUMBER, EventKind
-from services.delivery.pages import page
 from services.delivery.store.tracking import TrackingEvent
 from services.delivery.tracking.personal_links import INACTIVE, NO_PIXEL
 from services.delivery.tracking.targets import NoTarget, targets_of
@@ -25,6 +24,7 @@ from shared.errors import INTERRUPTIONS, reason_of
 from shared.http import runtime_of
 from shared.ids import new_id
 from shared.logs import logger
+from shared.pages import page
 from shared.service import Runtime
 
 log = logger(__name__)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from services.delivery.compose import Composer
 from services.delivery.dkim.keys import (
-    WrongSecret,
     is_domain,
     is_selector,
     new_key,
@@ -32,6 +31,7 @@ from services.delivery.dkim.signing import (
 )
 from services.delivery.domain.runs import RunKind
 from services.delivery.rendering import prepare
+from shared.sealing import WrongSecret
 from tests.unit.delivery.test_composing import NOW, SOURCE, merge_of, read, row, settings
 
 KEYS = {
