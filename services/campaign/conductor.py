@@ -23,7 +23,7 @@ from topics.campaign import CampaignMoved
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import PrepareDelivery, StopDelivery, WithdrawApproval
 from topics.message import Actor, system_actor
-from topics.stock import ReleaseStock, ReserveStock
+from topics.stock import EstimateStock, ReleaseStock, ReserveStock
 from topics.targeting import CountTarget
 
 SYSTEM = system_actor("campaign")
@@ -114,13 +114,22 @@ def ask_for_content(work: Work, campaign: Campaign) -> Campaign:
 
 
 def estimate(work: Work, campaign: Campaign) -> None:
-    """Have the cost estimated, for the card the reviewer sees."""
+    """Have the cost and the goods estimated, for the card the reviewer sees."""
     if campaign.budget_id is not None:
         work.emit(
             EstimateCost(
                 campaign_id=campaign.campaign_id,
                 budget_id=campaign.budget_id,
                 volumes=volumes_planned(campaign),
+            )
+        )
+    quantity = volumes_planned(campaign).letters * campaign.stock_per_letter
+    if campaign.stock_line_id is not None:
+        work.emit(
+            EstimateStock(
+                campaign_id=campaign.campaign_id,
+                line_id=campaign.stock_line_id,
+                quantity=quantity,
             )
         )
 

@@ -133,6 +133,25 @@ def reserve(levels: Levels, reservation: Reservation, asked: int) -> Decision:
     return Decision(Reservation(ReservationStatus.HELD, asked), (entry,), quantity=asked)
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would become of a line: whether it covers a quantity, and then falls to its alert."""
+
+    covered: bool
+    reaches_alert: bool
+
+
+def outlook(levels: Levels, asked: int, *, alert_level: int) -> Outlook:
+    """Return what taking a quantity would mean, with what others reserved left to them.
+
+    Nothing asked reaches no alert: a line that is low already is no news of this campaign.
+    """
+    return Outlook(
+        covered=asked <= levels.available,
+        reaches_alert=asked > 0 and levels.available - asked <= alert_level,
+    )
+
+
 def refuse(reservation: Reservation) -> Reservation:
     """Return a reservation that is not made; one that was decided already stays as it is."""
     if reservation.status is not ReservationStatus.ASKED:

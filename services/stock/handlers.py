@@ -12,6 +12,7 @@ from services.stock.domain import (
     ReservationStatus,
     consume,
     initial,
+    outlook,
     refuse,
     release,
     reserve,
@@ -26,11 +27,13 @@ from shared.uow import Work
 from shared.workflows import wake
 from topics.stock import (
     ConsumeStock,
+    EstimateStock,
     OrderStock,
     ReleaseStock,
     ReserveStock,
     SaveStockLine,
     StockConsumed,
+    StockEstimated,
     StockRefused,
     StockReleased,
     StockReservationRefused,
@@ -102,6 +105,29 @@ async def order_stock(command: OrderStock, work: Work) -> None:
         raise Refused("this order id stands for another order", field="order_id")
     work.emit((await store.order(line, command, work.now)).state)
     await wake(work, WORKFLOW)
+
+
+@registry.on(EstimateStock)
+async def estimate_stock(command: EstimateStock, work: Work) -> None:
+    """Say whether a line could cover a campaign; nothing is held, nothing changes."""
+    line = await LineStore(work.connection).find(command.line_id)
+    if line is None:
+        return
+    seen = outlook(line.levels, command.quantity, alert_level=line.alert_level)
+    work.emit(
+        StockEstimated(
+            campaign_id=command.campaign_id,
+            line_id=command.line_id,
+            stock=line.stock,
+            label=line.label,
+            asked=command.quantity,
+            available=line.levels.available,
+            on_order=line.on_order,
+            alert_level=line.alert_level,
+            covered=seen.covered,
+            reaches_alert=seen.reaches_alert,
+        )
+    )
 
 
 @registry.on(ReserveStock)

@@ -82,6 +82,8 @@ class Line:
             on_order=self.on_order,
             alert_level=self.alert_level,
             alert=self.alert.raised,
+            available=self.levels.available,
+            group=self.group,
         )
 
 

@@ -65,6 +65,8 @@ def _told(line: Line) -> StockAlertRaised | StockAlertCleared:
             alert_level=line.alert_level,
             crossing=line.alert.crossing,
             group=line.group,
+            stock=line.stock,
+            on_order=line.on_order,
         )
     return StockAlertCleared(
         line_id=line.line_id,

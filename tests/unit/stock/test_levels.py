@@ -15,11 +15,13 @@ from services.stock.domain import (
     Entry,
     EntryKind,
     Levels,
+    Outlook,
     Reservation,
     ReservationStatus,
     alert_after,
     consume,
     initial,
+    outlook,
     receive,
     release,
     reserve,
@@ -156,3 +158,14 @@ def test_an_alert_is_raised_once_for_each_crossing() -> None:
             told.append((in_stock, after.raised, after.crossing))
         alert = after
     assert told == [(10, True, 1), (11, False, 1), (10, True, 2), (11, False, 2)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "covered", "reaches_alert"),
+    [(0, True, False), (4, True, False), (5, True, True), (7, True, True), (8, False, True)],
+)
+def test_the_outlook_says_what_is_covered_and_what_would_be_low(
+    asked: int, covered: bool, reaches_alert: bool
+) -> None:
+    levels = Levels(initial=10, reserved=3)
+    assert outlook(levels, asked, alert_level=2) == Outlook(covered, reaches_alert)

@@ -1,0 +1,197 @@
+"""Whatever stock commands come, doubled, reordered and replayed: ledgers sum, nothing below zero.
+
+Commands are handed to the service without its inbox, so that only their natural keys protect it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from datetime import date, timedelta
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from services.stock.app import SERVICE
+from services.stock.invariants import broken
+from services.stock.workflows import manage_stock
+from shared.service import Runtime, open_runtime
+from tests.instances import fresh_instance, make_schemas
+from tests.servers import Servers
+from topics.message import Command, system_actor
+from topics.stock import ConsumeStock, OrderStock, ReleaseStock, ReserveStock, SaveStockLine
+
+T = TypeVar("T")
+STOCK = system_actor("stock")
+LONG_AGO = date(2020, 1, 1)
+
+quantities = st.integers(min_value=1, max_value=40)
+places = st.integers(min_value=0, max_value=999)
+
+
+class Goods(RuleBasedStateMachine):
+    """Two stock lines; commands wait in a bag and are handed over in any order, any often."""
+
+    loop: asyncio.Runner
+    runtime: Runtime
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[UUID] = []
+        self.reservations: list[ReserveStock] = []
+        self.waiting: list[Command] = []
+        self.handed: list[Command] = []
+
+    def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(doing)
+
+    @initialize(first=quantities, second=quantities, level=st.integers(0, 20))
+    def save_lines(self, first: int, second: int, level: int) -> None:
+        for initial in (first, second):
+            command = SaveStockLine(
+                line_id=uuid4(),
+                actor=STOCK,
+                stock="Paper",
+                label="Envelopes",
+                initial=initial,
+                alert_level=level,
+            )
+            self.lines.append(command.line_id)
+            self.hand_over(command)
+
+    def hand_over(self, command: Command) -> None:
+        self.handed.append(command)
+        self.run(self.runtime.execute(command))
+
+    @rule(place=places, quantity=quantities)
+    def ask(self, place: int, quantity: int) -> None:
+        reservation = ReserveStock(
+            campaign_id=uuid4(),
+            reservation_id=uuid4(),
+            line_id=self.lines[place % len(self.lines)],
+            quantity=quantity,
+        )
+        self.reservations.append(reservation)
+        self.waiting.append(reservation)
+
+    @rule(place=places, quantity=st.integers(0, 40))
+    def extract(self, place: int, quantity: int) -> None:
+        if self.reservations:
+            of = self.reservations[place % len(self.reservations)]
+            self.waiting.append(
+                ConsumeStock(
+                    campaign_id=of.campaign_id,
+                    reservation_id=of.reservation_id,
+                    cause_id=uuid4(),
+                    quantity=quantity,
+                )
+            )
+
+    @rule(place=places)
+    def give_back(self, place: int) -> None:
+        if self.reservations:
+            of = self.reservations[place % len(self.reservations)]
+            self.waiting.append(
+                ReleaseStock(
+                    campaign_id=of.campaign_id, reservation_id=of.reservation_id, reason="cancelled"
+                )
+            )
+
+    @rule(place=places, quantity=quantities, days=st.integers(0, 30))
+    def order(self, place: int, quantity: int, days: int) -> None:
+        self.waiting.append(
+            OrderStock(
+                order_id=uuid4(),
+                line_id=self.lines[place % len(self.lines)],
+                quantity=quantity,
+                due_on=LONG_AGO + timedelta(days=days),
+                actor=STOCK,
+            )
+        )
+
+    @rule(place=places)
+    def hand_over_any(self, place: int) -> None:
+        if self.waiting:
+            self.hand_over(self.waiting.pop(place % len(self.waiting)))
+
+    @rule(place=places)
+    def hand_over_again(self, place: int) -> None:
+        self.hand_over(self.handed[place % len(self.handed)])
+
+    @rule()
+    def replay_all(self) -> None:
+        before = self.rows()
+        for command in list(self.handed):
+            if not isinstance(command, SaveStockLine):
+                self.run(self.runtime.execute(command))
+        assert self.rows() == before
+
+    @rule()
+    def work_off(self) -> None:
+        async def work() -> None:
+            more = True
+            while more:
+                async with self.runtime.uow.begin() as unit:
+                    more = (await manage_stock(unit)).more
+
+        self.run(work())
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        async def read() -> list[tuple[Any, ...]]:
+            found = await self.runtime.pool.fetch(
+                "SELECT line_id, initial, delivered, consumed, reserved, on_order FROM stock_lines"
+                " WHERE line_id = ANY ($1::uuid[]) ORDER BY line_id",
+                self.lines,
+            )
+            return [tuple(row) for row in found]
+
+        return self.run(read())
+
+    @invariant()
+    def ledgers_sum_and_nothing_is_below_zero(self) -> None:
+        async def check() -> list[str]:
+            async with self.runtime.pool.acquire() as connection:
+                return await broken(connection)
+
+        assert self.run(check()) == []
+        for _, initial, delivered, consumed, reserved, on_order in self.rows():
+            assert min(initial, delivered, consumed, reserved, on_order) >= 0
+            assert initial + delivered - consumed - reserved >= 0
+
+
+async def _opened(stack: AsyncExitStack, servers: Servers) -> Runtime:
+    instance = await stack.enter_async_context(fresh_instance(servers))
+    chosen = instance.settings(SERVICE.settings)
+    await make_schemas(chosen, {SERVICE.name: SERVICE.migrations})
+    runtime = await open_runtime(SERVICE, chosen)
+    stack.push_async_callback(runtime.pool.close)
+    await runtime.engine.register()
+    return runtime
+
+
+def test_random_sequences_of_commands_keep_the_stock_true(servers: Servers) -> None:
+    stack = AsyncExitStack()
+    with asyncio.Runner() as runner:
+        try:
+            Goods.loop, Goods.runtime = runner, runner.run(_opened(stack, servers))
+            run_state_machine_as_test(
+                Goods,
+                settings=settings(
+                    max_examples=25,
+                    stateful_step_count=40,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(stack.aclose())
