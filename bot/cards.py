@@ -101,11 +101,19 @@ def mention(who: str, people: Mapping[str, Person], language: str) -> str:
     return f"<@{person.slack_user_id}>" if person.slack_user_id else esc(person.name, 80)
 
 
+_TITLES: Final = {
+    ApprovalKind.PROOF: "card_proof",
+    ApprovalKind.TARGET: "card_target",
+    ApprovalKind.EXTRACTION_FILE: "card_file",
+    ApprovalKind.ROUTER_PROOF: "card_router_proof",
+}
+
+
 def approval_title(state: ApprovalState, language: str) -> str:
     """Return a card's title (plain text)."""
     return say(
         language,
-        "card_target" if state.kind is ApprovalKind.TARGET else "card_proof",
+        _TITLES[state.kind],
         proof=state.proof_number or 1,
         number=f"C-{state.campaign_number}",
         label=typed(state.campaign_label),
@@ -122,7 +130,8 @@ def approval_card(state: ApprovalState, beside: Beside, setting: Setting) -> Jso
         end.append(section(f"*{label}*: {esc(state.reason, 2000)}"))
     blocks = [header(title), *end, facts(_facts(state, beside, setting))]
     if state.subject:
-        label = say(setting.language, "subject")
+        named = "file" if state.file_id else "subject"
+        label = say(setting.language, named)
         blocks.append(context(f"{label}: {esc(state.subject)}"))
     if state.warnings and is_open:
         blocks.append(_warnings(state, setting.language))

@@ -156,6 +156,15 @@ _WORDS: Final[dict[str, tuple[str, str]]] = SCREENS | {
         "Proof {proof} to approve: {number} {label}",
         "BAT {proof} à valider : {number} {label}",
     ),
+    "file": ("File", "Fichier"),
+    "card_router_proof": (
+        "Router's proof to approve: {number} {label}",
+        "BAT du routeur à valider : {number} {label}",
+    ),
+    "card_file": (
+        "Extraction file to approve: {number} {label}",
+        "Fichier d'extraction à valider : {number} {label}",
+    ),
     "card_target": ("Target to approve: {number} {label}", "Cible à valider : {number} {label}"),
     "asked_by": ("Asked by", "Demandé par"),
     "count": ("Recipients", "Destinataires"),

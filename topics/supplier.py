@@ -118,8 +118,8 @@ class SaveService(Command, topic=SUPPLIER_COMMANDS, key="service_id"):
     """Save a supplier's service. Answers: ``SupplierServiceState`` or ``SupplierRefused``.
 
     ``file_pattern`` may use ``{number}``, ``{label}``, ``{date}`` and ``{run}``; ``columns`` are
-    names of :class:`ExtractionRow` fields, or ``reference`` (the row's number, which a router's
-    answer names it by), in order.
+    names of :class:`ExtractionRow` fields, or ``reference`` (a number of the row's own, by which a
+    router's answer names it), in order.
     """
 
     service_id: UUID

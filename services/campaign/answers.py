@@ -178,7 +178,7 @@ async def proof_failed(event: ProofFailed, work: Work) -> None:
 async def decided(event: ApprovalDecided, work: Work) -> None:
     """Approved: ask for money and goods. Any other end: ready to test again, and why."""
     before = await find(work, event.campaign_id)
-    if before is None or before.snapshot_id != event.snapshot_id:
+    if event.file_id is not None or before is None or before.snapshot_id != event.snapshot_id:
         return
     reason = f"{event.outcome}{f': {event.reason}' if event.reason else ''}"
     await CampaignStore(work.connection).note(

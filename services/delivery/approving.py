@@ -33,7 +33,11 @@ def settings_of(work: Work) -> DeliverySettings:
 
 async def open_approval(work: Work, request: Request) -> Approval:
     """Open an approval, ask for it and set its timers; an open one before it is withdrawn."""
-    await withdraw(work, request.campaign_id, "a newer request took its place", by=SERVICE)
+    newer = "a newer request took its place"
+    if request.file_id is None:
+        await withdraw(work, request.campaign_id, newer, by=SERVICE)
+    else:
+        await withdraw_files(work, request.campaign_id, newer, by=SERVICE, file_id=request.file_id)
     approval = await ApprovalStore(work.connection).open(request)
     await set_timer(work, DEADLINE, str(approval.approval_id), approval.deadline_at)
     hours = settings_of(work).reminder_hours
@@ -84,6 +88,7 @@ async def end(
             snapshot_hash=ended.snapshot_hash,
             content_hash=ended.content_hash,
             count=ended.count,
+            file_id=ended.file_id,
         )
     )
     publish(work, ended)
@@ -102,7 +107,17 @@ async def withdraw(work: Work, campaign_id: UUID, reason: str, *, by: Actor) -> 
     if approval is None or approval.outcome not in ENDS_WITHDRAWN:
         return None
     await _halt_runs(work, approval.approval_id, reason)
+    await withdraw_files(work, campaign_id, reason, by=by)
     return await end(work, approval, ApprovalOutcome.WITHDRAWN, by=by, reason=reason)
+
+
+async def withdraw_files(
+    work: Work, campaign_id: UUID, reason: str, *, by: Actor, file_id: UUID | None = None
+) -> None:
+    """Withdraw the open approvals of a campaign's files, or of one: none of them leaves then."""
+    store = ApprovalStore(work.connection)
+    for approval in await store.lock_open_files(campaign_id, file_id):
+        await end(work, approval, ApprovalOutcome.WITHDRAWN, by=by, reason=reason)
 
 
 async def _halt_runs(work: Work, approval_id: UUID, reason: str) -> None:
@@ -152,6 +167,7 @@ def publish(work: Work, approval: Approval) -> None:
             content_hash=approval.content_hash,
             snapshot_hash=approval.snapshot_hash,
             send_doubles=approval.send_doubles,
+            file_id=approval.file_id,
             requested_by=approval.requested_by,
             requested_at=approval.requested_at,
             deadline_at=approval.deadline_at,

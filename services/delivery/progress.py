@@ -14,7 +14,7 @@ from typing import Final, cast
 from uuid import UUID
 
 from services.delivery.approving import settings_of
-from services.delivery.domain.runs import Reason, RunKind, Verdict, ambiguous_outcome
+from services.delivery.domain.runs import RunKind, Verdict, ambiguous_outcome
 from services.delivery.proving import complete_proof
 from services.delivery.results import write_results
 from services.delivery.settings import DeliverySettings
@@ -166,8 +166,7 @@ async def _sweep(work: Work, run: Run) -> int:
             run.run_id,
             channels=channels,
             outcome=Outcome.IGNORED,
-            reason=f"{Reason.LEFT_OVER if run.rest == 'left' else Reason.STOPPED}:"
-            f" {run.stop_reason}",
+            reason=run.left_out,
             at=work.now,
         )
     if run.letters_outcome is not None and swept < SWEEP_ROWS:

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.supplier.api import router
+from fastapi import APIRouter, Depends, FastAPI
+
+from services.supplier import api, api_files, api_results
 from services.supplier.clerk import serving
 from services.supplier.handlers import registry
 from services.supplier.settings import SupplierSettings
 from services.supplier.workflows import WORKFLOWS
-from shared.service import Service
+from shared.http import create_app, may_read
+from shared.service import Runtime, Service
+
+routes = APIRouter(dependencies=[Depends(may_read)])
+for part in (api, api_files, api_results):
+    routes.include_router(part.router)
+
+
+def make_app(runtime: Runtime) -> FastAPI:
+    """Return supplier's app: a router's link to its file needs no identity."""
+    app = create_app(runtime)
+    app.include_router(api_files.public_router)
+    return app
+
 
 SERVICE = Service(
     "supplier",
@@ -17,6 +32,7 @@ SERVICE = Service(
     Path(__file__).parent / "migrations",
     settings=SupplierSettings,
     workflows=WORKFLOWS,
-    router=router,
+    router=routes,
     tasks=(serving,),
+    make_app=make_app,
 )

@@ -8,22 +8,27 @@ only a mail whose server was called is left to a person, because nobody else can
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from services.supplier import files, mail
-from services.supplier.domain import JobState, Outcome, after_attempt, retry_at
+from services.supplier import files, mail, shelf
+from services.supplier.courier import NotDelivered, hand_over
+from services.supplier.domain.jobs import JobState, Outcome, after_attempt, after_mail, retry_at
 from services.supplier.files import on_disk
+from services.supplier.links import file_token, link_to
 from services.supplier.press import LettersWait, Press
 from services.supplier.settings import SupplierSettings
 from services.supplier.store.attempts import AttemptStore
 from services.supplier.store.jobs import Job, JobStore
-from services.supplier.store.letters import LetterStore
+from services.supplier.store.letters import Batch, LetterStore
 from services.supplier.store.services import ServiceStore, SupplierService
-from services.supplier.wording import Notice
+from services.supplier.store.suppliers import SupplierStore
+from services.supplier.wording import Notice, Proof
 from services.supplier.workflows import SUPPLIER_MGT
+from services.supplier.writing import Scribe
 from shared import faults
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
@@ -32,12 +37,11 @@ from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
 from shared.workflows import wake
-from topics.supplier import ExtractionProduced, ExtractRows, SupplierNotified, SupplierRefused
+from topics.supplier import Ending, Handover, SupplierNotified
 
 log = logger(__name__)
 
 IDLE_SECONDS: Final = 0.25
-ROWS_AT_ONCE: Final = 5_000
 ROWS_REMOVED_AT_ONCE: Final = 20_000
 
 
@@ -53,6 +57,7 @@ class Clerk:
         self._uow = uow
         self._settings = settings
         self._press = Press(uow, settings)
+        self._scribe = Scribe(uow, settings, self._press)
 
     async def step(self) -> bool:
         """Carry out one ordered step; return whether there was one."""
@@ -62,108 +67,99 @@ class Clerk:
             return False
         try:
             await self._carry_out(job)
-        except (files.DiskProblem, LettersWait) as problem:
-            # Disk full, folder not writable: the file waits, and the list says why.
+        except (files.DiskProblem, LettersWait, NotDelivered) as problem:
+            # Disk full, folder not writable, server away: the file waits, and the list says why.
             log.warning("supplier.put_off", file_id=str(job.file_id), reason=str(problem))
             await self._put_off(job, str(problem))
         return True
 
     async def _carry_out(self, job: Job) -> None:
         if job.state is JobState.ROWS_COMPLETE:
-            await self._write(job)
+            await self._scribe.write(job)
         elif job.state is JobState.FILE_WRITTEN:
-            await self._mail(job)
+            await (self._hand_over(job) if job.to_transfer else self._mail(job))
         elif job.state is JobState.POST_PROCESSED:
             await self._remove(job)
 
-    def path(self, job: Job) -> Path:
-        """Return where a job's file lies."""
+    def _path(self, job: Job) -> Path:
         return files.path_of(self._settings.supplier_files, job.file_id, job.file_name)
 
-    async def _write(self, job: Job) -> None:
-        if job.letter and not await self._press.press(job):
-            await self._write_again(job)
-            return
-        with await on_disk(files.FileWriter, self.path(job), job.lease_epoch) as writer:
-            rows = await self._write_rows(job, writer)
-            sha256 = await on_disk(writer.commit)
-        if job.letter:
-            await self._press.write_index(job)
-        async with self._uow.begin() as work:
-            await self._note_written(job, work, rows=rows, sha256=sha256)
-
-    async def _note_written(self, job: Job, work: Work, *, rows: int, sha256: str) -> None:
-        store = JobStore(work.connection)
-        if not await store.lock_held(job):
-            return
-        await wake(work, SUPPLIER_MGT)
-        batches = await LetterStore(work.connection).batches(job.file_id)
-        unset = any(batch.sha256 is None for batch in batches)
-        if unset or await store.count_rows(job.file_id) != rows:
-            # Somebody was erased meanwhile and is still in the file: it is written again.
-            await store.settle(job.file_id, JobState.ROWS_COMPLETE, work.now)
-            return
-        if job.letter and not rows:
-            await self._refuse(job, work)
-            return
-        pages = sum(sum(batch.pages) for batch in batches)
-        await store.note_file(job.file_id, sha256=sha256, rows=rows, pages=pages)
-        await store.settle(job.file_id, JobState.FILE_WRITTEN, work.now)
-        if not job.announced:
-            work.emit(_produced(job, rows=rows, sha256=sha256))
-
-    async def _refuse(self, job: Job, work: Work) -> None:
-        """End a file of letters of which none can be set."""
-        reason = "none of the letters can be set: mend the template's letter, then start again"
-        await JobStore(work.connection).settle(
-            job.file_id, JobState.REFUSED, work.now, error=reason
-        )
-        work.emit(
-            SupplierRefused(
-                subject_id=job.campaign_id,
-                run_id=job.run_id,
-                command=ExtractRows.__name__,
-                reason=reason,
-            )
-        )
-
-    async def _write_rows(self, job: Job, writer: files.FileWriter) -> int:
-        await on_disk(writer.write, files.titles(job.columns))
-        rows, after = 0, -1
-        while True:
-            async with self._uow.pool.acquire() as connection:
-                page = await JobStore(connection).rows_after(job.file_id, after, ROWS_AT_ONCE)
-            piece = files.as_csv((dict(row) for row in page), job.columns)
-            await on_disk(writer.write, piece)
-            rows += len(page)
-            if len(page) < ROWS_AT_ONCE:
-                return rows
-            after = page[-1]["ordinal"]
-
     async def _mail(self, job: Job) -> None:
-        content = await on_disk(files.read_if_intact, self.path(job), job.sha256 or "")
-        attached = await self._press.attachments(job) if job.letter else []
-        if content is None or attached is None:
-            await self._write_again(job)
+        attached = await self._attachments(job)
+        if attached is None:
+            await self._scribe.write_again(job)
             return
         attempt_id = new_id()
-        letter = await self._begin_attempt(job, attempt_id, [(job.file_name, content), *attached])
+        letter = await self._begin_attempt(job, attempt_id, attached)
         if letter is None:
             return
         faults.reach("sender.before_call")
         answer = await mail.send(
-            self._settings, sender=letter.sender, router=letter.router, mail=mail.build(letter)
+            self._settings,
+            sender=letter.sender,
+            router=letter.router,
+            mail=mail.build(letter),
+            copies=letter.copies,
         )
         faults.reach("sender.after_call")
         async with self._uow.begin() as work:
             await self._end_attempt(job, attempt_id, answer, work)
 
-    async def _write_again(self, job: Job) -> None:
-        """Have a file written from its rows: there is more to set, or another host wrote it."""
+    async def _attachments(self, job: Job) -> list[mail.Attachment] | None:
+        """Return what goes with the mail; ``None`` when a file is not there as it was written.
+
+        Nothing goes with the word to print. Else that is the manifest, and where the router takes
+        its file from the mail, the file and what letters are not too big for one.
+        """
+        if job.proof_approved:
+            return []
+        items = await self._items(job)
+        letters = sum(batch.bytes for batch in await self._batches(job))
+        taken: list[mail.Attachment] = []
+        for item in items:
+            too_big = item.name.endswith(".pdf") and letters > self._settings.supplier_attach_bytes
+            try:
+                content = await shelf.read(self._settings.supplier_files, job.file_id, item)
+            except shelf.NotThere:
+                return None
+            if item.content is not None or (job.handover is Handover.ATTACHED and not too_big):
+                taken.append(mail.Attachment(item.name, item.media_type, content))
+        return taken
+
+    async def _items(self, job: Job) -> list[shelf.Item]:
+        return shelf.items_of(job, await self._batches(job))
+
+    async def _batches(self, job: Job) -> list[Batch]:
+        async with self._uow.pool.acquire() as connection:
+            return await LetterStore(connection).batches(job.file_id)
+
+    async def _hand_over(self, job: Job) -> None:
+        """Put a file where its router takes it; done again, the same bytes lie there once."""
+        async with self._uow.pool.acquire() as connection:
+            services = ServiceStore(connection)
+            service = await services.find(job.service_id)
+            sealed = await services.secret(job.service_id)
+        if service is None:
+            return
+        items = sorted(await self._items(job), key=lambda one: one.content is not None)
+        try:
+            await hand_over(
+                self._settings,
+                service,
+                job.handover,
+                sealed,
+                items,
+                lambda item: shelf.read(self._settings.supplier_files, job.file_id, item),
+            )
+        except shelf.NotThere:
+            await self._scribe.write_again(job)
+            return
+        faults.reach("courier.before_record")
         async with self._uow.begin() as work:
             store = JobStore(work.connection)
             if await store.lock_held(job):
-                await store.settle(job.file_id, JobState.ROWS_COMPLETE, work.now)
+                await store.transferred(job.file_id, job.sha256 or "")
+                await store.settle(job.file_id, JobState.FILE_WRITTEN, work.now)
                 await wake(work, SUPPLIER_MGT)
 
     async def _begin_attempt(
@@ -176,11 +172,26 @@ class Clerk:
                 return None
             await AttemptStore(work.connection).begin(attempt_id, job.file_id, work.now)
             await store.attempted(job.file_id)
-            return self._letter(job, service, attached, work)
+            copies = await SupplierStore(work.connection).notified(job.service_id)
+            return self._letter(job, service, attached, copies, work)
 
     def _letter(
-        self, job: Job, service: SupplierService, attached: mail.Attachments, work: Work
+        self,
+        job: Job,
+        service: SupplierService,
+        attached: mail.Attachments,
+        copies: Sequence[str],
+        work: Work,
     ) -> mail.Letter:
+        names = {one.name for one in attached}
+        letters_attached = any(name.endswith(".pdf") for name in names)
+        file_attached = job.file_name in names
+        link, until = "", ""
+        too_big = job.handover is Handover.ATTACHED and job.pages and not letters_attached
+        if not job.proof_approved and (job.handover is Handover.LINK or too_big):
+            given = link_to(job.file_id, now=work.now, days=self._settings.supplier_link_days)
+            link = f"{self._settings.public_url}/f/{file_token(self._settings.secret, given)}"
+            until = f"{given.until:%Y-%m-%d %H:%M}"
         notice = Notice(
             supplier=service.supplier,
             service=service.label,
@@ -190,12 +201,18 @@ class Clerk:
             rows=job.rows,
             sha256=job.sha256 or "",
             pages=job.pages,
-            letters_attached=any(name.endswith(".pdf") for name, _ in attached),
+            letters_attached=letters_attached,
+            file_attached=file_attached,
+            link=link,
+            place=place_of(job.handover, service),
+            proof=proof_of(job),
+            until=until,
         )
         return mail.Letter(
             file_id=job.file_id,
             sender=self._settings.supplier_sender,
             router=service.router_address,
+            copies=copies,
             language=service.language,
             notice=notice,
             attached=attached,
@@ -215,6 +232,8 @@ class Clerk:
             return
         failures = 0 if answer.outcome is Outcome.ACCEPTED else job.failures + 1
         state = after_attempt(answer.outcome, failures, self._settings.supplier_mail_attempts)
+        if state is JobState.NOTIFIED:
+            state = after_mail(router_proof=job.router_proof, proof_approved=job.proof_approved)
         await store.settle(
             job.file_id,
             state,
@@ -245,7 +264,7 @@ class Clerk:
                 )
 
     async def _remove(self, job: Job) -> None:
-        await on_disk(files.remove, self.path(job))
+        await on_disk(files.remove, self._path(job))
         gone = False
         while not gone:
             async with self._uow.begin() as work:
@@ -272,16 +291,20 @@ def error_of(outcome: Outcome, answer: str) -> str:
             )
 
 
-def _produced(job: Job, *, rows: int, sha256: str) -> ExtractionProduced:
-    return ExtractionProduced(
-        campaign_id=job.campaign_id,
-        run_id=job.run_id,
-        service_id=job.service_id,
-        file_id=job.file_id,
-        file_name=job.file_name,
-        rows=rows,
-        sha256=sha256,
-    )
+def place_of(handover: Handover, service: SupplierService) -> str:
+    """Return where a router finds its files, if it takes them from a place."""
+    if handover is Handover.FOLDER:
+        return service.folder
+    if handover is Handover.SFTP and service.sftp is not None:
+        return f"{service.sftp.host}:{service.folder or '.'}"
+    return ""
+
+
+def proof_of(job: Job) -> Proof:
+    """Return what a mail says of the router's proof."""
+    if job.proof_approved:
+        return Proof.APPROVED
+    return Proof.AWAITED if job.router_proof else Proof.NONE
 
 
 def notified(job: Job) -> SupplierNotified:
@@ -292,6 +315,7 @@ def notified(job: Job) -> SupplierNotified:
         service_id=job.service_id,
         file_id=job.file_id,
         rows=job.rows,
+        awaits_results=job.ending is Ending.RESULTS,
     )
 
 

@@ -1,23 +1,19 @@
-"""Extraction files on disk: CSV that no spreadsheet runs, put in place whole or not at all."""
+"""Files on disk, put in place whole or not at all."""
 
 from __future__ import annotations
 
 import asyncio
-import csv
 import hashlib
-import io
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-# What a spreadsheet takes for the start of a formula, the wide forms of Asian keyboards included.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class DiskProblem(Exception):
@@ -41,32 +37,23 @@ async def on_disk(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
         raise DiskProblem(reason) from problem
 
 
-def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: a quote stands before such a start."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def as_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> bytes:
-    """Return rows as CSV (RFC 4180): UTF-8, CRLF, without a line of titles."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerows([harmless(str(row[name])) for name in columns] for row in rows)
-    return buffer.getvalue().encode()
-
-
-def titles(columns: Sequence[str]) -> bytes:
-    """Return the first line of a file: the names of its columns."""
-    return (",".join(columns) + "\r\n").encode()
-
-
 def path_of(folder: Path, file_id: UUID, name: str) -> Path:
     """Return where a file lies: in a folder of its own, so that names never meet.
 
     Raises:
         OutsideFolder: the name, or a link on the way, leads elsewhere.
     """
+    return path_in(folder, str(file_id), name)
+
+
+def path_in(folder: Path, part: str, name: str) -> Path:
+    """Return where a file lies in a part of a folder.
+
+    Raises:
+        OutsideFolder: a name, or a link on the way, leads elsewhere.
+    """
     root = folder.resolve()
-    path = root / str(file_id) / name
+    path = root / part / name
     if path.resolve() != path or path.parent.parent != root or path.name != name:
         problem = "an extraction file would lie outside SUPPLIER_FILES: remove links from there"
         raise OutsideFolder(problem)
@@ -81,15 +68,20 @@ class FileWriter:
     Args:
         path: where the file goes; its folder is made when it is missing.
         attempt: tells two writers of the same file apart.
+        shared: whether other users of the host, those of its group, may read it.
+
+    Attributes:
+        size: bytes written so far.
     """
 
-    def __init__(self, path: Path, attempt: int) -> None:
+    def __init__(self, path: Path, attempt: int | str, *, shared: bool = False) -> None:
         self._path = path
         self._draft = path.parent / f".draft-{attempt}"
         self._hash = hashlib.sha256()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.size = 0
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750 if shared else 0o700)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        self._file = os.fdopen(os.open(self._draft, flags, 0o600), "wb")
+        self._file = os.fdopen(os.open(self._draft, flags, 0o640 if shared else 0o600), "wb")
 
     def __enter__(self) -> FileWriter:
         return self
@@ -98,8 +90,14 @@ class FileWriter:
         """Add a piece."""
         self._file.write(piece)
         self._hash.update(piece)
+        self.size += len(piece)
 
-    def commit(self) -> str:
+    def write_all(self, pieces: Iterable[bytes]) -> None:
+        """Add pieces, one after another."""
+        for piece in pieces:
+            self.write(piece)
+
+    def place(self) -> str:
         """Put the file in its place, on disk; return its SHA-256 (hex)."""
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -145,6 +143,4 @@ def remove(path: Path) -> None:
     """Remove a file with its folder and whatever a killed writer left there."""
     if not path.parent.is_dir():
         return
-    for left in path.parent.iterdir():
-        left.unlink()
-    path.parent.rmdir()
+    shutil.rmtree(path.parent)

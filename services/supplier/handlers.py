@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from services.supplier.domain import (
-    JobState,
-    Naming,
-    address_problem,
+from services.supplier.domain.handing import handover_problem
+from services.supplier.domain.jobs import RETURNED, JobState, ordinal
+from services.supplier.domain.layout import (
     column_problem,
-    file_name,
-    ordinal,
-    pattern_problem,
+    ending_problem,
+    layout_problem,
+    results_problem,
 )
+from services.supplier.domain.naming import Naming, address_problem, file_name, pattern_problem
 from services.supplier.store.jobs import Job, JobStore
 from services.supplier.store.services import ServiceStore
+from services.supplier.store.suppliers import SupplierStore
 from services.supplier.workflows import SUPPLIER_MGT
+from services.supplier.writing import refused
 from shared.errors import Permanent, Refused
 from shared.ids import new_id
 from shared.registry import Registry
 from shared.rights import Right, require
 from shared.uow import Work
 from shared.workflows import wake
-from topics.supplier import ExtractRows, SaveService, SupplierRefused, SupplierServiceState
+from topics.delivery import ApprovalDecided, ApprovalOutcome
+from topics.supplier import (
+    ExtractRows,
+    SaveService,
+    SaveSupplier,
+    SupplierRefused,
+    SupplierServiceState,
+    SupplierState,
+)
 
 registry = Registry()
 
@@ -34,15 +44,45 @@ def _service_refused(command: SaveService, refusal: Refused) -> SupplierRefused:
     )
 
 
+def _supplier_refused(command: SaveSupplier, refusal: Refused) -> SupplierRefused:
+    return SupplierRefused(
+        subject_id=command.supplier_id,
+        command=SaveSupplier.__name__,
+        reason=refusal.reason,
+        field=refusal.field,
+    )
+
+
+@registry.on(SaveSupplier, refusal=_supplier_refused)
+async def save_supplier(command: SaveSupplier, work: Work) -> None:
+    """Save a supplier; who is to be notified has an address that can be used."""
+    await require(work, command.actor, Right.MANAGE_SUPPLIERS)
+    for number, contact in enumerate(command.contacts, start=1):
+        problem = address_problem(contact.email) if contact.email or contact.notified else None
+        if problem is not None:
+            raise Refused(f"contact {number}: {problem}", field="contacts")
+    version = await SupplierStore(work.connection).save(command, work.now)
+    work.emit(SupplierState(supplier_id=command.supplier_id, version=version, name=command.name))
+
+
 @registry.on(SaveService, refusal=_service_refused)
 async def save_service(command: SaveService, work: Work) -> None:
     """Save a supplier's service whose columns, file pattern and address can be used."""
     await require(work, command.actor, Right.MANAGE_SUPPLIERS)
+    layout, columns = command.layout, command.columns
     problems = {
-        "columns": column_problem(command.columns),
-        "file_pattern": pattern_problem(command.file_pattern),
+        "columns": column_problem(columns) or results_problem(command.ending, columns),
+        "file_pattern": pattern_problem(command.file_pattern)
+        or ending_problem(layout, command.file_pattern),
+        "layout": layout_problem(layout, columns),
         "router_address": address_problem(command.router_address),
     }
+    place = handover_problem(command.handover, command.folder, command.sftp, command.file_pattern)
+    if place is not None:
+        problems.setdefault(place[0], None)
+        problems[place[0]] = problems[place[0]] or place[1]
+    if command.supplier_id and not await SupplierStore(work.connection).exists(command.supplier_id):
+        problems["supplier_id"] = "this supplier is not known: save it first"
     for field, problem in problems.items():
         if problem is not None:
             raise Refused(problem, field=field)
@@ -91,7 +131,7 @@ async def _open(command: ExtractRows, work: Work) -> None:
     await JobStore(work.connection).add(
         new_id(),
         command,
-        columns=service.columns if service else (),
+        service=service,
         file_name=file_name(service.file_pattern, naming) if service else "",
         refusal=refusal,
         now=work.now,
@@ -105,6 +145,41 @@ async def _open(command: ExtractRows, work: Work) -> None:
                 reason=refusal,
             )
         )
+
+
+@registry.on(ApprovalDecided)
+async def file_decided(event: ApprovalDecided, work: Work) -> None:
+    """Let a file leave, or its router print, when what was shown is approved as it is.
+
+    A withdrawn approval ends the file: its delivery was stopped. After any other end a person has
+    the file written again, or another proof is awaited. An answer about other bytes than those that
+    wait changes nothing.
+    """
+    store = JobStore(work.connection)
+    job = await store.lock(event.file_id) if event.file_id else None
+    if job is None or event.content_hash is None or _shown(job) != event.content_hash:
+        return
+    said = f"{event.outcome.replace('_', ' ')}{f': {event.reason}' if event.reason else ''}"
+    if event.outcome is ApprovalOutcome.WITHDRAWN:
+        await store.settle(job.file_id, JobState.REFUSED, work.now, error=said)
+        work.emit(refused(job, said))
+        return
+    if event.outcome is not ApprovalOutcome.APPROVED:
+        await store.settle(job.file_id, RETURNED[job.state], work.now, error=said)
+        return
+    if job.state is JobState.FILE_TO_APPROVE:
+        await store.approve(job.file_id, event.content_hash)
+    else:
+        await store.approve_proof(job.file_id)
+    await store.settle(job.file_id, JobState.FILE_WRITTEN, work.now)
+    await wake(work, SUPPLIER_MGT)
+
+
+def _shown(job: Job) -> str | None:
+    """Return the SHA-256 of what waits for an approval, if something does."""
+    if job.state is JobState.FILE_TO_APPROVE:
+        return job.sha256
+    return job.proof_sha256 if job.state is JobState.PROOF_TO_APPROVE else None
 
 
 async def _keep(job: Job, command: ExtractRows, work: Work) -> None:

@@ -51,10 +51,35 @@ CHECKS: Final[dict[str, str]] = {
         WHERE letter <> '' AND state NOT IN ('collecting', 'rows_complete', 'refused', 'removed')
           AND b.pages <> j.pages
     """,
+    "what a router reported is counted once a letter": """
+        SELECT format('file %s (%s): it says %s sent and %s failed; its results are %s and %s',
+                      file_id, state, j.sent, j.failed, r.sent, r.failed)
+        FROM jobs j CROSS JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE outcome = 'sent') AS sent,
+                   count(*) FILTER (WHERE outcome = 'failed') AS failed
+            FROM results WHERE file_id = j.file_id) r
+        WHERE (j.sent, j.failed) <> (r.sent, r.failed)
+    """,
+    "the lines of a result file add up": """
+        SELECT format('import %s: %s lines; %s taken, %s repeated, %s rejected of which %s listed',
+                      import_id, lines, taken, repeated, rejected, r.number)
+        FROM imports i CROSS JOIN LATERAL (
+            SELECT count(*) AS number FROM import_rejects WHERE import_id = i.import_id) r
+        WHERE applied_at IS NOT NULL
+          AND (lines <> taken + repeated + rejected OR rejected <> r.number)
+    """,
+    "I6 a file that needs approval left as it was approved": """
+        SELECT format('file %s (%s): approved %s, left %s', file_id, state, approved_sha256, sha256)
+        FROM jobs
+        WHERE file_approval
+          AND state IN ('file_written', 'mail_attempted', 'ambiguous', 'failed', 'notified',
+                        'awaiting_results', 'post_processed', 'removed')
+          AND approved_sha256 IS DISTINCT FROM sha256
+    """,
     "I3 a notified router took the mail, or a person says so": """
         SELECT format('file %s (%s): no attempt was accepted', file_id, state)
         FROM jobs j
-        WHERE state IN ('notified', 'post_processed', 'removed')
+        WHERE state IN ('notified', 'awaiting_results', 'post_processed', 'removed')
           AND NOT EXISTS (SELECT 1 FROM mail_attempts a
                           WHERE a.file_id = j.file_id AND a.outcome = 'accepted')
           AND NOT EXISTS (SELECT 1 FROM decisions d
@@ -64,7 +89,8 @@ CHECKS: Final[dict[str, str]] = {
         SELECT format('file %s: %s attempts were accepted', file_id, count(*))
         FROM mail_attempts a WHERE outcome = 'accepted'
         GROUP BY file_id
-        HAVING count(*) > 1 + (SELECT count(*) FROM decisions d
+        HAVING count(*) > 1 + (SELECT proof_approved::int FROM jobs j WHERE j.file_id = a.file_id)
+                            + (SELECT count(*) FROM decisions d
                                WHERE d.file_id = a.file_id AND d.decision = 'send_again')
     """,
     "I3 an attempt without outcome is under way": """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -16,7 +17,7 @@ from uuid import UUID
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
-from services.supplier.domain import Outcome
+from services.supplier.domain.jobs import Outcome
 from services.supplier.settings import SupplierSettings
 from services.supplier.wording import Notice, body, subject
 
@@ -24,8 +25,17 @@ _ENHANCED: Final = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _CUT_OFF: Final = (SMTPException, OSError, TimeoutError)
 PERMANENT_FROM: Final = 500
 
-Attachments = Sequence[tuple[str, bytes]]
-"""Files by name: CSV and PDF."""
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail; ``media_type`` as HTTP writes it."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+Attachments = Sequence[Attachment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class Letter:
     file_id: UUID
     sender: str
     router: str
+    copies: Sequence[str]
     language: str
     notice: Notice
     attached: Attachments
@@ -54,27 +65,37 @@ def build(letter: Letter) -> bytes:
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["From"] = Address("Muster", addr_spec=letter.sender)
     mail["To"] = Address(addr_spec=letter.router)
+    if letter.copies:
+        mail["Cc"] = [Address(addr_spec=one) for one in letter.copies]
     mail["Subject"] = subject(letter.notice, letter.language)
     mail["Date"] = format_datetime(letter.at)
     mail["Message-ID"] = f"<{letter.file_id.hex}@{letter.sender.rpartition('@')[2]}>"
     mail["Content-Language"] = letter.language
     mail.set_content(body(letter.notice, letter.language))
-    for name, content in letter.attached:
-        if name.endswith(".pdf"):
-            mail.add_attachment(content, maintype="application", subtype="pdf", filename=name)
-        else:
-            mail.add_attachment(
-                content,
-                maintype="text",
-                subtype="csv",
-                filename=name,
-                params={"charset": "utf-8"},
-            )
+    for one in letter.attached:
+        kind, _, charset = one.media_type.partition("; charset=")
+        maintype, _, subtype = kind.partition("/")
+        mail.add_attachment(
+            one.content,
+            maintype=maintype,
+            subtype=subtype,
+            filename=one.name,
+            params={"charset": charset} if charset else None,
+        )
     return mail.as_bytes()
 
 
-async def send(settings: SupplierSettings, *, sender: str, router: str, mail: bytes) -> Answer:
+async def send(
+    settings: SupplierSettings,
+    *,
+    sender: str,
+    router: str,
+    mail: bytes,
+    copies: Sequence[str] = (),
+) -> Answer:
     """Hand a mail to the server; never raises for what server or network do.
+
+    It is the router that must get it: a copy that its server refuses holds up nothing.
 
     Until the data go out, a failure says that the mail did not leave. After that, only the
     server's answer tells; without one the outcome is ambiguous.
@@ -85,6 +106,9 @@ async def send(settings: SupplierSettings, *, sender: str, router: str, mail: by
             await client.connect()
             await client.mail(sender)
             await client.rcpt(router)
+            for copy in copies:
+                with suppress(SMTPResponseException):
+                    await client.rcpt(copy)
     except _CUT_OFF as problem:
         client.close()
         return _refused(problem)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.supplier import files
+from services.supplier.domain.rendering import text_sheet
 from services.supplier.files import on_disk
 from services.supplier.settings import SupplierSettings
 from services.supplier.store.jobs import Job, JobStore
@@ -23,7 +24,7 @@ from shared.letters.typesetter import BadLetter, Document, TooSlow, Typesetter
 from shared.logs import logger
 from shared.uow import UnitOfWork, Work
 from topics.letters import LetterWindow
-from topics.supplier import LettersFailed
+from topics.supplier import FileLayout, LettersFailed
 
 log = logger(__name__)
 
@@ -91,7 +92,7 @@ class Press:
         document, failed = await sheet.print(typesetter)
         with await on_disk(files.FileWriter, self.path(job, batch.name), job.lease_epoch) as writer:
             await on_disk(writer.write, document.pdf)
-            sha256 = await on_disk(writer.commit)
+            sha256 = await on_disk(writer.place)
         faults.reach("press.before_record")
         async with self._uow.begin() as work:
             letters = LetterStore(work.connection)
@@ -126,7 +127,8 @@ class Press:
     async def write_index(self, job: Job) -> None:
         """Write which letter stands where in which file."""
         with await on_disk(files.FileWriter, self.path(job, INDEX_NAME), job.lease_epoch) as writer:
-            await on_disk(writer.write, files.titles(INDEX_COLUMNS))
+            sheet = text_sheet(FileLayout(), INDEX_COLUMNS)
+            await on_disk(writer.write, sheet.head())
             after = 0
             while True:
                 async with self._uow.pool.acquire() as connection:
@@ -136,30 +138,9 @@ class Press:
                 if not found:
                     break
                 lines = [line for row in found for line in index_lines(row)]
-                await on_disk(writer.write, files.as_csv(lines, INDEX_COLUMNS))
+                await on_disk(writer.write, sheet.rows(lines))
                 after = found[-1]["batch"]
-            await on_disk(writer.commit)
-
-    async def attachments(self, job: Job) -> list[tuple[str, bytes]] | None:
-        """Return what goes to the router beside the addresses; ``None`` when a file is not there.
-
-        That is the index, and the letters unless they are too big for a mail.
-        """
-        async with self._uow.pool.acquire() as connection:
-            batches = await LetterStore(connection).batches(job.file_id)
-        index = await on_disk(files.read_if_there, self.path(job, INDEX_NAME))
-        if index is None:
-            return None
-        found = [(INDEX_NAME, index)]
-        if sum(batch.bytes for batch in batches) > self._settings.supplier_attach_bytes:
-            return found
-        for batch in batches:
-            path = self.path(job, batch.name)
-            content = await on_disk(files.read_if_intact, path, batch.sha256 or "")
-            if content is None:
-                return None
-            found.append((batch.name, content))
-        return found
+            await on_disk(writer.place)
 
 
 class Sheet:

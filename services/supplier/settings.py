@@ -36,6 +36,15 @@ class SupplierSettings(Settings):
         le=100_000_000,
         description="letters in PDF up to this are attached to the mail, more are downloaded",
     )
+    supplier_outbox: Path | None = Field(
+        default=None, description="folder in which routers' folders are; none: no such handover"
+    )
+    supplier_sftp_seconds: float = Field(
+        default=60.0, gt=0, le=600, description="how long a file may take to a router's server"
+    )
+    supplier_link_days: int = Field(
+        default=7, ge=1, le=90, description="how long a router's link to its file is good"
+    )
     smtp_host: str = Field(default="127.0.0.1", description="the relay that takes the mails")
     smtp_port: int = Field(default=25, ge=1, le=65_535)
     smtp_username: str | None = None

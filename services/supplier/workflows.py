@@ -1,4 +1,4 @@
-"""supplierMgt: orders the steps of files, records post-processing, finds attempts nobody knows.
+"""supplierMgt: orders the steps of files, post-processes them, finds attempts nobody knows.
 
 The workflow only moves rows. Files and mails are the clerk's, outside any transaction, and the
 clerk does nothing that was not ordered here: with supplierMgt stopped, files wait.
@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from services.supplier.domain import JobState
+from services.supplier.domain.jobs import JobState
+from services.supplier.postprocessing import apply_next, close_next, start_some
 from services.supplier.settings import SupplierSettings
 from services.supplier.store.attempts import AttemptStore
 from services.supplier.store.jobs import JobStore
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
-from topics.supplier import PostProcessingRecorded
 
 SUPPLIER_MGT: Final = "supplierMgt"
 JOBS_PER_STEP: Final = 100
@@ -23,28 +23,16 @@ JOBS_PER_STEP: Final = 100
 
 async def manage(work: Work) -> Step:
     """Do what is due for at most a hundred files."""
-    done = await _record_post_processing(work)
+    done = await start_some(work, JOBS_PER_STEP)
     lost = await _find_lost_attempts(work)
+    reported = await apply_next(work) + await close_next(work)
     keep = timedelta(days=_settings(work).supplier_keep_days)
     ordered = await JobStore(work.connection).order(work.now, keep=keep, limit=JOBS_PER_STEP)
     return Step(
-        rows_in=done + lost + ordered,
-        rows_out=done + ordered,
-        more=JOBS_PER_STEP in (done, lost, ordered),
+        rows_in=done + lost + reported + ordered,
+        rows_out=done + reported + ordered,
+        more=reported > 0 or JOBS_PER_STEP in (done, lost, ordered),
     )
-
-
-async def _record_post_processing(work: Work) -> int:
-    store = JobStore(work.connection)
-    jobs = await store.lock_some(JobState.NOTIFIED, JOBS_PER_STEP)
-    for job in jobs:
-        await store.settle(job.file_id, JobState.POST_PROCESSED, work.now)
-        work.emit(
-            PostProcessingRecorded(
-                campaign_id=job.campaign_id, run_id=job.run_id, file_id=job.file_id
-            )
-        )
-    return len(jobs)
 
 
 async def _find_lost_attempts(work: Work) -> int:

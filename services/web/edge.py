@@ -81,10 +81,17 @@ class Edge:
 
     async def public(self, request: Request) -> Response:
         """Pass a link of a message or a card on to delivery, which signed it."""
+        return await self._pass_on("delivery", request)
+
+    async def files(self, request: Request) -> Response:
+        """Pass a link to a router's file on to supplier, which signed it."""
+        return await self._pass_on("supplier", request)
+
+    async def _pass_on(self, service: str, request: Request) -> Response:
         target = raw_target(request)
         if target is None:
             return problem(404, "Not found", "a path has no . or .. parts")
-        return await pass_on(self._upstreams, Call("delivery", request, target, None))
+        return await pass_on(self._upstreams, Call(service, request, target, None))
 
     async def anything_else(self, request: Request) -> Response:
         """Answer 401 without a token, 404 with one."""
@@ -165,6 +172,8 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.add_route("/u/{token}", edge.public, methods=["GET", "POST"])
     for path in ("/t/{token}", "/o/{token}", "/m/{token}", "/p/{token}", "/p/{token}/message"):
         app.add_route(path, edge.public, methods=["GET", "HEAD"])
+    for path in ("/f/{token}", "/f/{token}/{name}"):
+        app.add_route(path, edge.files, methods=["GET", "HEAD"])
     app.add_route("/api/v1/openapi.json", edge.openapi, methods=["GET"])
     app.add_route("/api/v1/{service}/{path:path}", edge.call, methods=METHODS)
     app.add_route("/{path:path}", edge.anything_else, methods=METHODS)

@@ -10,7 +10,7 @@ from uuid import UUID
 from services.cli.letters import opened
 from services.delivery import ambiguous
 from services.supplier.deciding import decide
-from services.supplier.domain import Decision
+from services.supplier.domain.jobs import Decision
 from shared.errors import INTERRUPTIONS
 from shared.service import Runtime
 from tests.driving import Rig

@@ -82,7 +82,8 @@ async def test_a_run_goes_from_rows_to_post_processing(story: Story, catcher: Em
     assert len(await story.emitted(PostProcessingRecorded)) == 1
     (letter,) = await received(catcher, story.router)
     assert letter["subject"] == f"Campaign C-1042: file {path.name} (10 addressees)"
-    (attachment,) = letter["attachments"]
+    attachment, note = letter["attachments"]
+    assert note["filename"] == f"{path.name}.manifest.json"
     assert (attachment["filename"], attachment["size"]) == (path.name, len(content))
     assert await story.state() == "post_processed"
     await story.check()

@@ -97,6 +97,7 @@ async def test_letters_come_with_the_addresses_indexed_and_counted(
     [mail] = await received(catcher, story.router)
     assert [one["filename"] for one in mail["attachments"]] == [
         job["file_name"],
+        f"{job['file_name']}.manifest.json",
         "letters.csv",
         "letters-0001.pdf",
         "letters-0002.pdf",
@@ -125,8 +126,9 @@ async def test_letters_that_are_too_big_for_a_mail_are_downloaded(
     await extract(story, addressees(3))
     await story.finish()
     [mail] = await received(catcher, story.router)
-    assert [one["filename"] for one in mail["attachments"]][1:] == ["letters.csv"]
-    assert "too big for a mail" in mail["text"]
+    assert [one["filename"] for one in mail["attachments"]][2:] == ["letters.csv"]
+    assert "behind the link above" in mail["text"]
+    assert f"{story.settings.public_url}/f/" in mail["text"]
     job = await story.job()
     async with story.caller() as client:
         [line] = (await client.get(f"/jobs/{job['file_id']}/letters")).json()
@@ -210,7 +212,7 @@ async def erase_at(monkeypatch: pytest.MonkeyPatch, erased: Any) -> None:
 
     async def on_disk(function: Any, *words: Any) -> Any:
         found = await whole(function, *words)
-        if getattr(function, "__name__", "") == "commit" and pending:
+        if getattr(function, "__name__", "") == "place" and pending:
             await pending.pop()()
         return found
 

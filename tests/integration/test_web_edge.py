@@ -36,9 +36,23 @@ def delivery() -> FastAPI:
     return app
 
 
+def supplier() -> FastAPI:
+    """A stand-in for who signed links to routers' files."""
+    app = FastAPI()
+
+    @app.get("/f/{token}")
+    @app.get("/f/{token}/{name}")
+    async def file(token: str, request: Request, name: str = "") -> dict[str, Any]:
+        return {"token": token, "name": name, "headers": dict(request.headers)}
+
+    return app
+
+
 @pytest.fixture
 async def edge(open_service: Open) -> AsyncIterator[Edge]:
-    async with open_edge(open_service, CAMPAIGN, mounted={"delivery": delivery()}) as made:
+    async with open_edge(
+        open_service, CAMPAIGN, mounted={"delivery": delivery(), "supplier": supplier()}
+    ) as made:
         yield made
 
 
@@ -125,6 +139,17 @@ async def test_a_signed_link_reaches_delivery_without_a_token_or_identity(
         found = answer.json()
         assert (found["token"], found["method"]) == ("abc", method)
         assert not {"x-muster-identity", "authorization", "cookie"} & set(found["headers"])
+
+
+async def test_a_link_to_a_router_s_file_reaches_supplier_without_a_token_or_identity(
+    edge: Edge,
+) -> None:
+    brought = {"X-Muster-Identity": "forged", "Authorization": "Bearer x", "Cookie": "a=b"}
+    for path, name in (("/f/abc", ""), ("/f/abc/a.csv", "a.csv")):
+        found = (await edge.client.get(path, headers=brought)).json()
+        assert (found["token"], found["name"]) == ("abc", name)
+        assert not {"x-muster-identity", "authorization", "cookie"} & set(found["headers"])
+        assert (await edge.client.post(path)).status_code == 401
 
 
 async def test_followed_links_reach_delivery_without_cookie_token_or_identity(edge: Edge) -> None:

@@ -78,4 +78,6 @@ async def test_what_is_open_is_a_short_list(open_service: Open) -> None:
         "/u/{token}",
         "/p/{token}",
         "/p/{token}/message",
+        "/f/{token}",
+        "/f/{token}/{name}",
     }

@@ -46,6 +46,7 @@ class Approval:
     reason: str
     send_doubles: bool = False
     warnings: tuple[ContentWarning, ...] = ()
+    file_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

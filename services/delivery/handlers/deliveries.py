@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from services.delivery.approving import SERVICE, settings_of, withdraw
+from services.delivery.approving import SERVICE, settings_of, withdraw, withdraw_files
 from services.delivery.domain.content import content_hash
 from services.delivery.domain.runs import RunKind
 from services.delivery.handlers.templates import prepared
@@ -212,6 +212,7 @@ async def stop_delivery(command: StopDelivery, work: Work) -> None:
             await finish_unstarted(work, run)
         else:
             await runs.mark(run.run_id)
+    await withdraw_files(work, command.campaign_id, command.reason, by=command.actor)
     await wake(work, "deliveryMgt")
 
 

@@ -18,15 +18,16 @@ _COLUMNS: Final = """
 approval_id, version, campaign_id, campaign_number, campaign_label, delivery_id, revision, kind,
 outcome, subject, proof_number, proof_path, count, content_hash, snapshot_id, snapshot_hash,
 send_doubles, warnings, requested_by, requested_at, deadline_at, reviewer_ids, reminders_sent,
-decided_by, decided_at, reason
+decided_by, decided_at, reason, file_id
 """
 _OPEN: Final = f"""
 INSERT INTO approvals (approval_id, campaign_id, campaign_number, campaign_label, delivery_id,
     revision, kind, subject, proof_number, proof_path, count, content_hash, snapshot_id,
-    snapshot_hash, send_doubles, warnings, requested_by, requested_at, deadline_at, reviewer_ids)
+    snapshot_hash, send_doubles, warnings, requested_by, requested_at, deadline_at, reviewer_ids,
+    file_id)
 VALUES ($1, $2, $3, $4, $5,
     (SELECT coalesce(max(revision), 0) + 1 FROM approvals WHERE campaign_id = $2),
-    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 RETURNING {_COLUMNS}
 """
 _END: Final = f"""
@@ -60,6 +61,7 @@ class Request:
     reviewer_ids: tuple[UUID, ...]
     send_doubles: bool = False
     warnings: tuple[ContentWarning, ...] = ()
+    file_id: UUID | None = None
 
 
 def _approval(row: asyncpg.Record) -> Approval:
@@ -100,6 +102,7 @@ class ApprovalStore:
             request.requested_at,
             request.deadline_at,
             list(request.reviewer_ids),
+            request.file_id,
         )
         if row is None:
             raise KeyError(request.approval_id)
@@ -120,13 +123,34 @@ class ApprovalStore:
         return _approval(row) if row else None
 
     async def lock_latest(self, campaign_id: UUID) -> Approval | None:
-        """Return a campaign's latest approval, its row locked until the transaction ends."""
+        """Return the latest approval of a campaign's content or target, its row locked."""
         row = await self._connection.fetchrow(
-            f"SELECT {_COLUMNS} FROM approvals WHERE campaign_id = $1"
+            f"SELECT {_COLUMNS} FROM approvals WHERE campaign_id = $1 AND file_id IS NULL"
             " ORDER BY revision DESC LIMIT 1 FOR UPDATE",
             campaign_id,
         )
         return _approval(row) if row else None
+
+    async def lock_of_run(self, run_id: UUID) -> Approval | None:
+        """Return the approval on which a run started, its row locked."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM approvals"
+            " WHERE approval_id = (SELECT approval_id FROM runs WHERE run_id = $1) FOR UPDATE",
+            run_id,
+        )
+        return _approval(row) if row else None
+
+    async def lock_open_files(
+        self, campaign_id: UUID, file_id: UUID | None = None
+    ) -> list[Approval]:
+        """Return a campaign's open approvals of files, or of one file, their rows locked."""
+        rows = await self._connection.fetch(
+            f"SELECT {_COLUMNS} FROM approvals WHERE campaign_id = $1 AND file_id IS NOT NULL"
+            " AND outcome = 'pending' AND ($2::uuid IS NULL OR file_id = $2)"
+            " ORDER BY revision FOR UPDATE",
+            *(campaign_id, file_id),
+        )
+        return [_approval(row) for row in rows]
 
     async def end(
         self,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.delivery.domain.runs import RunKind
+from services.delivery.domain.runs import Reason, RunKind
 from shared.database import Connection
 from topics.delivery import DeliveryCounts
 
@@ -95,6 +95,11 @@ class Run:
     again_asked_at: datetime | None = None
     again_after: int | None = None
     rest: str | None = None
+
+    @property
+    def left_out(self) -> str:
+        """Why rows that a stop caught get nothing from this run."""
+        return f"{Reason.LEFT_OVER if self.rest == 'left' else Reason.STOPPED}: {self.stop_reason}"
 
     @property
     def letters_handed_over(self) -> bool:

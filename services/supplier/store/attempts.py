@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from services.supplier.domain import Decision, Outcome
+from services.supplier.domain.jobs import Decision, Outcome
 from shared.database import Connection
 
 

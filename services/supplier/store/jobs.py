@@ -10,21 +10,27 @@ from uuid import UUID
 
 import asyncpg
 
-from services.supplier.domain import DECIDABLE, JobState
+from services.supplier.domain.jobs import JobState
+from services.supplier.domain.results import LetterOutcome
+from services.supplier.store.services import SupplierService
 from shared.database import Connection
 from topics.letters import LetterWindow
-from topics.supplier import ExtractRows
+from topics.supplier import Ending, ExtractRows, FileLayout, Handover
 
 _COLUMNS: Final = (
     "file_id, run_id, campaign_id, campaign_number, campaign_label, service_id, chunks, columns,"
     " file_name, state, rows, sha256, announced, failures, error, lease_epoch, letter,"
-    " letter_language, letter_window, pages, created_at"
+    " letter_language, letter_window, pages, created_at, layout, file_approval, handover, ending,"
+    " bytes, replaced, cut, approved_sha256, rest_outcome, transferred_sha256,"
+    " router_proof, proof_name, proof_sha256, proof_approved"
 )
 _ADD: Final = """
 INSERT INTO jobs (file_id, run_id, delivery_id, campaign_id, campaign_number, campaign_label,
                   service_id, chunks, columns, file_name, state, error, next_at, created_at,
-                  changed_at, letter, letter_language, letter_window)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13, $14, $15, $16)
+                  changed_at, letter, letter_language, letter_window, layout, file_approval,
+                  handover, ending, router_proof)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13, $14, $15, $16, $17, $18,
+        $19, $20, $21)
 ON CONFLICT (run_id, delivery_id) DO NOTHING
 """
 # Only a started supplierMgt moves files: the steps ask again, as it may have been stopped since.
@@ -48,6 +54,13 @@ WHERE file_id IN (
            OR (state = 'post_processed' AND changed_at < $2))
     ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING file_id
+"""
+_CLOSED: Final = f"""
+SELECT {_COLUMNS} FROM jobs j
+WHERE state = 'awaiting_results' AND rest_outcome IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM imports i
+                  WHERE i.file_id = j.file_id AND i.is_complete AND i.applied_at IS NULL)
+ORDER BY next_at LIMIT 1 FOR UPDATE OF j SKIP LOCKED
 """
 _ROWS: Final = """
 INSERT INTO extraction_rows (file_id, ordinal, recipient_id, recipient, site, street, postal_code,
@@ -83,11 +96,49 @@ class Job:
     letter_window: str
     pages: int
     created_at: datetime
+    layout: FileLayout
+    file_approval: bool
+    handover: Handover
+    ending: Ending
+    bytes: int
+    replaced: int
+    cut: int
+    approved_sha256: str | None
+    rest_outcome: str | None
+    transferred_sha256: str | None
+    router_proof: bool
+    proof_name: str
+    proof_sha256: str | None
+    proof_approved: bool
+
+    @property
+    def to_transfer(self) -> bool:
+        """Whether the file has yet to be put where its router takes it."""
+        elsewhere = self.handover in (Handover.FOLDER, Handover.SFTP)
+        return elsewhere and self.transferred_sha256 != self.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: the file, and the letters beside it."""
+
+    sha256: str
+    rows: int
+    bytes: int
+    replaced: int
+    cut: int
+    pages: int = 0
 
 
 def job_of(row: asyncpg.Record) -> Job:
     """Return a row as a job."""
-    fields = {"columns": tuple(row["columns"]), "state": JobState(row["state"])}
+    fields = {
+        "columns": tuple(row["columns"]),
+        "state": JobState(row["state"]),
+        "layout": FileLayout.model_validate(row["layout"]),
+        "handover": Handover(row["handover"]),
+        "ending": Ending(row["ending"]),
+    }
     return Job(**dict(row) | fields)
 
 
@@ -102,7 +153,7 @@ class JobStore:
         file_id: UUID,
         command: ExtractRows,
         *,
-        columns: Sequence[str],
+        service: SupplierService | None,
         file_name: str,
         refusal: str,
         now: datetime,
@@ -114,10 +165,17 @@ class JobStore:
             _ADD,
             *(file_id, command.run_id, command.delivery_id, command.campaign_id),
             *(command.campaign_number, command.campaign_label, command.service_id),
-            *(command.chunks, list(columns), file_name, state.value, refusal, now),
+            command.chunks,
+            list(service.columns) if service else [],
+            *(file_name, state.value, refusal, now),
             letter.source if letter else "",
             letter.language if letter else "en",
             (letter.window if letter else LetterWindow.DIN_5008_B).value,
+            (service.layout if service else FileLayout()).model_dump(mode="json"),
+            service.file_approval if service else False,
+            (service.handover if service else Handover.ATTACHED).value,
+            (service.ending if service else Ending.CONFIRMATION).value,
+            service.router_proof if service else False,
         )
 
     async def lock_run(self, run_id: UUID, delivery_id: UUID) -> Job | None:
@@ -128,6 +186,19 @@ class JobStore:
             delivery_id,
         )
         return job_of(row) if row else None
+
+    async def find(self, file_id: UUID) -> Job | None:
+        """Return a job, its row free to change."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM jobs WHERE file_id = $1", file_id
+        )
+        return job_of(row) if row else None
+
+    async def note_download(self, file_id: UUID, name: str, now: datetime) -> None:
+        """Note that a part of a file was fetched through its link."""
+        await self._connection.execute(
+            "INSERT INTO downloads (file_id, name, at) VALUES ($1, $2, $3)", file_id, name, now
+        )
 
     async def lock(self, file_id: UUID) -> Job | None:
         """Return a job, its row locked."""
@@ -231,18 +302,57 @@ class JobStore:
             "UPDATE jobs SET state = 'mail_attempted' WHERE file_id = $1", file_id
         )
 
-    async def note_file(self, file_id: UUID, *, sha256: str, rows: int, pages: int) -> None:
+    async def note_file(self, file_id: UUID, written: Written) -> None:
         """Note what was written, and that it is announced."""
         await self._connection.execute(
-            "UPDATE jobs SET sha256 = $2, rows = $3, pages = $4, erased = 0, announced = true"
-            " WHERE file_id = $1",
-            *(file_id, sha256, rows, pages),
+            "UPDATE jobs SET sha256 = $2, rows = $3, bytes = $4, replaced = $5, cut = $6,"
+            " pages = $7, erased = 0, announced = true WHERE file_id = $1",
+            *(file_id, written.sha256, written.rows, written.bytes, written.replaced),
+            *(written.cut, written.pages),
         )
 
-    async def lock_decidable(self, file_id: UUID) -> Job | None:
-        """Return a job that a person may decide about, its row locked."""
-        job = await self.lock(file_id)
-        return job if job is not None and job.state in DECIDABLE else None
+    async def approve(self, file_id: UUID, sha256: str) -> None:
+        """Note which bytes of a file may leave."""
+        await self._connection.execute(
+            "UPDATE jobs SET approved_sha256 = $2 WHERE file_id = $1", file_id, sha256
+        )
+
+    async def note_proof(self, file_id: UUID, name: str, sha256: str) -> None:
+        """Note the router's latest proof of a file."""
+        await self._connection.execute(
+            "UPDATE jobs SET proof_name = $2, proof_sha256 = $3 WHERE file_id = $1",
+            *(file_id, name, sha256),
+        )
+
+    async def approve_proof(self, file_id: UUID) -> None:
+        """Note that the router may print."""
+        await self._connection.execute(
+            "UPDATE jobs SET proof_approved = true WHERE file_id = $1", file_id
+        )
+
+    async def transferred(self, file_id: UUID, sha256: str) -> None:
+        """Note which bytes lie where the router takes its files."""
+        await self._connection.execute(
+            "UPDATE jobs SET transferred_sha256 = $2 WHERE file_id = $1", file_id, sha256
+        )
+
+    async def set_rest(self, file_id: UUID, outcome: LetterOutcome) -> None:
+        """Note what a person makes of the letters that no result file names."""
+        await self._connection.execute(
+            "UPDATE jobs SET rest_outcome = $2 WHERE file_id = $1", file_id, outcome.value
+        )
+
+    async def count(self, file_id: UUID, *, sent: int, failed: int) -> None:
+        """Count letters that were just reported."""
+        await self._connection.execute(
+            "UPDATE jobs SET sent = sent + $2, failed = failed + $3 WHERE file_id = $1",
+            *(file_id, sent, failed),
+        )
+
+    async def lock_closed(self) -> Job | None:
+        """Return a job that a person closed and whose result files are applied, its row locked."""
+        row = await self._connection.fetchrow(_CLOSED)
+        return job_of(row) if row else None
 
     async def drop_rows(self, file_id: UUID, limit: int) -> bool:
         """Remove rows of a file; return whether none are left."""

@@ -11,19 +11,29 @@ from uuid import UUID
 import asyncpg
 
 from shared.database import Connection
-from topics.supplier import SaveService
+from topics.supplier import Ending, FileLayout, Handover, SaveService, SftpServer
 
 _COLUMNS: Final = (
-    "service_id, version, supplier, label, router_address, file_pattern, columns, language"
+    "service_id, version, supplier, label, router_address, file_pattern, columns, language, layout,"
+    " file_approval, handover, ending, folder, sftp, router_proof,"
+    " supplier_id"
 )
 _SAVE: Final = """
 INSERT INTO services (service_id, version, supplier, label, router_address, file_pattern, columns,
-                      language, created_at, modified_at)
-VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $8)
+                      language, created_at, modified_at, layout, file_approval, handover, ending,
+                      folder, sftp, router_proof, supplier_id)
+VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (service_id) DO UPDATE
 SET version = services.version + 1, supplier = excluded.supplier, label = excluded.label,
     router_address = excluded.router_address, file_pattern = excluded.file_pattern,
-    columns = excluded.columns, language = excluded.language, modified_at = excluded.modified_at
+    columns = excluded.columns, language = excluded.language, modified_at = excluded.modified_at,
+    layout = excluded.layout, file_approval = excluded.file_approval,
+    handover = excluded.handover, ending = excluded.ending, folder = excluded.folder,
+    sftp = excluded.sftp, router_proof = excluded.router_proof,
+    supplier_id = excluded.supplier_id,
+    -- What signs in to one server is not shown to another.
+    sftp_secret = CASE WHEN services.sftp IS NOT DISTINCT FROM excluded.sftp
+                       THEN services.sftp_secret END
 RETURNING version
 """
 
@@ -40,10 +50,25 @@ class SupplierService:
     file_pattern: str
     columns: tuple[str, ...]
     language: str
+    layout: FileLayout
+    file_approval: bool
+    handover: Handover
+    ending: Ending
+    folder: str
+    sftp: SftpServer | None
+    router_proof: bool
+    supplier_id: UUID | None
 
 
 def _service(row: asyncpg.Record) -> SupplierService:
-    return SupplierService(**dict(row) | {"columns": tuple(row["columns"])})
+    fields = {
+        "columns": tuple(row["columns"]),
+        "layout": FileLayout.model_validate(row["layout"]),
+        "handover": Handover(row["handover"]),
+        "ending": Ending(row["ending"]),
+        "sftp": SftpServer.model_validate(row["sftp"]) if row["sftp"] else None,
+    }
+    return SupplierService(**dict(row) | fields)
 
 
 class ServiceStore:
@@ -58,6 +83,14 @@ class ServiceStore:
             _SAVE,
             *(command.service_id, command.supplier, command.label, command.router_address),
             *(command.file_pattern, list(command.columns), command.language, now),
+            command.layout.model_dump(mode="json"),
+            command.file_approval,
+            command.handover.value,
+            command.ending.value,
+            command.folder,
+            command.sftp.model_dump(mode="json") if command.sftp else None,
+            command.router_proof,
+            command.supplier_id,
         )
         return version
 
@@ -76,3 +109,19 @@ class ServiceStore:
             limit,
         )
         return [_service(row) for row in rows]
+
+    async def keep_secret(self, service_id: UUID, sealed: bytes) -> bool:
+        """Keep what signs in to a service's server; False when it has none."""
+        done: bool | None = await self._connection.fetchval(
+            "UPDATE services SET sftp_secret = $2 WHERE service_id = $1 AND sftp IS NOT NULL"
+            " RETURNING true",
+            *(service_id, sealed),
+        )
+        return done is True
+
+    async def secret(self, service_id: UUID) -> bytes | None:
+        """Return what signs in to a service's server, sealed."""
+        found: bytes | None = await self._connection.fetchval(
+            "SELECT sftp_secret FROM services WHERE service_id = $1", service_id
+        )
+        return found

@@ -10,17 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.supplier.domain import (
-    NAME_BYTES,
+from services.supplier.domain.jobs import (
+    DECIDED,
+    Decision,
     JobState,
-    Naming,
     Outcome,
-    address_problem,
     after_attempt,
-    column_problem,
+    after_writing,
+    retry_at,
+)
+from services.supplier.domain.naming import (
+    NAME_BYTES,
+    Naming,
+    address_problem,
     file_name,
     pattern_problem,
-    retry_at,
 )
 
 RUN = UUID("01990000-0000-7000-8000-123456789abc")
@@ -47,6 +51,10 @@ def test_a_name_is_made_of_the_variables() -> None:
         "{number}.csv.",
         "{number}\n.csv",
         "{number}\0.csv",
+        "{number}.csv\n",
+        "letters.csv",
+        "Letters-0001.pdf",
+        "{number}.csv.manifest.json",
         "C:{number}.csv",
         "{number",
         "{}",
@@ -86,15 +94,16 @@ def test_a_long_name_keeps_its_ending() -> None:
     assert name.endswith("b.csv")
 
 
-def test_columns_are_fields_of_the_rows_each_once() -> None:
-    assert column_problem(("recipient", "town")) is None
-    assert "no column 'email'" in (column_problem(("recipient", "email")) or "")
-    assert column_problem(("town", "town"))
-    assert column_problem(())
-
-
 @pytest.mark.parametrize(
-    "address", ["a@b", "a b@c.example", "a@c.example\nBcc: x@y.example", "a@b@c.example", "@c.fr"]
+    "address",
+    [
+        "a@b",
+        "a b@c.example",
+        "a@c.example\nBcc: x@y.example",
+        "a@c.example\n",
+        "a@b@c.example",
+        "@c.fr",
+    ],
 )
 def test_a_router_has_one_plain_address(address: str) -> None:
     assert address_problem(address)
@@ -117,3 +126,15 @@ def test_retries_come_twice_as_late_each_time_and_within_an_hour() -> None:
         timedelta(hours=1),
         timedelta(hours=1),
     ]
+
+
+def test_a_file_that_needs_approval_waits_until_these_very_bytes_are_approved() -> None:
+    assert after_writing(needs_approval=False, approved=False) is JobState.FILE_WRITTEN
+    assert after_writing(needs_approval=True, approved=True) is JobState.FILE_WRITTEN
+    assert after_writing(needs_approval=True, approved=False) is JobState.FILE_TO_APPROVE
+
+
+def test_nobody_gives_up_letters_that_may_be_printed_or_sends_what_was_not_approved() -> None:
+    assert Decision.GIVE_UP not in DECIDED[JobState.AMBIGUOUS]
+    assert set(DECIDED[JobState.FILE_RETURNED]) == {Decision.WRITE_AGAIN, Decision.GIVE_UP}
+    assert JobState.FILE_TO_APPROVE not in DECIDED

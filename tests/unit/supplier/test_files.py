@@ -1,7 +1,8 @@
-"""Extraction files: what stands in them, and that they are whole or not there."""
+"""Files of suppliers on disk, whole or not there, and the mail that takes them along."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -23,24 +24,12 @@ NOTICE = wording.Notice(
 )
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝"])
-def test_no_cell_starts_a_formula(start: str) -> None:
-    text = files.as_csv([{"recipient": f"{start}SUM(A1)"}], ["recipient"]).decode()
-    assert text.strip('"').startswith(f"'{start}")
-
-
-def test_lines_end_with_crlf_and_columns_stand_in_the_order_asked() -> None:
-    row = {"town": "Lille", "recipient": 'Anne "A" Person, Esq.', "phone": "left out"}
-    content = files.titles(["recipient", "town"]) + files.as_csv([row], ["recipient", "town"])
-    assert content == b'recipient,town\r\n"Anne ""A"" Person, Esq.",Lille\r\n'
-
-
 def test_a_file_is_there_whole_after_the_commit_and_not_before(tmp_path: Path) -> None:
     path = files.path_of(tmp_path, uuid4(), "a.csv")
     with files.FileWriter(path, 1) as writer:
         writer.write(b"one\r\n")
         assert not path.exists()
-        sha256 = writer.commit()
+        sha256 = writer.place()
     assert sha256 == hashlib.sha256(b"one\r\n").hexdigest()
     assert files.read_if_intact(path, sha256) == b"one\r\n"
     assert path.stat().st_mode & 0o077 == 0
@@ -50,7 +39,7 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = files.path_of(tmp_path, uuid4(), "a.csv")
     with files.FileWriter(path, 1) as writer:
         writer.write(b"old")
-        writer.commit()
+        writer.place()
     with pytest.raises(RuntimeError):
         write_half(path)
     assert path.read_bytes() == b"old"
@@ -90,6 +79,8 @@ def test_removing_takes_the_folder_and_a_killed_writer_s_draft(tmp_path: Path) -
     path.parent.mkdir()
     path.write_bytes(b"x")
     (path.parent / ".draft-1").write_bytes(b"half")
+    (path.parent / ".sheet-1").mkdir()
+    (path.parent / ".sheet-1" / "draft.xlsx").write_bytes(b"half")
     files.remove(path)
     files.remove(path)
     assert list(tmp_path.iterdir()) == []
@@ -103,18 +94,41 @@ def test_the_mail_has_the_file_speaks_the_service_s_language_and_no_label_adds_a
         file_id=UUID(int=7),
         sender="muster@localhost",
         router="router@morel.example",
+        copies=["anne@morel.example"],
         language=language,
         notice=NOTICE,
-        attached=[(NOTICE.file_name, b"recipient\r\nZo\xc3\xa9\r\n")],
+        attached=[
+            mail.Attachment(NOTICE.file_name, "text/csv; charset=utf-8", b"Zo\xc3\xa9\r\n"),
+            mail.Attachment("C-1042.csv.manifest.json", "application/json", b"{}"),
+        ],
         at=datetime(2026, 3, 2, 12, 0, tzinfo=UTC),
     )
     message = message_from_bytes(mail.build(letter), policy=policy.default)
     assert word in str(message["Subject"])
     assert message["Bcc"] is None
+    assert message["Cc"] == "anne@morel.example"
     assert message["Message-ID"] == f"<{UUID(int=7).hex}@localhost>"
-    (attachment,) = message.iter_attachments()
+    attachment, note = message.iter_attachments()
     assert attachment.get_filename() == "C-1042.csv"
-    assert attachment.get_payload(decode=True) == b"recipient\r\nZo\xc3\xa9\r\n"
+    assert attachment.get_payload(decode=True) == b"Zo\xc3\xa9\r\n"
+    assert (attachment.get_content_type(), attachment.get_content_charset()) == (
+        "text/csv",
+        "utf-8",
+    )
+    assert note.get_content_type() == "application/json"
     text = message.get_body(("plain",))
     assert text is not None
     assert "ab" * 32 in text.get_content()
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_mail_says_where_the_file_is_and_until_when(language: str) -> None:
+    link = "https://muster.example/f/abc"
+    linked = dataclasses.replace(
+        NOTICE, file_attached=False, link=link, until="2026-03-09 12:00", pages=3
+    )
+    assert link not in wording.body(NOTICE, language)
+    text = wording.body(linked, language)
+    assert text.count(link) == 1
+    assert "2026-03-09 12:00" in text
+    assert "{" not in text
