@@ -15,6 +15,7 @@ from services.cli import (
     campaigns,
     checking,
     crm,
+    goods,
     letters,
     people,
     planning,
@@ -22,6 +23,7 @@ from services.cli import (
     series,
     setup,
     supervision,
+    suppliers,
 )
 from services.cli.backup import backup, restore
 from services.cli.benching import bench
@@ -54,6 +56,8 @@ app.add_typer(planning.plans, name="plan")
 app.add_typer(planning.programs, name="program")
 app.add_typer(crm.app, name="targeting")
 app.add_typer(sending.app, name="delivery")
+app.add_typer(goods.app, name="stock")
+app.add_typer(suppliers.app, name="supplier")
 app.command()(bench)
 app.command()(backup)
 app.command()(restore)
