@@ -197,7 +197,7 @@ class LettersFailed(Event, topic=SUPPLIER_EVENTS, key="campaign_id"):
 
 
 class ExtractionProduced(Event, topic=SUPPLIER_EVENTS, key="campaign_id"):
-    """The file is written; stock is consumed and costs are counted from this."""
+    """The file is written, and approved where it must be; goods and costs are counted from this."""
 
     campaign_id: UUID
     run_id: UUID

@@ -15,7 +15,7 @@ from services.supplier.store.jobs import Job, JobStore
 from services.supplier.store.services import ServiceStore
 from services.supplier.store.suppliers import SupplierStore
 from services.supplier.workflows import SUPPLIER_MGT
-from services.supplier.writing import refused
+from services.supplier.writing import announce, refused
 from shared.errors import Permanent, Refused
 from shared.ids import new_id
 from shared.registry import Registry
@@ -169,6 +169,7 @@ async def file_decided(event: ApprovalDecided, work: Work) -> None:
         return
     if job.state is JobState.FILE_TO_APPROVE:
         await store.approve(job.file_id, event.content_hash)
+        await announce(job, work, rows=job.rows, sha256=event.content_hash)
     else:
         await store.approve_proof(job.file_id)
     await store.settle(job.file_id, JobState.FILE_WRITTEN, work.now)

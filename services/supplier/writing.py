@@ -117,10 +117,10 @@ class Scribe:
             needs_approval=job.file_approval, approved=job.approved_sha256 == written.sha256
         )
         await store.settle(job.file_id, state, work.now)
-        if not job.announced:
-            work.emit(_produced(job, written))
         if state is JobState.FILE_TO_APPROVE:
             work.emit(_submitted(job, written))
+        else:
+            await announce(job, work, rows=written.rows, sha256=written.sha256)
 
     async def _refuse(self, job: Job, reason: str, work: Work) -> None:
         """End a file that cannot be written."""
@@ -154,15 +154,21 @@ def refused(job: Job, reason: str) -> SupplierRefused:
     )
 
 
-def _produced(job: Job, written: Written) -> ExtractionProduced:
-    return ExtractionProduced(
-        campaign_id=job.campaign_id,
-        run_id=job.run_id,
-        service_id=job.service_id,
-        file_id=job.file_id,
-        file_name=job.file_name,
-        rows=written.rows,
-        sha256=written.sha256,
+async def announce(job: Job, work: Work, *, rows: int, sha256: str) -> None:
+    """Say once that a file may leave: goods and costs are counted from then on."""
+    if job.announced:
+        return
+    await JobStore(work.connection).announce(job.file_id)
+    work.emit(
+        ExtractionProduced(
+            campaign_id=job.campaign_id,
+            run_id=job.run_id,
+            service_id=job.service_id,
+            file_id=job.file_id,
+            file_name=job.file_name,
+            rows=rows,
+            sha256=sha256,
+        )
     )
 
 

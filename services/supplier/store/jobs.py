@@ -303,12 +303,18 @@ class JobStore:
         )
 
     async def note_file(self, file_id: UUID, written: Written) -> None:
-        """Note what was written, and that it is announced."""
+        """Note what was written."""
         await self._connection.execute(
             "UPDATE jobs SET sha256 = $2, rows = $3, bytes = $4, replaced = $5, cut = $6,"
-            " pages = $7, erased = 0, announced = true WHERE file_id = $1",
+            " pages = $7, erased = 0 WHERE file_id = $1",
             *(file_id, written.sha256, written.rows, written.bytes, written.replaced),
             *(written.cut, written.pages),
+        )
+
+    async def announce(self, file_id: UUID) -> None:
+        """Note that a file is announced."""
+        await self._connection.execute(
+            "UPDATE jobs SET announced = true WHERE file_id = $1", file_id
         )
 
     async def approve(self, file_id: UUID, sha256: str) -> None:
