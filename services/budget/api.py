@@ -9,8 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.budget.domain import cost_lines, plausible, total
-from services.budget.handlers import IMPLAUSIBLE
+from services.budget.domain.costs import cost_lines, plausible, total
+from services.budget.handlers.holds import IMPLAUSIBLE
 from services.budget.pages import (
     BudgetDetail,
     BudgetPage,
@@ -20,7 +20,7 @@ from services.budget.pages import (
     campaign_costs,
     ledger_page,
 )
-from services.budget.store import BudgetStore
+from services.budget.store.budgets import BudgetStore
 from shared.errors import Refused
 from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import new_id

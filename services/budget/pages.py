@@ -9,9 +9,10 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from services.budget.domain import Account, EntryKind, HoldStatus
-from services.budget.money import in_words
-from services.budget.store import Budget
+from services.budget.domain.holds import HoldStatus
+from services.budget.domain.ledger import Account, EntryKind
+from services.budget.domain.money import in_words
+from services.budget.store.budgets import Budget
 from shared.database import Connection
 from topics.budget import CostLine, CostStructure
 

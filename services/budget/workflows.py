@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from services.budget.domain import Decision, PricedLine, commit, cost_lines, total
-from services.budget.handlers import WORKFLOW
-from services.budget.holds import CommitRequest, HoldStore
-from services.budget.store import Budget, BudgetStore
+from services.budget.domain.costs import PricedLine, cost_lines, total
+from services.budget.domain.holds import Decision, commit
+from services.budget.handlers.holds import WORKFLOW
+from services.budget.store.budgets import Budget, BudgetStore
+from services.budget.store.holds import CommitRequest, HoldStore
 from shared.answers import AnswerStore
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow

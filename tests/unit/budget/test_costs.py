@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.budget.domain import cost_lines, plausible, problem_in, total
-from services.budget.money import in_words, to_minor
+from services.budget.domain.costs import cost_lines, plausible, total
+from services.budget.domain.money import in_words, to_minor
+from services.budget.domain.structures import problem_in
 from topics.budget import CostDriver, CostStructure, Formula, Volumes
 
 

@@ -8,19 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.budget.domain import (
+from services.budget.domain.holds import Decision, Hold, HoldStatus, commit, release, reserve
+from services.budget.domain.ledger import (
     Account,
     Balance,
-    Decision,
     Entry,
     EntryKind,
-    Hold,
-    HoldStatus,
     allocation,
-    commit,
     lowers_too_far,
-    release,
-    reserve,
 )
 
 LIMIT = 1000

@@ -1,34 +1,18 @@
-"""What the budget service does with each command; every hold is decided and answered once."""
+"""What campaigns ask of a budget; every hold is decided and answered once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from services.budget.domain import (
-    MAX_ALLOCATION_MINOR,
-    MAX_VOLUME,
-    Decision,
-    Hold,
-    HoldStatus,
-    allocation,
-    cost_lines,
-    lowers_too_far,
-    plausible,
-    problem_in,
-    refuse,
-    release,
-    reserve,
-    total,
-)
-from services.budget.holds import HoldStore
-from services.budget.money import in_words
-from services.budget.store import Budget, BudgetStore
+from services.budget.domain.costs import MAX_VOLUME, cost_lines, plausible, total
+from services.budget.domain.holds import Decision, Hold, HoldStatus, refuse, release, reserve
+from services.budget.domain.money import in_words
+from services.budget.store.budgets import Budget, BudgetStore
+from services.budget.store.holds import HoldStore
 from shared.answers import AnswerStore
-from shared.errors import Permanent, Refused
-from shared.ids import new_id
+from shared.errors import Permanent
 from shared.registry import Registry
-from shared.rights import Right, require
 from shared.uow import Work
 from shared.workflows import wake
 from topics.budget import (
@@ -42,7 +26,6 @@ from topics.budget import (
     FundsReserved,
     ReleaseFunds,
     ReserveFunds,
-    SaveBudget,
 )
 from topics.message import system_actor
 
@@ -52,68 +35,6 @@ IMPLAUSIBLE: Final = (
     f"a volume is over {MAX_VOLUME:,}, which no audience is; count the target again"
 )
 registry = Registry()
-
-
-def _refuse_save(command: SaveBudget, refusal: Refused) -> BudgetRefused:
-    return BudgetRefused(
-        budget_id=command.budget_id,
-        actor=command.actor,
-        reason=refusal.reason,
-        field=refusal.field,
-    )
-
-
-@registry.on(SaveBudget, refusal=_refuse_save)
-async def save_budget(command: SaveBudget, work: Work) -> None:
-    """Save a budget and book the change of its allocation; an old message again changes nothing."""
-    store = BudgetStore(work.connection)
-    budget = await store.lock(command.budget_id)
-    if work.cause is not None and not await store.first_time(_cause(work), work.now):
-        if budget is not None:
-            work.emit(budget.state)
-        return
-    await require(work, command.actor, Right.MANAGE_BUDGETS)
-    _check_typed(command)
-    if budget is not None:
-        await _check_change(store, budget, command)
-    await _save(store, command, work)
-
-
-async def _save(store: BudgetStore, command: SaveBudget, work: Work) -> None:
-    await store.create(command)
-    budget = await store.save(command)
-    entries = allocation(budget.balance, command.allocated_minor)
-    work.emit((await store.book(budget, _cause(work), entries, work.now)).state)
-
-
-def _cause(work: Work) -> str:
-    """Return what tells this save from others: the message's identity, or an id of its own."""
-    return f"{work.cause.source} {work.cause.id}" if work.cause else str(new_id())
-
-
-def _check_typed(command: SaveBudget) -> None:
-    problem = problem_in(command.structures)
-    if problem is not None:
-        raise Refused(problem.reason, field=problem.field)
-    if command.starts_on and command.ends_on and command.ends_on < command.starts_on:
-        reason = f"the budget ends on {command.ends_on}, before it starts on {command.starts_on}"
-        raise Refused(reason, field="ends_on")
-    if command.allocated_minor > MAX_ALLOCATION_MINOR:
-        most = in_words(MAX_ALLOCATION_MINOR, command.currency)
-        raise Refused(f"a budget can hold {most} at most", field="allocated_minor")
-
-
-async def _check_change(store: BudgetStore, budget: Budget, command: SaveBudget) -> None:
-    if command.currency != budget.currency and await store.has_movements(budget.budget_id):
-        reason = f"the currency stays {budget.currency}: amounts were held or spent in it"
-        raise Refused(reason, field="currency")
-    if lowers_too_far(budget.balance, command.allocated_minor):
-        reason = (
-            f"{in_words(budget.balance.reserved_minor, budget.currency)} are held and"
-            f" {in_words(budget.balance.spent_minor, budget.currency)} are spent: allocate at least"
-            " their sum"
-        )
-        raise Refused(reason, field="allocated_minor")
 
 
 @registry.on(EstimateCost)

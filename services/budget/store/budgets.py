@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from services.budget.domain import Balance, Entry
+from services.budget.domain.ledger import Balance, Entry
 from shared.database import Connection
 from topics.budget import BudgetState, CostDriver, CostStructure, Formula, SaveBudget
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.budget.domain import Hold, HoldStatus, PricedLine
+from services.budget.domain.costs import PricedLine
+from services.budget.domain.holds import Hold, HoldStatus
 from shared.database import Connection
 from topics.budget import CommitFunds, CostStructure, ReserveFunds, Volumes
 
