@@ -14,10 +14,22 @@ from topics.names import BUDGET_COMMANDS, BUDGET_EVENTS, BUDGET_STATE
 
 
 class Formula(StrEnum):
-    """How a cost follows from a volume: ``amount``, or volume × ``unit_price``."""
+    """How a cost follows from a volume ``n``.
+
+    Source: Adobe Campaign Classic, "Providers, stocks and budgets", "Controlling costs". The upper
+    bound of a band is inclusive; its price is that of the whole volume.
+    """
 
     FIXED = "fixed"
+    """``amount_minor``, whatever was counted."""
     LINEAR = "linear"
+    """``n / per × unit_price``; whole batches of ``per`` with ``whole_batches``."""
+    LINEAR_BANDS = "linear_bands"
+    """``n ×`` the unit price of the band that ``n`` is in."""
+    CONSTANT_BANDS = "constant_bands"
+    """The amount of the band that ``n`` is in."""
+    DAILY = "daily"
+    """Days of a task × ``unit_price``; a campaign has none."""
 
 
 class CostDriver(StrEnum):
@@ -30,8 +42,24 @@ class CostDriver(StrEnum):
     PERSONS = "persons"
 
 
+class Band(Value):
+    """A range of volumes, from the bound of the band before (exclusive) to ``up_to`` (inclusive).
+
+    The last band has no bound. ``unit_price`` counts in linear bands, ``amount_minor`` in constant.
+    """
+
+    up_to: int | None = Field(default=None, ge=1)
+    unit_price: Decimal = Field(
+        default=Decimal(0), ge=0, max_digits=12, decimal_places=6, description="major units"
+    )
+    amount_minor: int = Field(default=0, ge=0, description="minor units (cents)")
+
+
 class CostStructure(Value):
-    """One priced part of a campaign: a fixed amount, or a unit price for each counted unit."""
+    """One priced part of a campaign or task: the formula of a cost type in a cost category.
+
+    The ``label`` of a structure names its cost type.
+    """
 
     structure_id: UUID
     category: str = Field(min_length=1, max_length=60)
@@ -42,6 +70,53 @@ class CostStructure(Value):
     unit_price: Decimal = Field(
         default=Decimal(0), ge=0, max_digits=12, decimal_places=6, description="major units"
     )
+    per: int = Field(default=1, ge=1, le=1_000_000, description="how many the unit price is for")
+    whole_batches: bool = Field(
+        default=False, description="whether a begun batch costs a whole one"
+    )
+    bands: tuple[Band, ...] = Field(default=(), max_length=50)
+
+
+class CostProcess(StrEnum):
+    """What a cost category is for; a campaign without it has no cost of the category."""
+
+    EMAIL = "email"
+    DIRECT_MAIL = "direct_mail"
+    MOBILE = "mobile"
+    TELEPHONE = "telephone"
+    TASK = "task"
+
+
+class CostCategory(Value):
+    """A category whose cost types exclude each other: one is chosen, or the default one holds.
+
+    Of a category that a budget does not list, every structure applies. ``envelope_minor`` is the
+    part of the allocation meant for it; envelopes, where given, sum to the allocation.
+    """
+
+    label: str = Field(min_length=1, max_length=60)
+    process: CostProcess
+    default_id: UUID | None = Field(default=None, description="the structure used unless chosen")
+    must_choose: bool = Field(default=False, description="whether a campaign without choice waits")
+    envelope_minor: int = Field(default=0, ge=0, description="minor units (cents)")
+
+
+class CostChoice(Value):
+    """A cost type chosen for one campaign or task, and what is added to it there alone.
+
+    ``amount_minor`` replaces a fixed structure's amount.
+    """
+
+    structure_id: UUID
+    surcharge_minor: int = Field(default=0, ge=0, le=10**15)
+    amount_minor: int | None = Field(default=None, ge=0, le=10**15)
+
+
+class Overrun(StrEnum):
+    """What happens when more is asked of a budget than it has left."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
 
 
 class Volumes(Value):
@@ -57,7 +132,8 @@ class SaveBudget(Command, topic=BUDGET_COMMANDS, key="budget_id"):
     """Save a budget with the cost structures that its campaigns use.
 
     ``starts_on`` and ``ends_on`` are information only. Lowering the allocation under what is held
-    or spent is refused. Answers: ``BudgetState`` or ``BudgetRefused``.
+    or spent is refused. With ``needs_approval`` a person approves each hold before it is answered
+    (``DecideFunds``). Answers: ``BudgetState`` or ``BudgetRefused``.
     """
 
     budget_id: UUID
@@ -68,20 +144,42 @@ class SaveBudget(Command, topic=BUDGET_COMMANDS, key="budget_id"):
     starts_on: date | None = None
     ends_on: date | None = None
     structures: tuple[CostStructure, ...] = Field(default=(), max_length=50)
+    categories: tuple[CostCategory, ...] = Field(default=(), max_length=50)
+    overrun: Overrun = Overrun.REFUSE
+    needs_approval: bool = False
+    main_budget_id: UUID | None = Field(default=None, description="the budget this one belongs to")
+
+
+class ChooseCosts(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
+    """Choose a campaign's cost types and surcharges; they count from its next estimate or hold on.
+
+    Answers: ``CostsChosen`` or ``CostsRefused``.
+    """
+
+    campaign_id: UUID
+    budget_id: UUID
+    choices: tuple[CostChoice, ...] = Field(default=(), max_length=50)
+    actor: Actor
 
 
 class EstimateCost(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
-    """Say what volumes would cost, holding nothing. Source: campaign. Answer: ``CostEstimated``."""
+    """The target is known: say what it would cost, and plan it; nothing is held.
+
+    Source: campaign. Answer: ``CostEstimated``.
+    """
 
     campaign_id: UUID
     budget_id: UUID
     volumes: Volumes
+    program_id: UUID | None = None
+    plan_id: UUID | None = None
 
 
 class ReserveFunds(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
     """Hold what an approved campaign may cost at most. Source: campaign.
 
-    One hold per ``hold_id``. Answers: ``FundsReserved`` or ``FundsRefused``.
+    One hold per ``hold_id``. Answers: ``FundsReserved`` or ``FundsRefused``; where the budget asks
+    for an approval, ``FundsAwaitApproval`` comes first. ``requested_by`` may not approve it.
     """
 
     campaign_id: UUID
@@ -90,6 +188,22 @@ class ReserveFunds(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
     hold_id: UUID
     budget_id: UUID
     volumes: Volumes
+    program_id: UUID | None = None
+    plan_id: UUID | None = None
+    requested_by: Actor | None = None
+
+
+class DecideFunds(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
+    """Approve or refuse what a campaign's hold would commit; the first answer closes it.
+
+    Source: bot, web, cli. Answers: ``FundsReserved`` or ``FundsRefused``; or ``FundsUndecided``.
+    """
+
+    campaign_id: UUID
+    hold_id: UUID
+    approve: bool
+    reason: str = Field(default="", max_length=1000)
+    actor: Actor
 
 
 class ReleaseFunds(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
@@ -112,17 +226,21 @@ class CommitFunds(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
 
 
 class CostEstimated(Event, topic=BUDGET_EVENTS, key="campaign_id"):
-    """What the volumes would cost, and what the budget has left."""
+    """What the volumes would cost, and what the budget has left.
+
+    ``note`` says what is not priced because nobody chose its cost type.
+    """
 
     campaign_id: UUID
     budget_id: UUID
     amount_minor: int
     left_minor: int
     currency: str
+    note: str = ""
 
 
 class FundsReserved(Event, topic=BUDGET_EVENTS, key="campaign_id"):
-    """The hold stands."""
+    """The hold stands; ``over_minor`` is what it takes beyond the budget, where that is allowed."""
 
     campaign_id: UUID
     hold_id: UUID
@@ -130,6 +248,51 @@ class FundsReserved(Event, topic=BUDGET_EVENTS, key="campaign_id"):
     amount_minor: int
     left_minor: int
     currency: str
+    over_minor: int = 0
+
+
+class FundsAwaitApproval(Event, topic=BUDGET_EVENTS, key="campaign_id"):
+    """The money is held, and a person must approve it before the campaign goes on."""
+
+    campaign_id: UUID
+    campaign_number: int
+    campaign_label: str
+    hold_id: UUID
+    budget_id: UUID
+    budget_label: str
+    amount_minor: int
+    left_minor: int
+    over_minor: int = 0
+    currency: str
+    requested_by: Actor | None = None
+
+
+class FundsUndecided(Event, topic=BUDGET_EVENTS, key="campaign_id"):
+    """A decision about a hold was not taken: no right, decided already, not known."""
+
+    campaign_id: UUID
+    hold_id: UUID
+    reason: str
+    actor: Actor
+
+
+class CostsChosen(Event, topic=BUDGET_EVENTS, key="campaign_id"):
+    """A campaign's cost types are chosen."""
+
+    campaign_id: UUID
+    budget_id: UUID
+    choices: tuple[CostChoice, ...]
+    actor: Actor
+
+
+class CostsRefused(Event, topic=BUDGET_EVENTS, key="campaign_id"):
+    """Cost types could not be chosen."""
+
+    campaign_id: UUID
+    budget_id: UUID
+    reason: str
+    field: str | None = None
+    actor: Actor
 
 
 class FundsRefused(Event, topic=BUDGET_EVENTS, key="campaign_id"):
@@ -152,12 +315,13 @@ class FundsReleased(Event, topic=BUDGET_EVENTS, key="campaign_id"):
 
 
 class CostLine(Value):
-    """One line of a campaign's real cost."""
+    """One line of a campaign's real cost; the surcharge is part of the amount."""
 
     category: str
     label: str
     quantity: int
     amount_minor: int
+    surcharge_minor: int = 0
 
 
 class FundsCommitted(Event, topic=BUDGET_EVENTS, key="campaign_id"):
@@ -182,7 +346,11 @@ class BudgetRefused(Event, topic=BUDGET_EVENTS, key="budget_id"):
 
 
 class BudgetState(State, topic=BUDGET_STATE, key="budget_id"):
-    """A budget's balance: ``left = allocated - reserved - spent``; minor units."""
+    """A budget's balance in minor units.
+
+    ``left = allocated - reserved - committed - spent - invoiced``; what is only planned takes
+    nothing. An amount is in one level at a time.
+    """
 
     budget_id: UUID
     label: str
@@ -192,3 +360,9 @@ class BudgetState(State, topic=BUDGET_STATE, key="budget_id"):
     spent_minor: int
     left_minor: int
     calculated_at: datetime | None = None
+    planned_minor: int = 0
+    committed_minor: int = 0
+    invoiced_minor: int = 0
+    overrun: Overrun = Overrun.REFUSE
+    needs_approval: bool = False
+    main_budget_id: UUID | None = None

@@ -9,8 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.budget.domain.costs import cost_lines, plausible, total
-from services.budget.handlers.holds import IMPLAUSIBLE
+from services.budget.domain.costs import Tariff, cost_lines, plausible, total
+from services.budget.domain.structures import choice_problem
+from services.budget.holding import IMPLAUSIBLE
 from services.budget.pages import (
     BudgetDetail,
     BudgetPage,
@@ -21,11 +22,20 @@ from services.budget.pages import (
     ledger_page,
 )
 from services.budget.store.budgets import BudgetStore
+from services.budget.store.tariffs import TariffStore
 from shared.errors import Refused
 from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import new_id
 from shared.service import Runtime
-from topics.budget import CostLine, CostStructure, SaveBudget, Volumes
+from topics.budget import (
+    CostCategory,
+    CostChoice,
+    CostLine,
+    CostStructure,
+    Overrun,
+    SaveBudget,
+    Volumes,
+)
 
 router = APIRouter(dependencies=[Depends(may_read)])
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -43,6 +53,10 @@ class BudgetBody(BaseModel):
     starts_on: date | None = None
     ends_on: date | None = None
     structures: tuple[CostStructure, ...] = Field(default=(), max_length=50)
+    categories: tuple[CostCategory, ...] = Field(default=(), max_length=50)
+    overrun: Overrun = Overrun.REFUSE
+    needs_approval: bool = False
+    main_budget_id: UUID | None = None
 
 
 class NewBudgetBody(BudgetBody):
@@ -57,6 +71,7 @@ class EstimateBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     volumes: Volumes
+    choices: tuple[CostChoice, ...] = Field(default=(), max_length=50)
 
 
 class Estimate(BaseModel):
@@ -102,7 +117,11 @@ async def estimate(budget_id: UUID, body: EstimateBody, runtime: Here) -> Estima
     if not plausible(body.volumes):
         raise Refused(IMPLAUSIBLE, field="volumes")
     detail = await _detail(runtime, budget_id)
-    lines = cost_lines(detail.structures, body.volumes, detail.currency)
+    tariff = Tariff(detail.structures, detail.categories, body.choices)
+    problem = choice_problem(tariff)
+    if problem is not None:
+        raise Refused(problem.reason, field=problem.field)
+    lines = cost_lines(tariff, body.volumes, detail.currency)
     return Estimate(
         amount_minor=total(lines),
         left_minor=detail.left_minor,
@@ -140,4 +159,4 @@ async def _detail(runtime: Runtime, budget_id: UUID) -> BudgetDetail:
         budget = await store.find(budget_id)
         if budget is None:
             raise HTTPException(404, "there is no such budget")
-        return BudgetDetail.of(budget, await store.structures(budget_id))
+        return BudgetDetail.of(budget, await TariffStore(connection).of_budget(budget_id))

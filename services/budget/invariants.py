@@ -7,40 +7,89 @@ from typing import Final
 from shared.database import Connection
 
 _BALANCES: Final = """
-SELECT b.budget_id, b.allocated_minor, b.reserved_minor, b.spent_minor,
-       sum.allocated, sum.reserved, sum.spent
+SELECT b.budget_id, b.allocated_minor, b.planned_minor, b.reserved_minor, b.committed_minor,
+       b.spent_minor, b.invoiced_minor, sum.*
 FROM budgets b LEFT JOIN LATERAL (
     SELECT coalesce(sum(amount_minor) FILTER (WHERE account = 'allocated'), 0) AS allocated,
+           coalesce(sum(amount_minor) FILTER (WHERE account = 'planned'), 0) AS planned,
            coalesce(sum(amount_minor) FILTER (WHERE account = 'reserved'), 0) AS reserved,
-           coalesce(sum(amount_minor) FILTER (WHERE account = 'spent'), 0) AS spent
+           coalesce(sum(amount_minor) FILTER (WHERE account = 'committed'), 0) AS committed,
+           coalesce(sum(amount_minor) FILTER (WHERE account = 'spent'), 0) AS spent,
+           coalesce(sum(amount_minor) FILTER (WHERE account = 'invoiced'), 0) AS invoiced
     FROM ledger_entries e WHERE e.budget_id = b.budget_id) sum ON true
-WHERE (b.allocated_minor, b.reserved_minor, b.spent_minor)
-      IS DISTINCT FROM (sum.allocated, sum.reserved, sum.spent)
+WHERE (b.allocated_minor, b.planned_minor, b.reserved_minor, b.committed_minor, b.spent_minor,
+       b.invoiced_minor)
+      IS DISTINCT FROM (sum.allocated, sum.planned, sum.reserved, sum.committed, sum.spent,
+       sum.invoiced)
 """
-_HOLDS: Final = """
-SELECT b.budget_id, b.reserved_minor, coalesce(sum(h.amount_minor), 0) AS held
-FROM budgets b LEFT JOIN holds h ON h.budget_id = b.budget_id AND h.status = 'held'
-GROUP BY b.budget_id HAVING b.reserved_minor <> coalesce(sum(h.amount_minor), 0)
+# A rung is made of what expenses have on it and of what live holds hold there.
+_RUNGS: Final = """
+SELECT b.budget_id, b.planned_minor, b.reserved_minor, b.committed_minor, b.spent_minor,
+       b.invoiced_minor, e.planned, e.reserved + h.reserved AS reserved,
+       e.committed + h.committed AS committed, e.spent, e.invoiced
+FROM budgets b LEFT JOIN LATERAL (
+    SELECT coalesce(sum(booked_planned), 0) AS planned,
+           coalesce(sum(booked_reserved), 0) AS reserved,
+           coalesce(sum(booked_committed), 0) AS committed,
+           coalesce(sum(booked_spent), 0) AS spent,
+           coalesce(sum(booked_invoiced), 0) AS invoiced
+    FROM expenses x WHERE x.budget_id = b.budget_id) e ON true LEFT JOIN LATERAL (
+    SELECT coalesce(sum(amount_minor) FILTER (WHERE status IN ('pending', 'held')), 0) AS reserved,
+           coalesce(sum(amount_minor) FILTER (WHERE status = 'committed'), 0) AS committed
+    FROM holds y WHERE y.budget_id = b.budget_id) h ON true
+WHERE (b.planned_minor, b.reserved_minor, b.committed_minor, b.spent_minor, b.invoiced_minor)
+      IS DISTINCT FROM
+      (e.planned, e.reserved + h.reserved, e.committed + h.committed, e.spent, e.invoiced)
+"""
+_HELD: Final = """
+SELECT campaign_id, budget_id, coalesce(e.held_minor, 0) AS expense, coalesce(h.held, 0) AS holds
+FROM (SELECT campaign_id, budget_id, held_minor FROM expenses WHERE kind = 'delivery') e
+FULL JOIN (
+    SELECT campaign_id, budget_id, sum(amount_minor) AS held FROM holds
+    WHERE amount_minor > 0 GROUP BY 1, 2) h USING (campaign_id, budget_id)
+WHERE coalesce(e.held_minor, 0) <> coalesce(h.held, 0)
 """
 _LINES: Final = """
-SELECT b.budget_id, b.spent_minor, coalesce(sum(l.amount_minor), 0) AS lines
-FROM budgets b LEFT JOIN cost_lines l ON l.budget_id = b.budget_id
-GROUP BY b.budget_id HAVING b.spent_minor <> coalesce(sum(l.amount_minor), 0)
+SELECT campaign_id, budget_id, coalesce(e.computed_minor, 0) AS expense,
+       coalesce(l.lines, 0) AS lines
+FROM (SELECT campaign_id, budget_id, computed_minor FROM expenses WHERE kind = 'delivery') e
+FULL JOIN (
+    SELECT campaign_id, budget_id, sum(amount_minor) AS lines FROM cost_lines GROUP BY 1, 2) l
+    USING (campaign_id, budget_id)
+WHERE coalesce(e.computed_minor, 0) <> coalesce(l.lines, 0)
+"""
+# An amount is on one rung: what was paid is no longer spent.
+_SPENT: Final = """
+SELECT object_id, budget_id, computed_minor, paid_minor, booked_spent, booked_invoiced
+FROM expenses
+WHERE kind = 'delivery' AND (booked_invoiced <> paid_minor OR booked_spent <> greatest(0,
+    CASE WHEN status = 'specified' AND stage = 'finished' AND real IS NOT NULL
+         THEN (real ->> 'amount_minor')::bigint ELSE coalesce(computed_minor, 0) END
+    - paid_minor))
 """
 _LIMIT: Final = """
 SELECT budget_id, seq, cause, left_minor FROM (
-    SELECT budget_id, seq, cause, kind, sum(
-        CASE account WHEN 'allocated' THEN amount_minor ELSE -amount_minor END
+    SELECT budget_id, seq, cause, kind, account, amount_minor, may_overrun, sum(
+        CASE account WHEN 'allocated' THEN amount_minor WHEN 'planned' THEN 0
+                     ELSE -amount_minor END
     ) OVER (PARTITION BY budget_id ORDER BY seq) AS left_minor
     FROM ledger_entries) entry
-WHERE kind = 'reserve' AND left_minor < 0
+WHERE kind = 'reserve' AND account = 'reserved' AND left_minor < 0 AND NOT may_overrun
+"""
+_APPROVED: Final = """
+SELECT hold_id, campaign_id, budget_id, status FROM holds
+WHERE requested_by IS NOT NULL AND decided_by IS NOT NULL
+  AND requested_by ->> 'id' = decided_by ->> 'id'
 """
 
 INVARIANTS: Final[dict[str, str]] = {
     "I7 a budget's balances are the sums of its ledger": _BALANCES,
-    "I7 what a budget has reserved is the sum of its holds": _HOLDS,
-    "I7 what a budget has spent is the sum of its cost lines": _LINES,
+    "I7 each level of a budget is what its expenses and holds have on it": _RUNGS,
+    "I7 what a delivery holds is the sum of its holds": _HELD,
+    "I7 what a delivery cost is the sum of its cost lines": _LINES,
+    "I7 a delivery's cost is spent until it is invoiced": _SPENT,
     "I7 no hold goes past its budget's limit": _LIMIT,
+    "I7 nobody approves the money that they asked for": _APPROVED,
 }
 SHOWN: Final = 20
 

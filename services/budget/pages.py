@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, Self
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from services.budget.domain.costs import Tariff
 from services.budget.domain.holds import HoldStatus
 from services.budget.domain.ledger import Account, EntryKind
 from services.budget.domain.money import in_words
 from services.budget.store.budgets import Budget
 from shared.database import Connection
-from topics.budget import CostLine, CostStructure
+from topics.budget import CostCategory, CostLine, CostStructure, Overrun
 
 _LIST: Final = """
-SELECT budget_id, label, currency, allocated_minor, reserved_minor, spent_minor,
-       allocated_minor - reserved_minor - spent_minor AS left_minor, calculated_at
+SELECT budget_id, label, currency, allocated_minor, planned_minor, reserved_minor, committed_minor,
+       spent_minor, invoiced_minor, allocated_minor - reserved_minor - committed_minor - spent_minor
+           - invoiced_minor AS left_minor,
+       overrun, needs_approval, main_budget_id, calculated_at
 FROM budgets WHERE $1::uuid IS NULL OR budget_id > $1 ORDER BY budget_id LIMIT $2
 """
 # What was left after an entry is the sum up to it: counted from the rows, kept nowhere.
 _LEDGER: Final = """
 SELECT seq, cause, kind, account, amount_minor, left_minor, booked_at FROM (
     SELECT seq, cause, kind, account, amount_minor, booked_at, sum(
-        CASE account WHEN 'allocated' THEN amount_minor ELSE -amount_minor END
+        CASE account WHEN 'allocated' THEN amount_minor WHEN 'planned' THEN 0
+                     ELSE -amount_minor END
     ) OVER (ORDER BY seq)::bigint AS left_minor
     FROM ledger_entries WHERE budget_id = $1) entry
 WHERE seq > $2 ORDER BY seq LIMIT $3
 """
 _HOLDS: Final = """
-SELECT h.hold_id, h.budget_id, b.currency, h.status, h.amount_minor,
+SELECT h.hold_id, h.budget_id, b.currency, h.status, h.amount_minor, h.over_minor, h.reason,
        c.requested_at AS commit_asked_at, c.booked_at, coalesce(c.over_hold_minor, 0) AS over_hold
 FROM holds h LEFT JOIN budgets b USING (budget_id) LEFT JOIN commits c USING (hold_id)
 WHERE h.campaign_id = $1 ORDER BY h.asked_at, h.hold_id
 """
 _LINES: Final = """
-SELECT l.category, l.label, l.quantity, l.amount_minor
+SELECT l.category, l.label, l.quantity, l.amount_minor, l.surcharge_minor
 FROM cost_lines l JOIN commits c USING (hold_id)
 WHERE l.campaign_id = $1 ORDER BY c.booked_at, l.hold_id, l.position
 """
@@ -50,9 +53,15 @@ class BudgetRow(BaseModel):
     label: str
     currency: str
     allocated_minor: int
+    planned_minor: int
     reserved_minor: int
+    committed_minor: int
     spent_minor: int
+    invoiced_minor: int
     left_minor: int
+    overrun: Overrun
+    needs_approval: bool
+    main_budget_id: UUID | None
     calculated_at: datetime | None
 
 
@@ -64,16 +73,17 @@ class BudgetPage(BaseModel):
 
 
 class BudgetDetail(BudgetRow):
-    """A budget with its cost structures; ``note`` says when more was spent than allocated."""
+    """A budget with what prices its campaigns; ``note`` says when more was taken than allocated."""
 
     version: int
     starts_on: date | None
     ends_on: date | None
     structures: tuple[CostStructure, ...]
+    categories: tuple[CostCategory, ...]
     note: str
 
     @classmethod
-    def of(cls, budget: Budget, structures: Sequence[CostStructure]) -> Self:
+    def of(cls, budget: Budget, tariff: Tariff) -> Self:
         """Return the page of a budget."""
         left = budget.balance.left_minor
         note = f"overspent by {in_words(-left, budget.currency)}" if left < 0 else ""
@@ -81,7 +91,8 @@ class BudgetDetail(BudgetRow):
             **budget.state.model_dump(),
             starts_on=budget.starts_on,
             ends_on=budget.ends_on,
-            structures=tuple(structures),
+            structures=tariff.structures,
+            categories=tariff.categories,
             note=note,
         )
 
@@ -113,6 +124,8 @@ class HoldView(BaseModel):
     currency: str | None
     status: HoldStatus
     amount_minor: int
+    over_minor: int
+    reason: str
     waiting: bool
     note: str
 
@@ -161,6 +174,8 @@ def _hold(
     currency: str | None,
     status: str,
     amount_minor: int,
+    over_minor: int,
+    reason: str,
     commit_asked_at: datetime | None,
     booked_at: datetime | None,
     over_hold: int,
@@ -174,6 +189,8 @@ def _hold(
         currency=currency,
         status=HoldStatus(status),
         amount_minor=amount_minor,
+        over_minor=over_minor,
+        reason=reason,
         waiting=commit_asked_at is not None and booked_at is None,
         note=note,
     )

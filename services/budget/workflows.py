@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from services.budget.domain.costs import PricedLine, cost_lines, total
-from services.budget.domain.holds import Decision, commit
-from services.budget.handlers.holds import WORKFLOW
-from services.budget.store.budgets import Budget, BudgetStore
-from services.budget.store.holds import CommitRequest, HoldStore
+from services.budget.books import WORKFLOW, Books
+from services.budget.domain.costs import PricedLine, Tariff, cost_lines, total
+from services.budget.domain.expenses import Stage
+from services.budget.domain.holds import Decision, spend
+from services.budget.domain.ledger import EntryKind
+from services.budget.rolling_up import roll_up_next
+from services.budget.store.holds import CommitRequest, HoldRow, HoldStore
 from shared.answers import AnswerStore
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
@@ -20,31 +23,42 @@ _NO_CURRENCY: Final = "XXX"
 
 
 async def calculate_costs(work: Work) -> Step:
-    """Compute and book the oldest request; one a transaction, so that no two budgets are locked."""
+    """Compute and book the oldest request, else roll up one thing; a budget a transaction."""
+    request = await HoldStore(work.connection).next_commit()
+    if request is not None:
+        return await _spend(request, work)
+    return Step(rows_in=1, rows_out=1, more=True) if await roll_up_next(work) else Step()
+
+
+async def _spend(request: CommitRequest, work: Work) -> Step:
     holds = HoldStore(work.connection)
-    request = await holds.next_commit()
-    if request is None:
-        return Step()
     row = await holds.lock(request.hold_id)
-    budget = await BudgetStore(work.connection).lock(request.budget_id)
-    currency = budget.currency if budget else _NO_CURRENCY
+    books = await Books.open(work, request.budget_id, str(request.hold_id))
+    currency = books.budget.currency if books else _NO_CURRENCY
     charged = await holds.charged(request.campaign_id, request.budget_id)
-    structures = row.structures if budget else ()
-    lines = cost_lines(structures, request.volumes, currency, charged=charged)
-    decision = commit(row.hold, total(lines))
+    tariff = row.tariff if books else Tariff(())
+    lines = cost_lines(tariff, request.volumes, currency, charged=charged)
+    decision = spend(row.hold, total(lines))
     await holds.save_lines(request, lines)
     await holds.decide(request.hold_id, decision.hold)
     await holds.close_commit(request.hold_id, decision.over_hold_minor, work.now)
-    if budget is not None:
-        await _book(request, budget, decision, work)
+    if books is not None:
+        await _book(books, row, decision, total(lines))
     await _answer(request, lines, decision.released_minor, currency, work)
     return Step(rows_in=1, rows_out=len(lines), more=True)
 
 
-async def _book(request: CommitRequest, budget: Budget, decision: Decision, work: Work) -> None:
-    store = BudgetStore(work.connection)
-    booked = await store.book(budget, str(request.hold_id), decision.entries, work.now)
-    work.emit((await store.calculated(booked, work.now)).state)
+async def _book(books: Books, row: HoldRow, decision: Decision, cost_minor: int) -> None:
+    books.add(decision.entries)
+    expense = await books.delivery(row.campaign_id)
+    finished = replace(
+        expense,
+        stage=Stage.FINISHED,
+        held_minor=expense.held_minor - row.hold.amount_minor,
+        computed_minor=(expense.computed_minor or 0) + cost_minor,
+    )
+    await books.change(finished, EntryKind.SPEND)
+    await books.close(calculated=True)
 
 
 async def _answer(

@@ -1,8 +1,14 @@
-"""Amounts of money: minor units, rounding, and how they read in a sentence."""
+"""Amounts of money: minor units, rounding, and how they read in a sentence.
+
+Prices are decimals, amounts are integers of minor units, and what lies between is a fraction: an
+amount is exact until it is rounded, half up, once a line.
+"""
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from typing import Final
 
 # ISO 4217, column "minor unit"; every other currency has two digits.
@@ -20,9 +26,15 @@ def digits(currency: str) -> int:
     return 3 if currency in _THREE_DIGITS else 2
 
 
-def to_minor(amount: Decimal, currency: str) -> int:
+def half_up(amount: Fraction) -> int:
+    """Return the nearest integer; of two as near, the one further from zero."""
+    rounded = floor(abs(amount) + Fraction(1, 2))
+    return rounded if amount >= 0 else -rounded
+
+
+def to_minor(amount: Decimal | Fraction, currency: str) -> int:
     """Return an amount in major units as minor units, rounded half up."""
-    return int(amount.scaleb(digits(currency)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return half_up(Fraction(amount) * 10 ** digits(currency))
 
 
 def in_words(amount_minor: int, currency: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.budget.handlers import budgets, holds
+from services.budget.handlers import budgets, campaigns, decisions, estimates, expenses, holds
 from shared.registry import Registry
 
 registry: Final = Registry()
-for noun in (budgets, holds):
+for noun in (budgets, estimates, holds, decisions, campaigns, expenses):
     registry.include(noun.registry)

@@ -2,68 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import TypeAlias
 
-from services.budget.domain.costs import MAX_VOLUME, cost_lines, plausible, total
+from services.budget.books import WORKFLOW, Books
+from services.budget.domain.costs import Tariff, cost_lines, plausible, total
+from services.budget.domain.expenses import Stage
 from services.budget.domain.holds import Decision, Hold, HoldStatus, refuse, release, reserve
+from services.budget.domain.ledger import EntryKind
 from services.budget.domain.money import in_words
-from services.budget.store.budgets import Budget, BudgetStore
+from services.budget.holding import (
+    IMPLAUSIBLE,
+    UNKNOWN,
+    awaiting,
+    give_back,
+    placed,
+    reserved,
+    unchosen,
+)
+from services.budget.store.budgets import Budget
 from services.budget.store.holds import HoldStore
+from services.budget.store.tariffs import TariffStore
 from shared.answers import AnswerStore
 from shared.errors import Permanent
 from shared.registry import Registry
 from shared.uow import Work
 from shared.workflows import wake
 from topics.budget import (
-    BudgetRefused,
     CommitFunds,
-    CostEstimated,
-    CostStructure,
-    EstimateCost,
+    FundsAwaitApproval,
     FundsRefused,
     FundsReleased,
     FundsReserved,
     ReleaseFunds,
     ReserveFunds,
 )
-from topics.message import system_actor
+from topics.message import Message
 
-WORKFLOW: Final = "budgetMgt"
-UNKNOWN: Final = "this budget is not known; choose one that was saved"
-IMPLAUSIBLE: Final = (
-    f"a volume is over {MAX_VOLUME:,}, which no audience is; count the target again"
-)
+Answer: TypeAlias = FundsReserved | FundsRefused | FundsAwaitApproval
 registry = Registry()
-
-
-@registry.on(EstimateCost)
-async def estimate_cost(command: EstimateCost, work: Work) -> None:
-    """Say what volumes would cost now; nothing is written."""
-    store = BudgetStore(work.connection)
-    budget = await store.find(command.budget_id)
-    if budget is None or not plausible(command.volumes):
-        work.emit(
-            BudgetRefused(
-                budget_id=command.budget_id,
-                actor=system_actor("campaign"),
-                reason=UNKNOWN if budget is None else IMPLAUSIBLE,
-                field="budget_id" if budget is None else "volumes",
-            )
-        )
-        return
-    charged = await HoldStore(work.connection).charged(command.campaign_id, budget.budget_id)
-    structures = await store.structures(budget.budget_id)
-    lines = cost_lines(structures, command.volumes, budget.currency, charged=charged)
-    work.emit(
-        CostEstimated(
-            campaign_id=command.campaign_id,
-            budget_id=budget.budget_id,
-            amount_minor=total(lines),
-            left_minor=budget.balance.left_minor,
-            currency=budget.currency,
-        )
-    )
 
 
 @registry.on(ReserveFunds)
@@ -72,54 +49,61 @@ async def reserve_funds(command: ReserveFunds, work: Work) -> None:
     holds = HoldStore(work.connection)
     row = await holds.claim(command.hold_id, command.campaign_id, work.now)
     answers = AnswerStore(work.connection)
-    answer = await answers.find(command.hold_id, ReserveFunds)
-    if answer is None:
+    answer: Message | None = await answers.find(command.hold_id, ReserveFunds)
+    if answer is None and row.hold.status is HoldStatus.PENDING:
+        answer = await awaiting(row, work)
+    elif answer is None:
         answer = await _decide_hold(command, row.hold, work)
-        await answers.keep(command.hold_id, ReserveFunds, answer)
+        if not isinstance(answer, FundsAwaitApproval):
+            await answers.keep(command.hold_id, ReserveFunds, answer)
     work.emit(answer)
     if await holds.commit_waits(command.hold_id):
         await wake(work, WORKFLOW)
 
 
-async def _decide_hold(
-    command: ReserveFunds, hold: Hold, work: Work
-) -> FundsReserved | FundsRefused:
-    store, holds = BudgetStore(work.connection), HoldStore(work.connection)
-    budget = await store.lock(command.budget_id)
-    structures = await store.structures(command.budget_id)
-    await holds.describe(command, structures)
-    if budget is None:
+async def _decide_hold(command: ReserveFunds, hold: Hold, work: Work) -> Answer:
+    holds = HoldStore(work.connection)
+    books = await Books.open(work, command.budget_id, str(command.hold_id))
+    tariff = await TariffStore(work.connection).of_campaign(command.budget_id, command.campaign_id)
+    await holds.describe(command, tariff)
+    if books is None:
         reason = UNKNOWN
     elif hold.status is not HoldStatus.ASKED:
         reason = "this hold was given back before it was made; ask for a new one"
     elif not plausible(command.volumes):
         reason = IMPLAUSIBLE
+    elif missing := unchosen(tariff, command):
+        reason = missing
     else:
-        return await _hold(command, budget, structures, work)
+        return await _hold(command, books, tariff, work)
     await holds.decide(command.hold_id, refuse(hold))
-    return _refusal(command, budget, reason=reason)
+    return _refusal(command, books.budget if books else None, reason=reason)
 
 
-async def _hold(
-    command: ReserveFunds, budget: Budget, structures: Sequence[CostStructure], work: Work
-) -> FundsReserved | FundsRefused:
-    store, holds = BudgetStore(work.connection), HoldStore(work.connection)
+async def _hold(command: ReserveFunds, books: Books, tariff: Tariff, work: Work) -> Answer:
+    holds, budget = HoldStore(work.connection), books.budget
     charged = await holds.charged(command.campaign_id, budget.budget_id)
-    asked = total(cost_lines(structures, command.volumes, budget.currency, charged=charged))
-    decision = reserve(budget.balance, Hold(), asked)
+    asked = total(cost_lines(tariff, command.volumes, budget.currency, charged=charged))
+    decision = reserve(budget.balance, Hold(), asked, budget.policy)
     await holds.decide(command.hold_id, decision.hold)
     if decision.hold.status is HoldStatus.REFUSED:
         return _refusal(command, budget, asked_minor=asked, reason=_over_limit(budget, asked))
-    booked = await store.book(budget, str(command.hold_id), decision.entries, work.now)
-    work.emit(booked.state)
-    return FundsReserved(
-        campaign_id=command.campaign_id,
-        hold_id=command.hold_id,
-        budget_id=budget.budget_id,
-        amount_minor=asked,
-        left_minor=booked.balance.left_minor,
-        currency=budget.currency,
+    await holds.note_over(command.hold_id, decision.over_minor)
+    books.add(decision.entries)
+    expense = await books.delivery(command.campaign_id)
+    held = replace(
+        expense,
+        label=command.campaign_label,
+        stage=Stage.ANALYSED,
+        estimated_minor=None,
+        held_minor=expense.held_minor + asked,
     )
+    await books.change(placed(held, command), EntryKind.RESERVE)
+    booked = await books.close()
+    made = await holds.lock(command.hold_id)
+    if decision.hold.status is HoldStatus.PENDING:
+        return await awaiting(made, work)
+    return reserved(made, booked)
 
 
 def _over_limit(budget: Budget, asked: int) -> str:
@@ -156,11 +140,10 @@ async def release_funds(command: ReleaseFunds, work: Work) -> None:
     waits = await holds.commit_waits(command.hold_id)
     decision = Decision(row.hold) if waits else release(row.hold)
     await holds.decide(command.hold_id, decision.hold)
-    budget = await BudgetStore(work.connection).lock(row.budget_id) if row.budget_id else None
-    if budget is not None and decision.entries:
-        cause = str(command.hold_id)
-        store = BudgetStore(work.connection)
-        work.emit((await store.book(budget, cause, decision.entries, work.now)).state)
+    books = await Books.open(work, row.budget_id, str(row.hold_id)) if row.budget_id else None
+    if books is not None and row.hold.account is not None and not waits:
+        await give_back(books, row, decision)
+        await books.close()
     released = FundsReleased(
         campaign_id=command.campaign_id,
         hold_id=command.hold_id,

@@ -1,55 +1,57 @@
-"""Budgets, their cost structures and their ledger, as rows."""
+"""Budgets, their balances and their ledger, as rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from services.budget.domain.ledger import Balance, Entry
+from asyncpg import Record
+
+from services.budget.domain.holds import Policy
+from services.budget.domain.ledger import Balance, Entry, Levels
 from shared.database import Connection
-from topics.budget import BudgetState, CostDriver, CostStructure, Formula, SaveBudget
+from topics.budget import BudgetState, Overrun, SaveBudget
 
 _COLUMNS: Final = (
-    "budget_id, version, label, currency, allocated_minor, reserved_minor, spent_minor,"
+    "budget_id, version, label, currency, allocated_minor, planned_minor, reserved_minor,"
+    " committed_minor, spent_minor, invoiced_minor, overrun, needs_approval, main_budget_id,"
     " starts_on, ends_on, calculated_at"
 )
 _SAVE: Final = """
 UPDATE budgets
-SET label = $2, currency = $3, starts_on = $4, ends_on = $5, version = version + 1
+SET label = $2, currency = $3, starts_on = $4, ends_on = $5, overrun = $6, needs_approval = $7,
+    main_budget_id = $8, version = version + 1
 WHERE budget_id = $1
 """
 _BOOK: Final = """
-INSERT INTO ledger_entries (budget_id, cause, kind, account, amount_minor, booked_at)
-SELECT $1, $2, kind, account, amount_minor, $6
+INSERT INTO ledger_entries (budget_id, cause, kind, account, amount_minor, booked_at, may_overrun)
+SELECT $1, $2, kind, account, amount_minor, $6, $7
 FROM unnest($3::text[], $4::text[], $5::bigint[]) WITH ORDINALITY
     AS entry (kind, account, amount_minor, position)
 ORDER BY position
 """
 _BALANCE: Final = """
 UPDATE budgets
-SET allocated_minor = $2, reserved_minor = $3, spent_minor = $4, version = version + 1
+SET allocated_minor = $2, planned_minor = $3, reserved_minor = $4, committed_minor = $5,
+    spent_minor = $6, invoiced_minor = $7, version = version + 1
 WHERE budget_id = $1
-"""
-_STRUCTURE: Final = """
-INSERT INTO cost_structures (budget_id, structure_id, position, category, label, formula, driver,
-    amount_minor, unit_price)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A budget as its row says, without its structures."""
+    """A budget as its row says, without what prices its campaigns."""
 
     budget_id: UUID
     version: int
     label: str
     currency: str
     balance: Balance
+    policy: Policy
+    main_budget_id: UUID | None
     starts_on: date | None
     ends_on: date | None
     calculated_at: datetime | None
@@ -57,17 +59,35 @@ class Budget:
     @property
     def state(self) -> BudgetState:
         """The budget as read models know it."""
+        levels = self.balance.levels
         return BudgetState(
             budget_id=self.budget_id,
             version=self.version,
             label=self.label,
             currency=self.currency,
             allocated_minor=self.balance.allocated_minor,
-            reserved_minor=self.balance.reserved_minor,
-            spent_minor=self.balance.spent_minor,
+            planned_minor=levels.planned_minor,
+            reserved_minor=levels.reserved_minor,
+            committed_minor=levels.committed_minor,
+            spent_minor=levels.spent_minor,
+            invoiced_minor=levels.invoiced_minor,
             left_minor=self.balance.left_minor,
             calculated_at=self.calculated_at,
+            overrun=self.policy.overrun,
+            needs_approval=self.policy.needs_approval,
+            main_budget_id=self.main_budget_id,
         )
+
+
+def levels_of(row: Record, suffix: str = "_minor", prefix: str = "") -> Levels:
+    """Return the levels in a row's five columns."""
+    return Levels(
+        planned_minor=row[f"{prefix}planned{suffix}"],
+        reserved_minor=row[f"{prefix}reserved{suffix}"],
+        committed_minor=row[f"{prefix}committed{suffix}"],
+        spent_minor=row[f"{prefix}spent{suffix}"],
+        invoiced_minor=row[f"{prefix}invoiced{suffix}"],
+    )
 
 
 class BudgetStore:
@@ -90,13 +110,14 @@ class BudgetStore:
         )
         if row is None:
             return None
-        balance = Balance(row["allocated_minor"], row["reserved_minor"], row["spent_minor"])
         return Budget(
             row["budget_id"],
             row["version"],
             row["label"],
             row["currency"],
-            balance,
+            Balance(row["allocated_minor"], levels_of(row)),
+            Policy(Overrun(row["overrun"]), row["needs_approval"]),
+            row["main_budget_id"],
             row["starts_on"],
             row["ends_on"],
             row["calculated_at"],
@@ -125,52 +146,14 @@ class BudgetStore:
             command.currency,
             command.starts_on,
             command.ends_on,
+            command.overrun.value,
+            command.needs_approval,
+            command.main_budget_id,
         )
-        await self._save_structures(command.budget_id, command.structures)
         budget = await self.find(command.budget_id)
         if budget is None:
             raise LookupError(command.budget_id)
         return budget
-
-    async def _save_structures(self, budget_id: UUID, structures: Sequence[CostStructure]) -> None:
-        await self._connection.execute(
-            "DELETE FROM cost_structures WHERE budget_id = $1", budget_id
-        )
-        rows = [
-            (
-                budget_id,
-                one.structure_id,
-                position,
-                one.category,
-                one.label,
-                one.formula.value,
-                one.driver.value,
-                one.amount_minor,
-                one.unit_price,
-            )
-            for position, one in enumerate(structures)
-        ]
-        await self._connection.executemany(_STRUCTURE, rows)
-
-    async def structures(self, budget_id: UUID) -> tuple[CostStructure, ...]:
-        """Return a budget's cost structures in the order they were saved."""
-        rows = await self._connection.fetch(
-            "SELECT structure_id, category, label, formula, driver, amount_minor, unit_price"
-            " FROM cost_structures WHERE budget_id = $1 ORDER BY position",
-            budget_id,
-        )
-        return tuple(
-            CostStructure(
-                structure_id=row["structure_id"],
-                category=row["category"],
-                label=row["label"],
-                formula=Formula(row["formula"]),
-                driver=CostDriver(row["driver"]),
-                amount_minor=row["amount_minor"],
-                unit_price=_plain(row["unit_price"]),
-            )
-            for row in rows
-        )
 
     async def book(
         self, budget: Budget, cause: str, entries: Sequence[Entry], now: datetime
@@ -186,23 +169,41 @@ class BudgetStore:
             [entry.account.value for entry in entries],
             [entry.amount_minor for entry in entries],
             now,
+            budget.policy.overrun is Overrun.WARN,
         )
         after = budget.balance.after(entries)
         await self._connection.execute(
             _BALANCE,
             budget.budget_id,
             after.allocated_minor,
-            after.reserved_minor,
-            after.spent_minor,
+            after.levels.planned_minor,
+            after.levels.reserved_minor,
+            after.levels.committed_minor,
+            after.levels.spent_minor,
+            after.levels.invoiced_minor,
         )
         return replace(budget, balance=after, version=budget.version + 1)
 
     async def has_movements(self, budget_id: UUID) -> bool:
-        """Whether anything was ever held or spent, so that the currency stands."""
+        """Whether anything was ever planned, held or spent, so that the currency stands."""
         return bool(
             await self._connection.fetchval(
                 "SELECT 1 FROM ledger_entries WHERE budget_id = $1 AND kind <> 'allocate' LIMIT 1",
                 budget_id,
+            )
+        )
+
+    async def is_above(self, budget_id: UUID, main_budget_id: UUID) -> bool:
+        """Whether a budget is the main one of another, directly or not (so it cannot be below)."""
+        return bool(
+            await self._connection.fetchval(
+                "WITH RECURSIVE above AS ("
+                " SELECT $2::uuid AS budget_id UNION"
+                " SELECT b.main_budget_id FROM budgets b JOIN above USING (budget_id)"
+                " WHERE b.main_budget_id IS NOT NULL)"
+                " SELECT 1 FROM above WHERE budget_id = $1",
+                budget_id,
+                main_budget_id,
             )
         )
 
@@ -214,18 +215,3 @@ class BudgetStore:
             now,
         )
         return replace(budget, calculated_at=now, version=budget.version + 1)
-
-    async def first_time(self, cause: str, now: datetime) -> bool:
-        """Note a save that came as a message; false when it was noted before."""
-        noted = await self._connection.fetchval(
-            "INSERT INTO saves (cause, saved_at) VALUES ($1, $2)"
-            " ON CONFLICT (cause) DO NOTHING RETURNING 1",
-            cause,
-            now,
-        )
-        return bool(noted)
-
-
-def _plain(price: Decimal) -> Decimal:
-    """Return a price without trailing zeros and without an exponent, as people typed it."""
-    return Decimal(f"{price.normalize():f}")

@@ -1,0 +1,87 @@
+"""What budgetMgt has to roll up, as rows, and what was known of campaigns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from shared.database import Connection
+from topics.campaign import CampaignState, CampaignStatus
+from topics.expenses import ExpenseKind
+
+# An update waits for a budgetMgt that has the row in hand and asks anew after it: doing nothing
+# would lose what was booked since it read.
+_ASK: Final = """
+INSERT INTO recalculations (kind, object_id, rank, asked_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (kind, object_id) DO UPDATE SET asked_at = excluded.asked_at
+"""
+_NEXT: Final = """
+DELETE FROM recalculations WHERE (kind, object_id) IN (
+    SELECT kind, object_id FROM recalculations ORDER BY rank, asked_at LIMIT 1
+    FOR UPDATE SKIP LOCKED)
+RETURNING kind, object_id
+"""
+_SEE: Final = """
+INSERT INTO campaigns (campaign_id, version, number, label, status) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (campaign_id) DO UPDATE
+SET version = excluded.version, number = excluded.number, label = excluded.label,
+    status = excluded.status
+WHERE campaigns.version < excluded.version
+RETURNING 1
+"""
+RANKS: Final = {ExpenseKind.CAMPAIGN: 1, ExpenseKind.PROGRAM: 2, ExpenseKind.PLAN: 3}
+ENDED: Final = (CampaignStatus.FINISHED, CampaignStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """Something whose costs are rolled up from its parts."""
+
+    kind: ExpenseKind
+    object_id: UUID
+
+
+class RecalculationStore:
+    """The queue of roll-ups in the caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def ask(self, rolled: Rolled, now: datetime) -> None:
+        """Have something rolled up once more."""
+        await self._connection.execute(
+            _ASK, rolled.kind.value, rolled.object_id, RANKS[rolled.kind], now
+        )
+
+    async def take(self) -> Rolled | None:
+        """Remove and return what is rolled up next: parts before what they belong to."""
+        row = await self._connection.fetchrow(_NEXT)
+        return Rolled(ExpenseKind(row["kind"]), row["object_id"]) if row else None
+
+
+class CampaignStore:
+    """What is known of campaigns, in the caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def see(self, state: CampaignState) -> bool:
+        """Keep a campaign's state; false when a later one is known."""
+        newer = await self._connection.fetchval(
+            _SEE,
+            state.campaign_id,
+            state.version,
+            state.number,
+            state.label,
+            state.status.value,
+        )
+        return bool(newer)
+
+    async def is_finished(self, campaign_id: UUID) -> bool:
+        """Whether a campaign has ended."""
+        status = await self._connection.fetchval(
+            "SELECT status FROM campaigns WHERE campaign_id = $1", campaign_id
+        )
+        return status in {one.value for one in ENDED}
