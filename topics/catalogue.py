@@ -10,12 +10,14 @@ from topics import (
     delivery,
     events,
     expenses,
+    invoices,
     operators,
     plans,
     schedules,
     stock,
     supplier,
     targeting,
+    tasks,
     workflows,
 )
 from topics.message import Message, message_types
@@ -31,6 +33,8 @@ MODULES = (
     supplier,
     budget,
     expenses,
+    tasks,
+    invoices,
     stock,
     events,
     workflows,

@@ -16,13 +16,17 @@ Amount = Annotated[int, Field(ge=0, le=10**15)]
 
 
 class ExpenseKind(StrEnum):
-    """What costs; a campaign's delivery has the campaign's id."""
+    """What costs; a campaign's delivery has the campaign's id.
+
+    An invoice costs what its lines say that are for no delivery or task.
+    """
 
     PLAN = "plan"
     PROGRAM = "program"
     CAMPAIGN = "campaign"
     DELIVERY = "delivery"
     TASK = "task"
+    INVOICE = "invoice"
 
 
 class EntryStatus(StrEnum):

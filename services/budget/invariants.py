@@ -68,13 +68,32 @@ WHERE kind = 'delivery' AND (booked_invoiced <> paid_minor OR booked_spent <> gr
     - paid_minor))
 """
 _LIMIT: Final = """
-SELECT budget_id, seq, cause, left_minor FROM (
-    SELECT budget_id, seq, cause, kind, account, amount_minor, may_overrun, sum(
-        CASE account WHEN 'allocated' THEN amount_minor WHEN 'planned' THEN 0
-                     ELSE -amount_minor END
-    ) OVER (PARTITION BY budget_id ORDER BY seq) AS left_minor
+SELECT budget_id, seq, cause, more, left_minor FROM (
+    SELECT budget_id, seq, cause, kind, may_overrun,
+           sum(CASE account WHEN 'allocated' THEN amount_minor WHEN 'planned' THEN 0
+                            ELSE -amount_minor END)
+               OVER (PARTITION BY budget_id ORDER BY seq) AS left_minor,
+           sum(CASE WHEN account IN ('allocated', 'planned') THEN 0 ELSE amount_minor END)
+               OVER (PARTITION BY budget_id, cause, kind) AS more,
+           max(seq) OVER (PARTITION BY budget_id, cause, kind) AS last
     FROM ledger_entries) entry
-WHERE kind = 'reserve' AND account = 'reserved' AND left_minor < 0 AND NOT may_overrun
+WHERE kind IN ('reserve', 'commit') AND seq = last AND more > 0 AND left_minor < 0
+  AND NOT may_overrun
+"""
+_TASKS: Final = """
+SELECT e.object_id, e.budget_id, t.status, e.computed_minor, l.lines FROM expenses e
+LEFT JOIN tasks t ON t.task_id = e.object_id LEFT JOIN LATERAL (
+    SELECT coalesce(sum(amount_minor), 0) AS lines FROM task_lines x
+    WHERE x.task_id = e.object_id) l ON true
+WHERE e.kind = 'task' AND (coalesce(e.computed_minor, 0) <> l.lines
+      OR (t.status = 'finished') IS DISTINCT FROM (e.stage = 'finished'))
+"""
+_PAID: Final = """
+SELECT kind, object_id, budget_id, coalesce(e.paid_minor, 0) AS expense, coalesce(c.paid, 0) AS paid
+FROM (SELECT kind, object_id, budget_id, paid_minor FROM expenses) e FULL JOIN (
+    SELECT kind, object_id, budget_id, sum(amount_minor) AS paid FROM invoice_charges
+    GROUP BY 1, 2, 3) c USING (kind, object_id, budget_id)
+WHERE coalesce(e.paid_minor, 0) <> coalesce(c.paid, 0)
 """
 _APPROVED: Final = """
 SELECT hold_id, campaign_id, budget_id, status FROM holds
@@ -88,6 +107,8 @@ INVARIANTS: Final[dict[str, str]] = {
     "I7 what a delivery holds is the sum of its holds": _HELD,
     "I7 what a delivery cost is the sum of its cost lines": _LINES,
     "I7 a delivery's cost is spent until it is invoiced": _SPENT,
+    "I7 a finished task cost the sum of its cost lines": _TASKS,
+    "I7 what is invoiced is what invoices that were paid charge": _PAID,
     "I7 no hold goes past its budget's limit": _LIMIT,
     "I7 nobody approves the money that they asked for": _APPROVED,
 }

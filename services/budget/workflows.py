@@ -1,4 +1,4 @@
-"""budgetMgt: computes what finished campaigns really cost, and books it."""
+"""budgetMgt: computes what campaigns really cost, books it, and rolls costs up to plans."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from services.budget.domain.holds import Decision, spend
 from services.budget.domain.ledger import EntryKind
 from services.budget.rolling_up import roll_up_next
 from services.budget.store.holds import CommitRequest, HoldRow, HoldStore
+from services.budget.working import START_TIMER, start_due_tasks
 from shared.answers import AnswerStore
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
@@ -23,7 +24,10 @@ _NO_CURRENCY: Final = "XXX"
 
 
 async def calculate_costs(work: Work) -> Step:
-    """Compute and book the oldest request, else roll up one thing; a budget a transaction."""
+    """Start tasks that are due, book the oldest cost, or roll up one thing: one a transaction."""
+    started = await start_due_tasks(work)
+    if started:
+        return Step(rows_in=started, rows_out=started, more=True)
     request = await HoldStore(work.connection).next_commit()
     if request is not None:
         return await _spend(request, work)
@@ -88,5 +92,6 @@ WORKFLOWS: Final = (
         label_fr="Calcul des coûts",
         package="Campaign",
         run=calculate_costs,
+        timers=(START_TIMER,),
     ),
 )

@@ -101,7 +101,7 @@ def position(expense: Expense, parts_minor: int = 0) -> Levels:
 
     What invoices were paid for is invoiced, whatever else is known. A campaign has only what its
     deliveries and tasks (``parts_minor``, on all levels) have not: its provisional cost is an
-    envelope that they use up. Plans and programs have nothing: their campaigns have.
+    envelope that they use up. Plans and programs have nothing, for their campaigns have it.
     """
     if expense.kind is ExpenseKind.DELIVERY:
         return _of_delivery(expense)
@@ -109,7 +109,7 @@ def position(expense: Expense, parts_minor: int = 0) -> Levels:
         return _of_task(expense)
     if expense.kind is ExpenseKind.CAMPAIGN:
         return _of_campaign(expense, parts_minor)
-    return Levels()
+    return Levels(invoiced_minor=expense.paid_minor)
 
 
 def _of_delivery(expense: Expense) -> Levels:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.budget.handlers import budgets, campaigns, decisions, estimates, expenses, holds
+from services.budget.handlers import (
+    budgets,
+    campaigns,
+    decisions,
+    estimates,
+    expenses,
+    holds,
+    invoices,
+    tasks,
+)
 from shared.registry import Registry
 
 registry: Final = Registry()
-for noun in (budgets, estimates, holds, decisions, campaigns, expenses):
+for noun in (budgets, estimates, holds, decisions, campaigns, expenses, tasks, invoices):
     registry.include(noun.registry)

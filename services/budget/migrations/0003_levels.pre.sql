@@ -53,7 +53,8 @@ CREATE TABLE campaigns (
 -- A campaign's delivery has the campaign's id. held_minor is booked by its holds.
 CREATE TABLE expenses (
     kind             text NOT NULL
-                     CHECK (kind IN ('plan', 'program', 'campaign', 'delivery', 'task')),
+                     CHECK (kind IN
+                         ('plan', 'program', 'campaign', 'delivery', 'task', 'invoice')),
     object_id        uuid NOT NULL,
     budget_id        uuid NOT NULL REFERENCES budgets,
     label            text NOT NULL DEFAULT '',

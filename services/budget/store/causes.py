@@ -11,6 +11,16 @@ def cause_of(work: Work) -> str:
     return f"{work.cause.source} {work.cause.id}" if work.cause else str(new_id())
 
 
+async def handled_before(work: Work) -> bool:
+    """Whether the command being handled was carried out already; :func:`first_time` notes it.
+
+    For handlers that may still refuse: what is refused is not noted.
+    """
+    return work.cause is not None and bool(
+        await work.connection.fetchval("SELECT 1 FROM saves WHERE cause = $1", cause_of(work))
+    )
+
+
 async def first_time(work: Work) -> bool:
     """Note the command being handled; return whether it is its first time.
 
