@@ -85,10 +85,15 @@ class Estimate(BaseModel):
 
 
 @router.get("/budgets")
-async def list_budgets(runtime: Here, after: UUID | None = None, limit: Limit = 50) -> BudgetPage:
-    """List budgets, oldest first; ``next`` goes into ``after`` for the following page."""
+async def list_budgets(
+    runtime: Here, main: UUID | None = None, after: UUID | None = None, limit: Limit = 50
+) -> BudgetPage:
+    """List budgets, oldest first, or those that belong to a main one.
+
+    ``next`` goes into ``after`` for the following page.
+    """
     async with runtime.pool.acquire() as connection:
-        return await budget_page(connection, after, limit)
+        return await budget_page(connection, main, after, limit)
 
 
 @router.get("/budgets/{budget_id}")

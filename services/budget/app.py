@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from services.budget.api import router
+from fastapi import APIRouter
+
+from services.budget import api, api_invoices, api_spending, api_tasks
 from services.budget.handlers import registry
 from services.budget.settings import BudgetSettings
 from services.budget.workflows import WORKFLOWS
 from shared.service import Service
+
+routes = APIRouter()
+for part in (api, api_spending, api_tasks, api_invoices):
+    routes.include_router(part.router)
 
 SERVICE: Final = Service(
     "budget",
@@ -17,5 +23,5 @@ SERVICE: Final = Service(
     Path(__file__).parent / "migrations",
     settings=BudgetSettings,
     workflows=WORKFLOWS,
-    router=router,
+    router=routes,
 )

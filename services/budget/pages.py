@@ -21,7 +21,9 @@ SELECT budget_id, label, currency, allocated_minor, planned_minor, reserved_mino
        spent_minor, invoiced_minor, allocated_minor - reserved_minor - committed_minor - spent_minor
            - invoiced_minor AS left_minor,
        overrun, needs_approval, main_budget_id, calculated_at
-FROM budgets WHERE $1::uuid IS NULL OR budget_id > $1 ORDER BY budget_id LIMIT $2
+FROM budgets WHERE ($1::uuid IS NULL OR main_budget_id = $1)
+  AND ($2::uuid IS NULL OR budget_id > $2)
+ORDER BY budget_id LIMIT $3
 """
 # What was left after an entry is the sum up to it: counted from the rows, kept nowhere.
 _LEDGER: Final = """
@@ -139,9 +141,11 @@ class CampaignCosts(BaseModel):
     spent_minor: int
 
 
-async def budget_page(connection: Connection, after: UUID | None, limit: int) -> BudgetPage:
-    """Return budgets after a key."""
-    rows = await connection.fetch(_LIST, after, limit)
+async def budget_page(
+    connection: Connection, main: UUID | None, after: UUID | None, limit: int
+) -> BudgetPage:
+    """Return budgets after a key, all or those of a main one."""
+    rows = await connection.fetch(_LIST, main, after, limit)
     items = tuple(BudgetRow(**dict(row)) for row in rows)
     return BudgetPage(items=items, next=items[-1].budget_id if len(items) == limit else None)
 

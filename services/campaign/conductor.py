@@ -146,6 +146,7 @@ def reserve(work: Work, campaign: Campaign) -> Campaign:
                 campaign_label=campaign.label,
                 hold_id=campaign.hold_id or new_id(),
                 budget_id=campaign.budget_id or campaign.campaign_id,
+                requested_by=Actor(id=campaign.manager_id, via=SYSTEM.via),
                 volumes=volumes_planned(campaign),
             )
         )

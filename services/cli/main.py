@@ -17,6 +17,7 @@ from services.cli import (
     crm,
     goods,
     letters,
+    money,
     people,
     planning,
     sending,
@@ -58,6 +59,8 @@ app.add_typer(crm.app, name="targeting")
 app.add_typer(sending.app, name="delivery")
 app.add_typer(goods.app, name="stock")
 app.add_typer(suppliers.app, name="supplier")
+app.add_typer(money.budgets, name="budget")
+app.add_typer(money.tasks, name="task")
 app.command()(bench)
 app.command()(backup)
 app.command()(restore)

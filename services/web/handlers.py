@@ -27,7 +27,7 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "seen_budgets": (
         *("budget_id", "version", "label", "currency", "allocated_minor", "reserved_minor"),
-        *("spent_minor", "left_minor"),
+        *("committed_minor", "spent_minor", "invoiced_minor", "left_minor"),
     ),
     "seen_approvals": (
         *("approval_id", "version", "campaign_id", "campaign_number", "campaign_label"),

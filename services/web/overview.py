@@ -58,7 +58,7 @@ class WorkflowLine:
 
 @dataclass(frozen=True, slots=True)
 class BudgetLine:
-    """A budget on the start page."""
+    """A budget on the start page: reserved or committed, spent or invoiced, and left."""
 
     label: str
     allocated: str
@@ -200,7 +200,9 @@ async def read_overview(
         OTHERS,
     )
     budgets = await connection.fetch(
-        "SELECT label, currency, allocated_minor, reserved_minor, spent_minor, left_minor"
+        "SELECT label, currency, allocated_minor, left_minor,"
+        " reserved_minor + committed_minor AS reserved_minor,"
+        " spent_minor + invoiced_minor AS spent_minor"
         " FROM seen_budgets ORDER BY budget_id DESC LIMIT $1",
         OTHERS,
     )

@@ -316,7 +316,8 @@ SELECT
    WHERE campaign_id = $1 AND status = 'executed') AS executed,
   (SELECT coalesce(sum(amount_minor), 0) FROM budget.cost_lines
    WHERE campaign_id = $1) AS spent_minor,
-  (SELECT count(*) FROM budget.holds WHERE campaign_id = $1 AND status = 'held') AS held_minor,
+  (SELECT count(*) FROM budget.holds
+   WHERE campaign_id = $1 AND status IN ('pending', 'held', 'committed')) AS held_minor,
   (SELECT coalesce(sum(c.taken), 0) FROM stock.consumptions c
    JOIN stock.reservations s USING (reservation_id) WHERE s.campaign_id = $1) AS consumed,
   (SELECT coalesce(sum(rest), 0) FROM stock.reservations

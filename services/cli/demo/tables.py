@@ -108,12 +108,13 @@ async def _deliveries(stage: Stage, campaign: Campaign) -> Table:
 async def _costs(stage: Stage, props: Props) -> Table:
     budget = (
         await stage.rows(
-            "SELECT label, allocated_minor, reserved_minor, spent_minor FROM budget.budgets"
+            "SELECT label, allocated_minor, reserved_minor + committed_minor AS held_minor,"
+            " spent_minor + invoiced_minor AS spent_minor FROM budget.budgets"
             " WHERE budget_id = $1",
             props.budget_id,
         )
     )[0]
-    left = budget["allocated_minor"] - budget["reserved_minor"] - budget["spent_minor"]
+    left = budget["allocated_minor"] - budget["held_minor"] - budget["spent_minor"]
     table = Table("cost line", "quantity", "amount", title=f"Costs and budget: {budget['label']}")
     for row in await stage.rows(
         "SELECT label, quantity, amount_minor FROM budget.cost_lines WHERE budget_id = $1"
@@ -123,7 +124,7 @@ async def _costs(stage: Stage, props: Props) -> Table:
         table.add_row(row["label"], f"{row['quantity']:,}", money(row["amount_minor"]))
     table.add_section()
     table.add_row("spent", "", money(budget["spent_minor"]))
-    table.add_row("still reserved", "", money(budget["reserved_minor"]))
+    table.add_row("still held", "", money(budget["held_minor"]))
     table.add_row("left of", money(budget["allocated_minor"]), money(left))
     return table
 
