@@ -21,8 +21,9 @@ from services.budget.pages_spending import (
 from services.budget.store.recalculations import RANKS, Rolled
 from services.budget.store.tariffs import TariffStore
 from shared.http import Caller, Here, carry_out, may_read
-from topics.budget import ChooseCosts, CostChoice, DecideFunds
+from topics.budget import CostChoice
 from topics.expenses import EntryStatus, ExpenseKind, SaveExpense, TypedCost
+from topics.funds import ChooseCosts, DecideFunds
 
 router = APIRouter(dependencies=[Depends(may_read)])
 Limit = Annotated[int, Query(ge=1, le=200)]

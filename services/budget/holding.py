@@ -14,12 +14,8 @@ from services.budget.store.budgets import Budget, BudgetStore
 from services.budget.store.holds import HoldRow
 from shared.errors import Permanent
 from shared.uow import Work
-from topics.budget import (
-    EstimateCost,
-    FundsAwaitApproval,
-    FundsReserved,
-    ReserveFunds,
-)
+from topics.budget import EstimateCost, FundsReserved, ReserveFunds
+from topics.funds import FundsAwaitApproval
 
 UNKNOWN: Final = "this budget is not known; choose one that was saved"
 IMPLAUSIBLE: Final = (

@@ -29,9 +29,9 @@ from services.cli.choices import actor_of
 from services.cli.letters import opened
 from shared.errors import Refused
 from shared.http import carry_out
-from topics.budget import DecideFunds
 from topics.cloudevents import describe
 from topics.expenses import ExpenseKind
+from topics.funds import DecideFunds
 from topics.message import Actor, Command
 from topics.tasks import MoveTask, TaskStatus
 

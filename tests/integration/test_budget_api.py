@@ -117,7 +117,7 @@ async def test_the_ledger_and_the_costs_of_a_campaign_add_up(
     assert [(one["kind"], one["amount_minor"], one["left_minor"]) for one in entries] == [
         ("allocate", 100_000, 100_000),
         ("reserve", 31_300, 68_700),
-        ("commit", -31_300, 100_000),
+        ("spend", -31_300, 100_000),
         ("spend", 32_600, 67_400),
     ]
 

@@ -40,7 +40,13 @@ from topics.operators import OperatorState, Role
 
 DAMAGES: Final = (
     "UPDATE budgets SET spent_minor = spent_minor + 1",
+    "UPDATE budgets SET planned_minor = planned_minor + 1",
     "UPDATE holds SET amount_minor = amount_minor + 1 WHERE status = 'held'",
+    "UPDATE expenses SET booked_planned = booked_planned + 1",
+    "UPDATE expenses SET held_minor = held_minor + 1",
+    "UPDATE expenses SET real = '{\"amount_minor\": 7}'",
+    "UPDATE expenses SET paid_minor = 1",
+    'UPDATE holds SET requested_by = \'{"id": "a"}\', decided_by = \'{"id": "a"}\'',
     "DELETE FROM cost_lines",
     "UPDATE ledger_entries SET amount_minor = 1 WHERE kind = 'allocate'",
 )

@@ -12,7 +12,8 @@ from shared.registry import Registry
 from shared.rights import Right, require
 from shared.uow import Work
 from shared.workflows import wake
-from topics.budget import DecideFunds, FundsRefused, FundsReserved, FundsUndecided, ReserveFunds
+from topics.budget import FundsRefused, FundsReserved, ReserveFunds
+from topics.funds import DecideFunds, FundsUndecided
 
 registry = Registry()
 

@@ -18,14 +18,8 @@ from shared.errors import Refused
 from shared.registry import Registry
 from shared.rights import Right, require
 from shared.uow import Work
-from topics.budget import (
-    BudgetRefused,
-    ChooseCosts,
-    CostEstimated,
-    CostsChosen,
-    CostsRefused,
-    EstimateCost,
-)
+from topics.budget import BudgetRefused, CostEstimated, EstimateCost
+from topics.funds import ChooseCosts, CostsChosen, CostsRefused
 from topics.message import system_actor
 
 registry = Registry()

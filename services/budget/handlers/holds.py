@@ -30,13 +30,13 @@ from shared.uow import Work
 from shared.workflows import wake
 from topics.budget import (
     CommitFunds,
-    FundsAwaitApproval,
     FundsRefused,
     FundsReleased,
     FundsReserved,
     ReleaseFunds,
     ReserveFunds,
 )
+from topics.funds import FundsAwaitApproval
 from topics.message import Message
 
 Answer: TypeAlias = FundsReserved | FundsRefused | FundsAwaitApproval

@@ -18,10 +18,10 @@ from topics.budget import (
     CostCategory,
     CostChoice,
     CostStructure,
-    DecideFunds,
     ReserveFunds,
     Volumes,
 )
+from topics.funds import DecideFunds
 from topics.message import Actor
 
 _CLAIM: Final = """
