@@ -36,8 +36,12 @@ async def _campaign(rolled: Rolled, work: Work) -> list[RollupRow]:
     store = RollupStore(work.connection)
     charged = await store.campaign_expenses(rolled.object_id)
     held = await store.held(rolled.object_id)
-    finished = await CampaignStore(work.connection).is_finished(rolled.object_id)
+    campaigns = CampaignStore(work.connection)
+    finished = await campaigns.is_finished(rolled.object_id)
+    # What a campaign's state says of its place beats what its expenses were saved with.
     program_id, plan_id = _place(charged)
+    program_id = await campaigns.program_of(rolled.object_id) or program_id
+    plan_id = await campaigns.plan_of(program_id) or plan_id
     return [
         RollupRow(
             rolled.kind,
@@ -60,7 +64,8 @@ async def _above(rolled: Rolled, work: Work) -> list[RollupRow]:
     tasks = await store.task_expenses(rolled)
     below = await store.below(rolled)
     is_program = rolled.kind is ExpenseKind.PROGRAM
-    plans = (_place(own)[1], *(row.plan_id for row in below), _place(tasks)[1])
+    known_plan = await CampaignStore(work.connection).plan_of(rolled.object_id)
+    plans = (known_plan, _place(own)[1], *(row.plan_id for row in below), _place(tasks)[1])
     plan_id = next((one for one in plans if one is not None), None) if is_program else None
     # A roll-up whose parts went elsewhere stays, and says nothing.
     known = {row.currency for row in await store.of(rolled)}

@@ -46,7 +46,15 @@ CREATE TABLE campaigns (
     version         bigint NOT NULL,
     number          integer NOT NULL,
     label           text NOT NULL,
-    status          text NOT NULL
+    status          text NOT NULL,
+    program_id      uuid
+);
+
+-- Which plan a program belongs to, from its states.
+CREATE TABLE programs (
+    program_id      uuid PRIMARY KEY,
+    version         bigint NOT NULL,
+    plan_id         uuid NOT NULL
 );
 
 -- What costs, charged to a budget; booked_* is what it has on each rung of it.

@@ -79,6 +79,20 @@ class CampaignStore:
         )
         return bool(newer)
 
+    async def program_of(self, campaign_id: UUID) -> UUID | None:
+        """Return the program that a campaign's state names."""
+        program_id: UUID | None = await self._connection.fetchval(
+            "SELECT program_id FROM campaigns WHERE campaign_id = $1", campaign_id
+        )
+        return program_id
+
+    async def plan_of(self, program_id: UUID | None) -> UUID | None:
+        """Return the plan that a program's state names."""
+        plan_id: UUID | None = await self._connection.fetchval(
+            "SELECT plan_id FROM programs WHERE program_id = $1", program_id
+        )
+        return plan_id
+
     async def is_finished(self, campaign_id: UUID) -> bool:
         """Whether a campaign has ended."""
         status = await self._connection.fetchval(
