@@ -16,9 +16,11 @@ from services.budget.pages import (
     BudgetDetail,
     BudgetPage,
     CampaignCosts,
+    CategorySums,
     LedgerPage,
     budget_page,
     campaign_costs,
+    category_sums,
     ledger_page,
 )
 from services.budget.store.budgets import BudgetStore
@@ -143,6 +145,13 @@ async def show_ledger(
     """List a budget's movements, oldest first, each with what was left after it."""
     async with runtime.pool.acquire() as connection:
         return await ledger_page(connection, budget_id, after, limit)
+
+
+@router.get("/budgets/{budget_id}/categories")
+async def show_categories(budget_id: UUID, runtime: Here) -> tuple[CategorySums, ...]:
+    """List a budget's categories with what is meant for each and what its lines came to."""
+    async with runtime.pool.acquire() as connection:
+        return await category_sums(connection, budget_id)
 
 
 @router.get("/campaigns/{campaign_id}/costs")

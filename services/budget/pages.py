@@ -35,6 +35,16 @@ SELECT seq, cause, kind, account, amount_minor, left_minor, booked_at FROM (
     FROM ledger_entries WHERE budget_id = $1) entry
 WHERE seq > $2 ORDER BY seq LIMIT $3
 """
+_CATEGORIES: Final = """
+SELECT label, coalesce(envelope_minor, 0) AS envelope_minor,
+       coalesce(spent, 0)::bigint AS spent_minor
+FROM (SELECT label, envelope_minor FROM cost_categories WHERE budget_id = $1) c FULL JOIN (
+    SELECT category AS label, sum(amount_minor) AS spent FROM (
+        SELECT category, amount_minor FROM cost_lines WHERE budget_id = $1
+        UNION ALL SELECT l.category, l.amount_minor FROM task_lines l JOIN tasks USING (task_id)
+        WHERE budget_id = $1) line GROUP BY 1) s USING (label)
+ORDER BY label
+"""
 _HOLDS: Final = """
 SELECT h.hold_id, h.budget_id, b.currency, h.status, h.amount_minor, h.over_minor, h.reason,
        c.requested_at AS commit_asked_at, c.booked_at, coalesce(c.over_hold_minor, 0) AS over_hold
@@ -99,6 +109,14 @@ class BudgetDetail(BudgetRow):
         )
 
 
+class CategorySums(BaseModel):
+    """A category: what is meant for it, and what its cost lines came to; minor units."""
+
+    label: str
+    envelope_minor: int
+    spent_minor: int
+
+
 class LedgerRow(BaseModel):
     """One movement: what moved on which account, why, and what was left after it."""
 
@@ -157,6 +175,12 @@ async def ledger_page(
     rows = await connection.fetch(_LEDGER, budget_id, after, limit)
     items = tuple(LedgerRow(**dict(row)) for row in rows)
     return LedgerPage(items=items, next=items[-1].seq if len(items) == limit else None)
+
+
+async def category_sums(connection: Connection, budget_id: UUID) -> tuple[CategorySums, ...]:
+    """Return a budget's categories, those its cost lines name too, with what each came to."""
+    rows = await connection.fetch(_CATEGORIES, budget_id)
+    return tuple(CategorySums(**dict(row)) for row in rows)
 
 
 async def campaign_costs(connection: Connection, campaign_id: UUID) -> CampaignCosts:

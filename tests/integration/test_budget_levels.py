@@ -408,3 +408,12 @@ async def test_the_state_of_a_budget_has_all_its_levels(budget: Runtime) -> None
     hold = a_hold(budget_id, emails=100)
     state = only(BudgetState, await budget.execute(an_estimate(hold, emails=100)))
     assert (state.planned_minor, state.left_minor) == (1300, 100_000)
+
+
+async def test_an_estimate_that_comes_after_the_end_plans_nothing(budget: Runtime) -> None:
+    budget_id = await saved(budget, structures=(MAILING,))
+    hold = a_hold(budget_id, emails=100)
+    await budget.execute(a_state(hold.campaign_id, CampaignStatus.FINISHED))
+    late = only(CostEstimated, await budget.execute(an_estimate(hold, emails=100)))
+    assert late.amount_minor == 1300
+    assert await levels(budget, budget_id) == {}

@@ -28,7 +28,10 @@ registry = Registry()
 
 @registry.on(CampaignState)
 async def campaign_seen(state: CampaignState, work: Work) -> None:
-    """Keep a campaign's state; commit what it holds when it runs, end its plans with it."""
+    """Keep a campaign's state; commit what it holds when it runs, end its plans with it.
+
+    A run begins after its hold was answered, so its status comes after the hold.
+    """
     if not await CampaignStore(work.connection).see(state):
         return
     if state.status is CampaignStatus.RUNNING:
@@ -56,6 +59,7 @@ async def _end(state: CampaignState, budget_id: UUID, work: Work) -> None:
     books = await Books.open(work, budget_id, cause_of(work))
     if books is None:
         return
+    books.touch(await books.delivery(state.campaign_id))
     delivery = await books.expense(ExpenseKind.DELIVERY, state.campaign_id)
     if delivery is not None:
         closed = replace(delivery, estimated_minor=None)

@@ -13,6 +13,7 @@ from services.budget.holding import IMPLAUSIBLE, UNKNOWN, placed, unchosen
 from services.budget.store.budgets import BudgetStore
 from services.budget.store.causes import cause_of, first_time
 from services.budget.store.holds import HoldStore
+from services.budget.store.recalculations import CampaignStore
 from services.budget.store.tariffs import TariffStore
 from shared.errors import Refused
 from shared.registry import Registry
@@ -78,7 +79,9 @@ async def estimate_cost(command: EstimateCost, work: Work) -> None:
     tariff = await tariffs.of_campaign(budget.budget_id, command.campaign_id)
     charged = await holds.charged(command.campaign_id, budget.budget_id)
     lines = cost_lines(tariff, command.volumes, budget.currency, charged=charged)
-    if await first_time(work):
+    # Nothing is planned any more for a campaign that has ended, whatever comes late.
+    over = await CampaignStore(work.connection).is_finished(command.campaign_id)
+    if await first_time(work) and not over:
         expense = replace(
             await books.delivery(command.campaign_id),
             stage=Stage.ANALYSED,

@@ -29,7 +29,6 @@ ON CONFLICT (campaign_id) DO UPDATE
 SET version = excluded.version, number = excluded.number, label = excluded.label,
     status = excluded.status
 WHERE campaigns.version < excluded.version
-RETURNING 1
 """
 RANKS: Final = {ExpenseKind.CAMPAIGN: 1, ExpenseKind.PROGRAM: 2, ExpenseKind.PLAN: 3}
 ENDED: Final = (CampaignStatus.FINISHED, CampaignStatus.CANCELLED)
@@ -68,8 +67,14 @@ class CampaignStore:
         self._connection = connection
 
     async def see(self, state: CampaignState) -> bool:
-        """Keep a campaign's state; false when a later one is known."""
-        newer = await self._connection.fetchval(
+        """Keep a campaign's state unless a later is known; return whether its status is new."""
+        before = await self._connection.fetchrow(
+            "SELECT version, status FROM campaigns WHERE campaign_id = $1 FOR UPDATE",
+            state.campaign_id,
+        )
+        if before is not None and before["version"] >= state.version:
+            return False
+        await self._connection.execute(
             _SEE,
             state.campaign_id,
             state.version,
@@ -77,7 +82,7 @@ class CampaignStore:
             state.label,
             state.status.value,
         )
-        return bool(newer)
+        return before is None or before["status"] != state.status.value
 
     async def program_of(self, campaign_id: UUID) -> UUID | None:
         """Return the program that a campaign's state names."""

@@ -1,0 +1,82 @@
+"""``muster budget`` and ``muster task``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.budget.settings import BudgetSettings
+from services.cli.letters import opened
+from tests.integration.cli_shell import Shell, shell
+from tests.integration.test_budget_holds import MAILING, a_hold, a_save, compute
+from tests.integration.test_budget_tasks import a_task
+from tests.servers import Servers
+from topics.message import Message
+from topics.operators import OperatorState, Role
+
+WHO = ("--operator", "rev@example.org")
+
+
+@pytest.fixture(scope="module")
+def cli(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    with shell(servers, tmp_path_factory.mktemp("cli")) as made:
+        made.does("migrate")
+        said = made.does("operator", "add", "Rita", "rev@example.org", "--role", "reviewer")
+        reviewer = OperatorState(
+            operator_id=UUID(said.split()[-1]), version=9, name="Rita", roles=(Role.REVIEWER,)
+        )
+        execute(made, reviewer)
+        yield made
+
+
+def execute(cli: Shell, *commands: Message) -> None:
+    """Do what the budget service would do with commands, and budgetMgt after them."""
+
+    async def run() -> None:
+        async with opened("budget", cli.instance.settings(BudgetSettings)) as budget:
+            for command in commands:
+                await budget.execute(command)
+            await compute(budget)
+
+    asyncio.run(run())
+
+
+def test_money_that_waits_is_listed_refused_with_a_reason_and_approved(cli: Shell) -> None:
+    save = a_save(structures=(MAILING,), needs_approval=True, label="Needs a yes")
+    dear, cheap = a_hold(save.budget_id, emails=100), a_hold(save.budget_id, emails=10)
+    execute(cli, save, dear, cheap)
+    waiting = cli.does("budget", "approvals")
+    assert str(dear.hold_id) in waiting
+    assert "13.00 EUR" in waiting
+    cli.does("budget", "refuse", str(dear.hold_id), *WHO, "--reason", "too dear")
+    assert "approved" in cli.does("budget", "approve", str(cheap.hold_id), *WHO)
+    assert "decided" in cli.refuses("budget", "approve", str(dear.hold_id), *WHO)
+    assert "no such hold" in cli.refuses("budget", "approve", str(uuid4()), *WHO)
+    assert "nothing waits" in cli.does("budget", "approvals")
+    listed = next(line for line in cli.does("budget", "list").splitlines() if "Needs" in line)
+    assert "1.30 EUR" in listed
+    assert "998.70 EUR" in listed
+
+
+def test_what_a_campaign_costs_is_shown_in_the_currency_asked_for(cli: Shell) -> None:
+    save = a_save(structures=(MAILING,))
+    hold = a_hold(save.budget_id, emails=100)
+    execute(cli, save, hold)
+    costs = ("budget", "costs", "campaign", str(hold.campaign_id))
+    assert "13.00 EUR" in cli.does(*costs)
+    assert "no rate from EUR to USD" in cli.refuses(*costs, "--currency", "USD")
+    assert "not rolled up" in cli.refuses("budget", "costs", "task", str(uuid4()))
+    assert "nothing is known" in cli.does("budget", "costs", "plan", str(uuid4()))
+
+
+def test_a_task_is_listed_and_moved_by_who_may(cli: Shell) -> None:
+    task = a_task(None)
+    execute(cli, task)
+    assert "in_progress" in cli.does("task", "list")
+    move = ("task", "move", str(task.task_id))
+    assert "may not manage budgets" in cli.refuses(*move, "cancelled", *WHO)
+    assert "no task" in cli.does("task", "list", "--status", "cancelled")
+    assert "days" in cli.refuses(*move, "finished", *WHO, "--days", "-1")
