@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from topics.budget import CostChoice
 from topics.expenses import CommitmentLevel, EntryStatus, TypedCost
@@ -41,8 +41,8 @@ class SaveTask(Command, topic=BUDGET_COMMANDS, key="task_id"):
     campaign_id: UUID | None = None
     program_id: UUID | None = None
     plan_id: UUID | None = None
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
     in_charge_id: UUID | None = None
     budget_id: UUID | None = None
     entry: EntryStatus = EntryStatus.EDITING

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -29,11 +31,13 @@ from services.cli.choices import actor_of
 from services.cli.letters import opened
 from shared.errors import Refused
 from shared.http import carry_out
+from shared.ids import new_id
+from topics.budget import SaveBudget
 from topics.cloudevents import describe
 from topics.expenses import ExpenseKind
 from topics.funds import DecideFunds
 from topics.message import Actor, Command
-from topics.tasks import MoveTask, TaskStatus
+from topics.tasks import MoveTask, SaveTask, TaskStatus
 
 budgets = typer.Typer(help="Budgets: levels, approvals, what things cost.", no_args_is_help=True)
 tasks = typer.Typer(help="Tasks: work of people and what it costs.", no_args_is_help=True)
@@ -63,6 +67,15 @@ def list_budgets(after: UUID | None = None, limit: Limit = 100) -> None:
         ],
         nothing="no budget yet",
     )
+
+
+@budgets.command("save")
+def save_budget(
+    file: Annotated[Path, typer.Argument(help="JSON, as POST /api/v1/budget/budgets takes it")],
+    operator: Operator,
+) -> None:
+    """Save a budget with what prices its campaigns, from a file."""
+    _save(file, operator, SaveBudget, "budget_id")
 
 
 @budgets.command("approvals")
@@ -190,6 +203,15 @@ def list_tasks(
     )
 
 
+@tasks.command("save")
+def save_task(
+    file: Annotated[Path, typer.Argument(help="JSON, as POST /api/v1/budget/tasks takes it")],
+    operator: Operator,
+) -> None:
+    """Save a task with its cost lines, from a file."""
+    _save(file, operator, SaveTask, "task_id")
+
+
 @tasks.command("move")
 def move(
     task: UUID,
@@ -222,6 +244,24 @@ def _decide(hold: UUID, email: str, *, approve: bool, reason: str) -> None:
             await carry_out(budget, command)
 
     _or_say_why(ask)
+
+
+def _save(file: Path, email: str, kind: type[Command], id_field: str) -> None:
+    """Save what a file says, under its id or a new one, and print the id."""
+    try:
+        typed = orjson.loads(file.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as problem:
+        raise SystemExit(f"{file} cannot be read: {problem}") from None
+    if not isinstance(typed, dict):
+        raise SystemExit(f"{file} holds no JSON object")
+    object_id = typed.setdefault(id_field, str(new_id()))
+    _carry_out(
+        lambda actor: kind.model_validate_json(
+            orjson.dumps(typed | {"actor": actor.model_dump(mode="json")})
+        ),
+        email,
+    )
+    console.print(object_id)
 
 
 def _carry_out(command: Callable[[Actor], Command], email: str) -> None:

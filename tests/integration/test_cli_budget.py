@@ -80,3 +80,28 @@ def test_a_task_is_listed_and_moved_by_who_may(cli: Shell) -> None:
     assert "may not manage budgets" in cli.refuses(*move, "cancelled", *WHO)
     assert "no task" in cli.does("task", "list", "--status", "cancelled")
     assert "days" in cli.refuses(*move, "finished", *WHO, "--days", "-1")
+
+
+def test_a_budget_and_a_task_are_saved_from_files(cli: Shell) -> None:
+    manager = cli.does("operator", "add", "Max", "max@example.org", "--role", "manager")
+    operator_id = UUID(manager.split()[-1])
+    execute(
+        cli,
+        OperatorState(operator_id=operator_id, version=9, name="Max", roles=(Role.MANAGER,)),
+    )
+    who = ("--operator", "max@example.org")
+    file = cli.folder / "money.json"
+    file.write_text('{"label": "From a file", "allocated_minor": 5000}')
+    budget_id = cli.does("budget", "save", str(file), *who).strip()
+    assert "50.00 EUR" in cli.does("budget", "list")
+    file.write_text(
+        f'{{"label": "Book the room", "campaign_id": "{uuid4()}", "budget_id": "{budget_id}",'
+        ' "starts_at": "2026-03-14T08:30:00Z", "ends_at": "2026-03-15T08:30:00Z"}'
+    )
+    task_id = cli.does("task", "save", str(file), *who).strip()
+    assert "Book the room" in cli.does("task", "list")
+    assert "in progress" in cli.does("task", "move", task_id, "in_progress", *who)
+    file.write_text('{"label": "No amount"}')
+    assert "allocated_minor" in cli.refuses("budget", "save", str(file), *who)
+    file.write_text("[")
+    assert "cannot be read" in cli.refuses("budget", "save", str(file), *who)
