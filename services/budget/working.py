@@ -148,8 +148,11 @@ async def _charge_of(task: Task, work: Work) -> Charge | None:
 
 
 async def start_due_tasks(work: Work) -> int:
-    """Start the tasks whose time has come; return how many timers went off."""
-    timers = await take_due(work, START_TIMER)
+    """Start a task whose time has come; return how many timers went off.
+
+    One a transaction: a second one's row would be locked while a budget's is.
+    """
+    timers = await take_due(work, START_TIMER, limit=1)
     for timer in timers:
         task = await TaskStore(work.connection).lock(UUID(timer.key))
         if task is not None and task.status is TaskStatus.SCHEDULED:
