@@ -63,12 +63,18 @@ class Books:
         )
 
     async def change(self, expense: Expense, kind: EntryKind) -> Expense:
-        """Write an expense and book what its position moves; its campaign's envelope gives way."""
+        """Write an expense and book what its position moves; its campaign's envelope gives way.
+
+        So does that of the campaign that it leaves.
+        """
+        before = await self.expense(expense.kind, expense.object_id) or expense
         changed = await self._place(expense, kind)
-        if expense.kind in {ExpenseKind.DELIVERY, ExpenseKind.TASK} and expense.campaign_id:
-            own = await self.expense(ExpenseKind.CAMPAIGN, expense.campaign_id)
-            if own is not None:
+        campaigns = {one.campaign_id for one in (before, expense) if one.campaign_id}
+        for campaign_id in sorted(campaigns):
+            own = await self.expense(ExpenseKind.CAMPAIGN, campaign_id)
+            if own is not None and expense.kind is not ExpenseKind.CAMPAIGN:
                 await self._place(own, kind)
+        self.touch(before)
         self.touch(expense)
         return changed
 

@@ -31,7 +31,6 @@ class Charge:
     """What a task is to be charged with; nothing of it is written yet."""
 
     books: Books
-    before: Expense
     after: Expense
     lines: tuple[PricedLine, ...]
     kind: EntryKind
@@ -39,7 +38,6 @@ class Charge:
     async def write(self, store: TaskStore) -> Expense:
         """Write the task's expense and lines, and book what they move; the task is written."""
         await store.save_lines(self.after.object_id, self.lines)
-        self.books.touch(self.before)
         expense = await self.books.change(self.after, self.kind)
         await self.books.close()
         return expense
@@ -75,7 +73,7 @@ async def price_task(
         computed_minor=total(done) if finished else None,
     )
     _check_limit(before, after, books)
-    return Charge(books, before, after, done, _kind(task, real))
+    return Charge(books, after, done, _kind(task, real))
 
 
 def _kind(task: Task, real: TypedCost | None) -> EntryKind:

@@ -13,7 +13,13 @@ from shared.service import Runtime
 from tests.conftest import Open
 from tests.integration.test_budget_holds import ROOM, check_invariants, compute, only, saved
 from topics.budget import CostChoice, CostStructure, Formula
-from topics.expenses import CommitmentLevel, EntryStatus, TypedCost
+from topics.expenses import (
+    CommitmentLevel,
+    EntryStatus,
+    ExpenseKind,
+    SaveExpense,
+    TypedCost,
+)
 from topics.message import Actor, Message, Via
 from topics.operators import OperatorState, Role
 from topics.tasks import MoveTask, SaveTask, TaskMoved, TaskRefused, TaskSaved, TaskStatus
@@ -209,3 +215,24 @@ async def test_a_task_without_a_budget_costs_nothing_and_moves_all_the_same(
     assert only(TaskSaved, await budget.execute(task)).calculated_minor is None
     await compute(budget)
     only(TaskMoved, await budget.execute(a_move(task, TaskStatus.FINISHED)))
+
+
+async def test_a_task_that_changes_its_campaign_takes_its_cost_along(budget: Runtime) -> None:
+    budget_id = await saved(budget, structures=(WORK_DAY,), allocated_minor=1_000_000)
+    first, second = uuid4(), uuid4()
+    for campaign_id in (first, second):
+        await budget.execute(
+            SaveExpense(
+                kind=ExpenseKind.CAMPAIGN,
+                object_id=campaign_id,
+                budget_id=budget_id,
+                status=EntryStatus.SPECIFIED,
+                provisional=TypedCost(amount_minor=200_000),
+                actor=actor(ADA),
+            )
+        )
+    task = a_priced_task(budget_id, campaign_id=first, level=CommitmentLevel.RESERVED)
+    for campaign_id in (first, second):
+        await budget.execute(task.model_copy(update={"campaign_id": campaign_id}))
+        assert await levels(budget, budget_id) == {"planned": 250_000, "reserved": 150_000}
+    await check_invariants(budget)

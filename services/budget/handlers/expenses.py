@@ -44,8 +44,6 @@ async def save_expense(command: SaveExpense, work: Work) -> None:
     before = await books.expense(command.kind, command.object_id)
     expense = await _typed(command, before, work)
     if await first_time(work):
-        if before is not None:
-            books.touch(before)
         kind = EntryKind.CORRECT if command.real else EntryKind.PLAN
         expense = await books.change(expense, kind)
         await books.close()
@@ -84,13 +82,12 @@ async def _typed(command: SaveExpense, before: Expense | None, work: Work) -> Ex
         command.budget_id,
         campaign_id=command.object_id if of_campaign else None,
     )
-    if of_campaign and command.real is not None:
-        campaigns = CampaignStore(work.connection)
-        if not await campaigns.is_finished(command.object_id):
-            reason = "a real cost is typed once the campaign is finished"
-            raise Refused(reason, field="real")
-        if command.kind is ExpenseKind.CAMPAIGN:
-            expense = replace(expense, stage=Stage.FINISHED)
+    finished = of_campaign and await CampaignStore(work.connection).is_finished(command.object_id)
+    if of_campaign and command.real is not None and not finished:
+        raise Refused("a real cost is typed once the campaign is finished", field="real")
+    # A delivery that was analysed is finished by its cost lines.
+    if finished and expense.stage is Stage.OPEN:
+        expense = replace(expense, stage=Stage.FINISHED)
     return replace(
         expense,
         label=command.label or expense.label,
