@@ -136,6 +136,7 @@ async def test_an_estimate_says_whether_the_money_is_enough(
         "label": "E-mails",
         "quantity": 101,
         "amount_minor": 1313,
+        "surcharge_minor": 0,
     }
 
 

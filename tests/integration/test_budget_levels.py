@@ -186,6 +186,8 @@ async def test_money_that_needs_approval_is_kept_and_the_campaign_waits_for_a_pe
     assert await levels(budget, budget_id) == {"committed": 1300}
     assert await budget.execute(hold) == [approved]
     assert await budget.execute(a_decision(hold)) == [approved]
+    other = only(FundsUndecided, await budget.execute(a_decision(hold, yes=False)))
+    assert "decided" in other.reason
     await check_invariants(budget)
 
 

@@ -55,7 +55,7 @@ def actor(operator_id: UUID) -> Actor:
     return Actor(id=str(operator_id), via=Via.WEB)
 
 
-def a_task(budget_id: UUID | None, **changes: object) -> SaveTask:
+def a_task(budget_id: object, **changes: object) -> SaveTask:
     fields: dict[str, object] = {
         "task_id": uuid4(),
         "label": "Train the team",
@@ -204,7 +204,8 @@ async def test_what_is_wrong_with_a_task_is_refused_by_its_field(
     budget: Runtime, changes: dict[str, object], field: str
 ) -> None:
     budget_id = await saved(budget, structures=(WORK_DAY,))
-    refused: list[Message] = await budget.execute(a_task(budget_id, **changes))
+    task = a_task(**({"budget_id": budget_id} | changes))
+    refused: list[Message] = await budget.execute(task)
     assert only(TaskRefused, refused).field == field
 
 

@@ -36,7 +36,8 @@ async def decide_funds(command: DecideFunds, work: Work) -> None:
     if row is None or row.budget_id is None:
         raise Refused("there is no such hold", field="hold_id")
     answer = await answers.find(command.hold_id, ReserveFunds)
-    if answer is not None and row.decided_by == command.actor:
+    same = row.decided_by == command.actor and isinstance(answer, FundsReserved) is command.approve
+    if answer is not None and same:
         work.emit(answer)
         return
     _check(command, row)
