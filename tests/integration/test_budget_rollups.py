@@ -22,12 +22,13 @@ from tests.integration.test_budget_holds import (
     compute,
     saved,
 )
-from tests.integration.test_budget_levels import a_state, an_expense, cost
+from tests.integration.test_budget_levels import NOW, a_state, an_expense, cost
 from tests.integration.test_budget_tasks import a_task
 from topics.campaign import CampaignStatus
 from topics.expenses import CostsCalculated, ExpenseKind
 from topics.invoices import SaveRate
 from topics.message import system_actor
+from topics.plans import ProgramState
 
 PROGRAM, PLAN = uuid4(), uuid4()
 
@@ -136,3 +137,36 @@ async def test_budgets_in_two_currencies_roll_up_apart_and_in_one_at_a_days_rate
     async with budget.pool.acquire() as connection:
         one = await in_one_currency(connection, detail, "EUR", today)
     assert [(view.currency, view.calculated_minor) for view in one.items] == [("EUR", 1310)]
+
+
+def a_program(plan_id: UUID, version: int) -> ProgramState:
+    return ProgramState(
+        program_id=PROGRAM,
+        plan_id=plan_id,
+        version=version,
+        label="Spring",
+        start_on=date(2026, 1, 1),
+        end_on=date(2026, 6, 30),
+        created_at=NOW,
+        modified_at=NOW,
+    )
+
+
+async def test_costs_go_where_a_campaigns_and_a_programs_state_say_they_belong(
+    budget: Runtime,
+) -> None:
+    budget_id = await saved(budget, structures=(MAILING,))
+    hold = a_hold(budget_id, emails=100)
+    await budget.execute(hold)
+    state = a_state(hold.campaign_id, CampaignStatus.NEW)
+    await budget.execute(state.model_copy(update={"program_id": PROGRAM}))
+    other = uuid4()
+    for version, plan_id in enumerate((PLAN, other), 1):
+        await budget.execute(a_program(plan_id, version))
+        await compute(budget)
+        (plan,) = await costs(budget, ExpenseKind.PLAN, plan_id)
+        assert plan.calculated_minor == 1300
+    (left,) = await costs(budget, ExpenseKind.PLAN, PLAN)
+    assert left.calculated_minor is None
+    await budget.execute(a_program(PLAN, 1))
+    assert await compute(budget) == []

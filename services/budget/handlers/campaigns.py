@@ -6,18 +6,20 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from services.budget.books import Books
+from services.budget.books import WORKFLOW, Books
 from services.budget.domain.expenses import Stage
 from services.budget.domain.holds import run
 from services.budget.domain.ledger import EntryKind
 from services.budget.store.causes import cause_of
 from services.budget.store.expenses import ExpenseStore
 from services.budget.store.holds import HoldStore
-from services.budget.store.recalculations import CampaignStore
+from services.budget.store.recalculations import CampaignStore, RecalculationStore, Rolled
 from shared.registry import Registry
 from shared.uow import Work
+from shared.workflows import wake
 from topics.campaign import CampaignState, CampaignStatus
 from topics.expenses import ExpenseKind
+from topics.plans import ProgramState
 
 STAGES: Final = {
     CampaignStatus.FINISHED: Stage.FINISHED,
@@ -32,7 +34,10 @@ async def campaign_seen(state: CampaignState, work: Work) -> None:
 
     A run begins after its hold was answered, so its status comes after the hold.
     """
-    if not await CampaignStore(work.connection).see(state):
+    change = await CampaignStore(work.connection).see(state)
+    if change.program:
+        await _roll_up(Rolled(ExpenseKind.CAMPAIGN, state.campaign_id), work)
+    if not change.status:
         return
     if state.status is CampaignStatus.RUNNING:
         for hold_id in await HoldStore(work.connection).lock_held(state.campaign_id):
@@ -40,6 +45,18 @@ async def campaign_seen(state: CampaignState, work: Work) -> None:
     elif state.status in STAGES:
         for budget_id in await ExpenseStore(work.connection).budgets_of(state.campaign_id):
             await _end(state, budget_id, work)
+
+
+@registry.on(ProgramState)
+async def program_seen(state: ProgramState, work: Work) -> None:
+    """Keep which plan a program belongs to; its costs go there with it."""
+    if await CampaignStore(work.connection).see_program(state):
+        await _roll_up(Rolled(ExpenseKind.PROGRAM, state.program_id), work)
+
+
+async def _roll_up(rolled: Rolled, work: Work) -> None:
+    await RecalculationStore(work.connection).ask(rolled, work.now)
+    await wake(work, WORKFLOW)
 
 
 async def _commit(hold_id: UUID, work: Work) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from shared.database import Connection
 from topics.campaign import CampaignState, CampaignStatus
 from topics.expenses import ExpenseKind
+from topics.plans import ProgramState
 
 # An update waits for a budgetMgt that has the row in hand and asks anew after it: doing nothing
 # would lose what was booked since it read.
@@ -24,11 +25,18 @@ DELETE FROM recalculations WHERE (kind, object_id) IN (
 RETURNING kind, object_id
 """
 _SEE: Final = """
-INSERT INTO campaigns (campaign_id, version, number, label, status) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO campaigns (campaign_id, version, number, label, status, program_id)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (campaign_id) DO UPDATE
 SET version = excluded.version, number = excluded.number, label = excluded.label,
-    status = excluded.status
+    status = excluded.status, program_id = excluded.program_id
 WHERE campaigns.version < excluded.version
+"""
+_SEE_PROGRAM: Final = """
+INSERT INTO programs (program_id, version, plan_id) VALUES ($1, $2, $3)
+ON CONFLICT (program_id) DO UPDATE SET version = excluded.version, plan_id = excluded.plan_id
+WHERE programs.version < excluded.version
+RETURNING 1
 """
 RANKS: Final = {ExpenseKind.CAMPAIGN: 1, ExpenseKind.PROGRAM: 2, ExpenseKind.PLAN: 3}
 ENDED: Final = (CampaignStatus.FINISHED, CampaignStatus.CANCELLED)
@@ -40,6 +48,14 @@ class Rolled:
 
     kind: ExpenseKind
     object_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is new in a campaign's state."""
+
+    status: bool
+    program: bool
 
 
 class RecalculationStore:
@@ -66,14 +82,14 @@ class CampaignStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def see(self, state: CampaignState) -> bool:
-        """Keep a campaign's state unless a later is known; return whether its status is new."""
+    async def see(self, state: CampaignState) -> Change:
+        """Keep a campaign's state unless a later one is known; return what is new in it."""
         before = await self._connection.fetchrow(
-            "SELECT version, status FROM campaigns WHERE campaign_id = $1 FOR UPDATE",
+            "SELECT version, status, program_id FROM campaigns WHERE campaign_id = $1 FOR UPDATE",
             state.campaign_id,
         )
         if before is not None and before["version"] >= state.version:
-            return False
+            return Change(status=False, program=False)
         await self._connection.execute(
             _SEE,
             state.campaign_id,
@@ -81,8 +97,17 @@ class CampaignStore:
             state.number,
             state.label,
             state.status.value,
+            state.program_id,
         )
-        return before is None or before["status"] != state.status.value
+        status, program = (before["status"], before["program_id"]) if before else (None, None)
+        return Change(status=status != state.status.value, program=program != state.program_id)
+
+    async def see_program(self, state: ProgramState) -> bool:
+        """Keep which plan a program belongs to; false when a later state is known."""
+        newer = await self._connection.fetchval(
+            _SEE_PROGRAM, state.program_id, state.version, state.plan_id
+        )
+        return bool(newer)
 
     async def program_of(self, campaign_id: UUID) -> UUID | None:
         """Return the program that a campaign's state names."""
