@@ -158,8 +158,10 @@ class SendingStore:
             [one.outcome.value for one in results],
             [one.reason for one in results],
         )
-        await self._connection.execute(_END_ATTEMPTS, *columns, at)
+        # Rows first: their locks keep a person from taking for sent, between the two statements,
+        # what an attempt says was never called.
         rows = await self._connection.fetch(_END_ROWS, *columns, at)
+        await self._connection.execute(_END_ATTEMPTS, *columns, at)
         ended = [Ended(**dict(row) | {"outcome": Outcome(row["outcome"])}) for row in rows]
         await self._requeue(results, {(one.run_id, one.member_id): one for one in ended}, at)
         return ended
