@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,7 +28,6 @@ from tests.integration.delivery_harness import (
     actor,
     add_operators,
     approved,
-    catching,
     finished,
     first,
     member,
@@ -41,12 +39,6 @@ from tests.integration.delivery_harness import (
 )
 from topics.delivery import ApprovalRequested, ApprovalState, DeliveryPrepared
 from topics.targeting import RecordConsent
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

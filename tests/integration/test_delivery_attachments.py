@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,7 +22,6 @@ from tests.integration.delivery_harness import (
     actor,
     add_operators,
     approved,
-    catching,
     finished,
     member,
     sending,
@@ -31,12 +29,6 @@ from tests.integration.delivery_harness import (
 
 API = "/api/v1/delivery"
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 40
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

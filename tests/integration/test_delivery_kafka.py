@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
@@ -24,7 +23,6 @@ from tests.integration.delivery_harness import (
     REVIEWER,
     Case,
     Catcher,
-    catching,
     member,
     operator,
 )
@@ -97,12 +95,6 @@ async def listening(runtime: Runtime) -> AsyncIterator[Told]:
         yield Told(client, runtime)
     finally:
         await client.stop()
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

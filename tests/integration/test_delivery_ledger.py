@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,7 +23,6 @@ from tests.integration.delivery_harness import (
     actor,
     add_operators,
     approved,
-    catching,
     finished,
     member,
     prepare,
@@ -47,12 +45,6 @@ from topics.delivery import (
 )
 from topics.supplier import ExtractRows, SupplierNotified, SupplierRefused
 from topics.targeting import ConsentChanged
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

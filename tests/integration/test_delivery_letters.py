@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,7 +17,6 @@ from tests.integration.delivery_harness import (
     actor,
     add_operators,
     approved,
-    catching,
     finished,
     first,
     member,
@@ -57,12 +54,6 @@ from topics.supplier import (
 
 FILE = UUID(int=77)
 LETTER = "Dear #data.contact.first_name of #data.site.name, this is #data.campaign.number."
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

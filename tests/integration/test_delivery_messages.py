@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -24,7 +22,6 @@ from tests.integration.delivery_harness import (
     Catcher,
     add_operators,
     approved,
-    catching,
     member,
     part,
     said,
@@ -36,12 +33,6 @@ from topics.delivery import MessageOutcome, Outcome, SendMessage
 from topics.targeting import ConsentChanged
 
 BODY = "<p>Order {{ ctx.order }}: {{ ctx.total }}</p>"
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

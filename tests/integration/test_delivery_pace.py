@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -35,7 +34,6 @@ from tests.integration.delivery_harness import (
     Catcher,
     actor,
     approved,
-    catching,
     finished,
     member,
     said,
@@ -57,12 +55,6 @@ from topics.delivery import (
 )
 from topics.targeting import ConsentChanged
 from topics.workflows import WorkflowStatus
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from services.delivery.app import SERVICE
@@ -14,7 +11,6 @@ from tests.integration.delivery_harness import (
     Case,
     Catcher,
     approved,
-    catching,
     finished,
     member,
     part,
@@ -22,12 +18,6 @@ from tests.integration.delivery_harness import (
     sending,
 )
 from topics.delivery import DeliveryCounts, DeliveryProgressed
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

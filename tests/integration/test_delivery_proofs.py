@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +18,6 @@ from tests.integration.delivery_harness import (
     Catcher,
     add_operators,
     approved,
-    catching,
     finished,
     first,
     member,
@@ -38,12 +35,6 @@ from topics.delivery import (
     ProofFailed,
     ProofSent,
 )
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

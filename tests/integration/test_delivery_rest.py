@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -25,7 +24,6 @@ from tests.integration.delivery_harness import (
     Catcher,
     actor,
     approved,
-    catching,
     finished,
     member,
     said,
@@ -45,12 +43,6 @@ from topics.delivery import (
     WithdrawApproval,
 )
 from topics.targeting import ConsentChanged, Member
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

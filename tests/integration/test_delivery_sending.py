@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import cast
 from uuid import UUID
 
@@ -24,7 +23,6 @@ from tests.integration.delivery_harness import (
     Catcher,
     actor,
     approved,
-    catching,
     finished,
     member,
     said,
@@ -41,13 +39,6 @@ from topics.delivery import (
     StopDelivery,
 )
 from topics.targeting import ConsentChanged
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
-
 
 Settle = AsyncIterator[Runtime]
 

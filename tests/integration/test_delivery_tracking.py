@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -28,7 +27,6 @@ from tests.integration.delivery_harness import (
     Catcher,
     add_operators,
     approved,
-    catching,
     finished,
     first,
     member,
@@ -50,12 +48,6 @@ BODY = (
     '<a href="mailto:us@example.org">Write</a></body></html>'
 )
 SWITCHES = {"track_clicks": True, "track_opens": True, "mirror": True, "utm": True}
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -22,7 +21,6 @@ from tests.integration.delivery_harness import (
     Catcher,
     add_operators,
     approved,
-    catching,
     finished,
     member,
     sending,
@@ -42,12 +40,6 @@ def spans() -> Iterator[InMemorySpanExporter]:
     assert tracing.start("delivery", exporter)
     yield exporter
     tracing.stop()
-
-
-@pytest.fixture
-async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
-    async with catching(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture
