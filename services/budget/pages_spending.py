@@ -153,26 +153,8 @@ async def rollup_detail(connection: Connection, rolled: Rolled) -> RollupDetail:
     if rolled.kind is not ExpenseKind.CAMPAIGN:
         parts = await store.below(rolled)
     return RollupDetail(
-        items=tuple(_view(row) for row in await store.of(rolled)),
-        parts=tuple(_view(row) for row in parts),
-    )
-
-
-def _view(row: RollupRow) -> RollupView:
-    costs, levels = row.rollup.costs, row.rollup.levels
-    return RollupView(
-        kind=row.kind,
-        object_id=row.object_id,
-        currency=row.currency,
-        provisional_minor=costs.provisional_minor,
-        calculated_minor=costs.calculated_minor,
-        real_minor=costs.real_minor,
-        planned_minor=levels.planned_minor,
-        reserved_minor=levels.reserved_minor,
-        committed_minor=levels.committed_minor,
-        spent_minor=levels.spent_minor,
-        invoiced_minor=levels.invoiced_minor,
-        calculated_at=row.calculated_at,
+        items=tuple(RollupView(**row.told()) for row in await store.of(rolled)),
+        parts=tuple(RollupView(**row.told()) for row in parts),
     )
 
 

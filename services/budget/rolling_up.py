@@ -27,7 +27,7 @@ async def roll_up_next(work: Work) -> bool:
         after = await _above(rolled, work)
     for row in after:
         await RollupStore(work.connection).save(row)
-        work.emit(_told(row))
+        work.emit(CostsCalculated(**row.told()))
     await _ask_for_parents(rolled, [*before, *after], work)
     return True
 
@@ -118,21 +118,3 @@ async def _ask_for_parents(rolled: Rolled, rows: Sequence[RollupRow], work: Work
     queue = RecalculationStore(work.connection)
     for parent in sorted(parents, key=lambda one: (one.kind, one.object_id)):
         await queue.ask(parent, work.now)
-
-
-def _told(row: RollupRow) -> CostsCalculated:
-    costs, levels = row.rollup.costs, row.rollup.levels
-    return CostsCalculated(
-        kind=row.kind,
-        object_id=row.object_id,
-        currency=row.currency,
-        provisional_minor=costs.provisional_minor,
-        calculated_minor=costs.calculated_minor,
-        real_minor=costs.real_minor,
-        planned_minor=levels.planned_minor,
-        reserved_minor=levels.reserved_minor,
-        committed_minor=levels.committed_minor,
-        spent_minor=levels.spent_minor,
-        invoiced_minor=levels.invoiced_minor,
-        calculated_at=row.calculated_at,
-    )

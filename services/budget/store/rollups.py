@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from asyncpg import Record
@@ -75,6 +75,24 @@ class RollupRow:
     plan_id: UUID | None
     rollup: Rollup
     calculated_at: datetime
+
+    def told(self) -> dict[str, Any]:
+        """Return it by the names that its message and its page have for it."""
+        costs, levels = self.rollup.costs, self.rollup.levels
+        return {
+            "kind": self.kind,
+            "object_id": self.object_id,
+            "currency": self.currency,
+            "provisional_minor": costs.provisional_minor,
+            "calculated_minor": costs.calculated_minor,
+            "real_minor": costs.real_minor,
+            "planned_minor": levels.planned_minor,
+            "reserved_minor": levels.reserved_minor,
+            "committed_minor": levels.committed_minor,
+            "spent_minor": levels.spent_minor,
+            "invoiced_minor": levels.invoiced_minor,
+            "calculated_at": self.calculated_at,
+        }
 
 
 class RollupStore:
