@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from services.campaign import api
 from services.campaign.store.campaigns import CampaignStore
+from services.cli.answering import or_exit
 from services.cli.campaign_views import show, show_approval, show_list
 from services.cli.choices import Wish, actor_of, as_id, control_group
 from services.cli.letters import opened
@@ -41,7 +42,6 @@ from topics.message import Actor, Command
 
 app = typer.Typer(help="Campaigns: create, prove, approve, launch, end.", no_args_is_help=True)
 
-T = TypeVar("T")
 Which = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="such as C-1042")]
 Who = Annotated[str, typer.Option("--operator", help="who asks (e-mail)")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
@@ -286,12 +286,3 @@ def change(
             return await api.read(await act(actor, runtime), runtime)
 
     show(or_exit(changed()), as_json=as_json)
-
-
-def or_exit(doing: Coroutine[Any, Any, T]) -> T:
-    """Do something; a refusal ends the process with its field and reason."""
-    try:
-        return asyncio.run(doing)
-    except Refused as refusal:
-        field = f"{refusal.field}: " if refusal.field else ""
-        raise SystemExit(f"{field}{refusal.reason}") from None

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.answering import or_exit
 from services.cli.letters import opened
 from services.delivery.dkim import keeping
 from services.delivery.dkim.keys import record_of, zone_line
 from services.delivery.dkim.signing import Algorithm
 from services.delivery.store.dkim import DkimKey, DkimStore
-from shared.errors import Refused
 
 app = typer.Typer(help="DKIM keys: mails of a domain that has one are signed here.")
 console = Console()
@@ -38,7 +37,7 @@ def add(
                 work, domain=domain, selector=selector, algorithm=algorithm, in_hours=in_hours
             )
 
-    key = _or_exit(added)
+    key = or_exit(added())
     console.print(f"signs from {key.valid_from.isoformat(timespec='minutes')}; publish before:")
     console.print(_line(key), soft_wrap=True, highlight=False, markup=False)
 
@@ -74,19 +73,12 @@ def retire(domain: str, selector: str) -> None:
         async with opened("delivery") as delivery, delivery.uow.begin() as work:
             return await keeping.retire(work, domain=domain, selector=selector)
 
-    key = _or_exit(retired)
+    key = or_exit(retired())
     console.print(
         f"{key.selector}._domainkey.{key.domain} signs no more after at most a minute;"
         " keep its record for a week",
         soft_wrap=True,
     )
-
-
-def _or_exit(make: Callable[[], Coroutine[None, None, DkimKey]]) -> DkimKey:
-    try:
-        return asyncio.run(make())
-    except Refused as refusal:
-        raise SystemExit(f"{refusal.field}: {refusal.reason}") from None
 
 
 def _line(key: DkimKey) -> str:

@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from datetime import date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from fastapi import HTTPException
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.answering import or_exit, show_fields
 from services.cli.choices import actor_of, chosen
 from services.cli.letters import opened
 from services.stock import api
 from services.stock.pages import LedgerPage, LinePage, LineView, ReservationView
-from shared.errors import Refused
 
 app = typer.Typer(help="Stocks: lines, orders, what campaigns took.", no_args_is_help=True)
 console = Console()
 
-T = TypeVar("T")
 Who = Annotated[str, typer.Option("--operator", help="who asks (e-mail)")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 Which = Annotated[str, typer.Argument(metavar="LINE", help="label or id")]
 Limit = Annotated[int, typer.Option(min=1, max=200)]
-
-
-def _or_exit(doing: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(doing)
-    except Refused as refusal:
-        field = f"{refusal.field}: " if refusal.field else ""
-        raise SystemExit(f"{field}{refusal.reason}") from None
-    except HTTPException as problem:
-        raise SystemExit(problem.detail) from None
-
-
-def _show(view: LineView, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(view.model_dump_json())
-        return
-    table = Table(show_header=False)
-    for name in LineView.model_fields:
-        table.add_row(name, str(getattr(view, name)))
-    console.print(table)
 
 
 def _rows(found: list[Any], *names: str) -> Table:
@@ -69,7 +45,7 @@ def list_lines(
         async with opened("stock") as runtime:
             return await api.list_lines(runtime, alert=True if alert else None, limit=limit)
 
-    page = _or_exit(find())
+    page = or_exit(find())
     if as_json:
         typer.echo(page.model_dump_json())
         return
@@ -87,7 +63,7 @@ def show(line: Which, as_json: AsJson = False) -> None:
         async with opened("stock") as runtime:
             return await api.show_line(line_id, runtime)
 
-    _show(_or_exit(find()), as_json=as_json)
+    show_fields(or_exit(find()), console, as_json=as_json)
 
 
 @app.command()
@@ -117,7 +93,7 @@ def save(
                 return await api.create_line(api.NewLineBody(**fields), actor, runtime)
             return await api.save_line(line_id, api.LineBody(**fields), actor, runtime)
 
-    _show(_or_exit(saved()), as_json=as_json)
+    show_fields(or_exit(saved()), console, as_json=as_json)
 
 
 @app.command()
@@ -138,7 +114,7 @@ def order(
             body = api.OrderBody(quantity=quantity, due_on=due_on)
             return await api.order(line_id, body, actor, runtime)
 
-    _show(_or_exit(ordered()), as_json=as_json)
+    show_fields(or_exit(ordered()), console, as_json=as_json)
 
 
 @app.command()
@@ -155,7 +131,7 @@ def ledger(
         async with opened("stock") as runtime:
             return await api.show_ledger(line_id, runtime, after, limit)
 
-    page = _or_exit(find())
+    page = or_exit(find())
     if as_json:
         typer.echo(page.model_dump_json())
         return
@@ -171,7 +147,7 @@ def campaign(campaign_id: UUID, as_json: AsJson = False) -> None:
         async with opened("stock") as runtime:
             return await api.show_goods(campaign_id, runtime)
 
-    found: list[BaseModel] = list(_or_exit(find()))
+    found: list[BaseModel] = list(or_exit(find()))
     if as_json:
         typer.echo("\n".join(one.model_dump_json() for one in found))
         return

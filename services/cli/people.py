@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from services.cli.answering import or_exit
 from services.cli.catalogue import MODULES, NAMES
 from services.cli.environment import settings_or_exit
 from services.cli.letters import opened
@@ -28,8 +29,6 @@ from topics.operators import Role
 operators = typer.Typer(help="Who uses Muster.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens.", no_args_is_help=True)
 console = Console()
-
-T = TypeVar("T")
 
 
 @operators.command("add")
@@ -56,7 +55,7 @@ def operator_add(
             )
             return str(operator_id)
 
-    console.print(f"{name} is operator {_or_exit(add())}")
+    console.print(f"{name} is operator {or_exit(add())}")
 
 
 @operators.command("import")
@@ -67,7 +66,7 @@ def operator_import(file: Path) -> None:
         async with opened("web") as web:
             return await import_operators(web.uow, _chunks(file))
 
-    report = _or_exit(load())
+    report = or_exit(load())
     console.print(
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged,"
         f" {report.rejected} rejected"
@@ -101,7 +100,7 @@ def token_create(
             return await create_token(work, operator_id, scope, expires_at)
 
     # Plain text on standard output alone, so that it can be piped.
-    typer.echo(_or_exit(make()))
+    typer.echo(or_exit(make()))
 
 
 def erase(address: Annotated[str, typer.Argument(help="the e-mail address to forget")]) -> None:
@@ -122,11 +121,3 @@ async def _erase(address: str) -> int:
                 cleared += await importlib.import_module(module).erase(work, key, address)
             cleared += await erasing.erase(work, address)
     return cleared
-
-
-def _or_exit(doing: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(doing)
-    except Refused as refusal:
-        field = f"{refusal.field}: " if refusal.field else ""
-        raise SystemExit(f"{field}{refusal.reason}") from None

@@ -11,8 +11,9 @@ import typer
 from rich.table import Table
 
 from services.campaign import api_plans
+from services.cli.answering import or_exit
 from services.cli.campaign_views import console
-from services.cli.campaigns import Who, or_exit
+from services.cli.campaigns import Who
 from services.cli.choices import actor_of, chosen
 from services.cli.letters import opened
 from shared.http import carry_out

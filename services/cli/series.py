@@ -15,8 +15,9 @@ from rich.table import Table
 
 from services.campaign import api_series
 from services.campaign.api_series import SeriesView
+from services.cli.answering import or_exit
 from services.cli.campaign_views import console
-from services.cli.campaigns import AsJson, Which, Who, change, find_campaign, or_exit
+from services.cli.campaigns import AsJson, Which, Who, change, find_campaign
 from services.cli.choices import chosen
 from services.cli.letters import opened
 from shared.errors import Refused

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
-from fastapi import HTTPException
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.answering import or_exit, show_fields
 from services.cli.choices import actor_of
 from services.cli.letters import opened
 from services.delivery.store.approvals import ApprovalStore
@@ -39,24 +38,9 @@ Limit = Annotated[int, typer.Option(min=1, max=1000)]
 
 def _or_exit(doing: Coroutine[Any, Any, T]) -> T:
     try:
-        return asyncio.run(doing)
-    except Refused as refusal:
-        field = f"{refusal.field}: " if refusal.field else ""
-        raise SystemExit(f"{field}{refusal.reason}") from None
-    except HTTPException as problem:
-        raise SystemExit(problem.detail) from None
+        return or_exit(doing)
     except NotThere as problem:
         raise SystemExit(str(problem)) from None
-
-
-def _print(view: BaseModel, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(view.model_dump_json())
-        return
-    table = Table(show_header=False)
-    for name in type(view).model_fields:
-        table.add_row(name, str(getattr(view, name)))
-    console.print(table)
 
 
 @app.command("list")
@@ -195,7 +179,7 @@ def show(file: File, as_json: AsJson = False) -> None:
         async with opened("supplier") as runtime:
             return await api.job(file, runtime)
 
-    _print(_or_exit(find()), as_json=as_json)
+    show_fields(_or_exit(find()), console, as_json=as_json)
 
 
 @app.command()
@@ -316,7 +300,7 @@ def imports(file: File, as_json: AsJson = False) -> None:
             ]
 
     for one, bad in _or_exit(find()):
-        _print(one, as_json=as_json)
+        show_fields(one, console, as_json=as_json)
         for line in bad.lines:
             typer.echo(f"line {line.line}: {line.problem}")
         if bad.after is not None:
