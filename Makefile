@@ -30,7 +30,7 @@ demo: setup ## One campaign from a Slack command to Finished, on embedded server
 	@$(BIN)/muster demo $(if $(ONCE),--once) $(if $(N),--contacts $(N) --folder .muster/demo-$(N))
 
 test: setup ## All tests, side by side on shared servers; 20 seeds of faults, not those that take minutes each
-	@$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not long" tests
+	@CHECK_BIN=$(BIN) bash deploy/tests.sh
 
 check: setup ## Lint, types, import contracts, and all tests
 	@CHECK_BIN=$(BIN) bash deploy/check.sh

@@ -251,14 +251,15 @@ async def test_a_message_that_is_sent_again_may_bounce_again(setting: Setting) -
     case, senders = await sent_to(setting, "full@x.example")
     own = senders["full@x.example"]
     full = {"status": "5.2.2", "said": "552 5.2.2 over quota"}
+    mail = dsn(own, "full@x.example", **full)
     async with receiving(setting):
-        await send(setting, own, dsn(own, "full@x.example", **full))
+        await send(setting, own, mail)
         await work_bounces(runtime)
         # What "send the failed ones again" comes to, once the message has left once more.
         await runtime.pool.execute(
             "UPDATE ledger SET outcome = 'sent', reason = '', outcome_at = clock_timestamp()"
         )
-        await send(setting, own, dsn(own, "full@x.example", **full))
+        await send(setting, own, mail)
         await work_bounces(runtime)
         assert (await row_of(runtime, case, "full@x.example"))[0] == "sent", "the same mail"
         await send(setting, own, dsn(own, "full@x.example", mark="a second one", **full))
