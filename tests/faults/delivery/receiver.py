@@ -114,11 +114,12 @@ class Receiver:
         self.going_on.set()
 
     def hold_after(self, mails: int) -> None:
-        """Let so many mails begin from now on, and hold up the others until :meth:`go_on`.
+        """Keep so many mails from now on, then hold up the others until :meth:`go_on`.
 
         Whatever is to happen while mails leave then does, however slow or quick the machine is.
+        Those put off or dropped do not count: who waits for mails waits for kept ones.
         """
-        self._most = mails
+        self._most = len(self.kept) + mails
 
     def go_on(self) -> None:
         """Hold up nobody any more."""
@@ -127,10 +128,8 @@ class Receiver:
 
     async def admit(self) -> None:
         """Return once a mail's content may come."""
-        if self._most is not None:
-            self._most -= 1
-            if self._most < 0:
-                self.going_on.clear()
+        if self._most is not None and len(self.kept) >= self._most:
+            self.going_on.clear()
         await self.going_on.wait()
 
     def behave(self, manners: Manners, chance: random.Random) -> None:
