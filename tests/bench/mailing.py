@@ -32,6 +32,7 @@ from topics.delivery import (
     SaveTemplate,
     SendMessage,
     StartDelivery,
+    StopDelivery,
 )
 from topics.message import Actor, Via
 from topics.names import DELIVERY_MESSAGES, all_topics
@@ -202,11 +203,26 @@ class Site:
         )
         return count
 
+    async def stop(self, made: Campaign) -> None:
+        """End a campaign, and wait until it has."""
+        actor = Actor(id=str(await self._manager()), via=Via.CLI)
+        await self.runtime.execute(
+            StopDelivery(campaign_id=made.campaign_id, reason="measured", actor=actor)
+        )
+        await self.finished(made)
+
+    async def filled(self, made: Campaign) -> bool:
+        """Return whether all of a campaign's rows are in the ledger."""
+        found: bool = await self.owner.fetchval(
+            "SELECT filled FROM delivery.runs WHERE run_id = $1", made.run_id
+        )
+        return found
+
     async def age(self, rows: int) -> None:
-        """Fill the ledger with rows of runs that ended before."""
+        """Fill the ledger with rows of runs that ended before, vacuumed as they are by then."""
         for first in range(0, rows, MANY_ROWS):
             await self.owner.execute(_OLD, new_id(), min(MANY_ROWS, rows - first), timeout=600)
-        await self.owner.execute("ANALYZE delivery.ledger", timeout=600)
+        await self.owner.execute("VACUUM (FREEZE, ANALYZE) delivery.ledger", timeout=600)
         await self.owner.execute("CHECKPOINT", timeout=600)
 
     async def _manager(self) -> UUID:
