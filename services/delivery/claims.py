@@ -123,7 +123,7 @@ class Claims:
     async def take_bulk(self) -> Batch | Share | None:
         """Put what a campaign sends under lease, runs in turn: a slice, or rows that go again."""
         async with self._uow.pool.acquire() as connection:
-            runs = await SliceStore(connection).active_runs()
+            runs = await SliceStore(connection).active_runs(self._uow.clock.now())
         self._turn += 1
         for i in range(len(runs)):
             run_id, rate = runs[(self._turn + i) % len(runs)]

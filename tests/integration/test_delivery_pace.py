@@ -87,7 +87,7 @@ async def sent(runtime: Runtime, run_id: UUID) -> int:
 
 
 async def test_a_campaign_limited_to_one_a_minute_does_not_slow_another(runtime: Runtime) -> None:
-    slow = Case([member(f"slow{i}@x.example") for i in range(6)], chunk_size=100)
+    slow = Case([member(f"slow{i}@x.example") for i in range(6)], chunk_size=1)
     quick = Case([member(f"quick{i}@x.example") for i in range(60)], chunk_size=10)
     await ready(runtime, slow)
     await runtime.execute(
@@ -98,6 +98,9 @@ async def test_a_campaign_limited_to_one_a_minute_does_not_slow_another(runtime:
         assert (await finished(runtime, quick)).counts.sent == 60
         await eventually(lambda: sent(runtime, slow.run_id), what="the slow one's first message")
         assert await sent(runtime, slow.run_id) == 1
+        claims = "SELECT sum(lease_epoch) FROM slices WHERE run_id = $1"
+        claimed = await runtime.pool.fetchval(claims, slow.run_id)
+        assert claimed <= 1, "a slice is claimed once a message may leave, not to be given back"
         await runtime.execute(SetDeliveryPace(campaign_id=slow.campaign_id, actor=actor(MANAGER)))
         await runtime.pool.execute("UPDATE slices SET next_at = now()")
         assert (await finished(runtime, slow)).counts.sent == 6

@@ -24,12 +24,18 @@ PER_CHUNK: Final = 10_000
 # plan reads the whole run for a window of it.
 EMAIL: Final = "(l.channel = 'email') IS TRUE"
 
+# Whether a limited run may send a message: asked before any slice of it is claimed, of which it may
+# have thousands, each read only to be given back.
+_MAY_SEND: Final = """(r.rate_per_minute IS NULL OR tokens
+    + coalesce(extract(epoch FROM $1 - tokens_at), 0) * rate_per_minute / 60.0 >= 1)
+"""
 _ACTIVE_RUNS: Final = f"""
-SELECT run_id, rate_per_minute FROM runs r WHERE kind = 'campaign' AND {ACTIVE} ORDER BY run_id
+SELECT run_id, rate_per_minute FROM runs r
+WHERE kind = 'campaign' AND {ACTIVE} AND {_MAY_SEND} ORDER BY run_id
 """
 _DUE: Final = f"""
 SELECT EXISTS (
-    SELECT 1 FROM runs r WHERE r.kind = 'campaign' AND {ACTIVE} AND coalesce(
+    SELECT 1 FROM runs r WHERE r.kind = 'campaign' AND {ACTIVE} AND {_MAY_SEND} AND coalesce(
         (SELECT true FROM slices s
          WHERE s.run_id = r.run_id AND s.lease_until IS NULL AND s.next_at <= $1 LIMIT 1),
         (SELECT true FROM queue q
@@ -170,9 +176,9 @@ class SliceStore:
         """Whether a campaign's message may be sent now, in a slice or again."""
         return bool(await self._connection.fetchval(_DUE, now))
 
-    async def active_runs(self) -> list[tuple[UUID, int | None]]:
-        """Return the campaign runs whose messages may leave, each with its rate a minute."""
-        rows = await self._connection.fetch(_ACTIVE_RUNS)
+    async def active_runs(self, now: datetime) -> list[tuple[UUID, int | None]]:
+        """Return the campaign runs whose messages may leave now, each with its rate a minute."""
+        rows = await self._connection.fetch(_ACTIVE_RUNS, now)
         return [(row["run_id"], row["rate_per_minute"]) for row in rows]
 
     async def add(self, run_id: UUID, *, first: int, until: int, at: datetime) -> None:
