@@ -20,6 +20,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import UnknownError
 
 from services.cli.catalogue import NAMES, find, port_of
 from services.cli.environment import free_block
@@ -172,13 +173,18 @@ class Rig:
     async def send_raw(
         self, topic: Topic, key: bytes, headers: Sequence[tuple[str, bytes]], value: bytes
     ) -> None:
-        """Publish one record."""
-        await self.producer.send_and_wait(
-            self.settings.kafka_namespace + topic.name,
-            value,
-            key=key,
-            headers=list(headers),
-        )
+        """Publish one record; a broker whose disk is full refuses before it halts: ask again."""
+        deadline = time.monotonic() + PATIENCE
+        name = self.settings.kafka_namespace + topic.name
+        while True:
+            try:
+                await self.producer.send_and_wait(name, value, key=key, headers=list(headers))
+            except UnknownError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                return
 
     async def value(self, query: str, *arguments: object) -> Any:
         """Return one value, read as the owner; tables are written ``schema.table``."""
