@@ -26,7 +26,7 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@touch $(STAMP)
 
-demo: setup ## One campaign from a Slack command to Finished, on embedded servers (ONCE=1: end by itself; N=20000: so many contacts)
+demo: setup ## Campaigns from a Slack command to Finished, on embedded servers (ONCE=1: end by itself; N=20000: so many contacts)
 	@$(BIN)/muster demo $(if $(ONCE),--once) $(if $(N),--contacts $(N) --folder .muster/demo-$(N))
 
 test: setup ## All tests, side by side on shared servers; 20 seeds of faults, not those that take minutes each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import venv
 import zipfile
@@ -27,6 +28,26 @@ SCRIPT: Final = (
     "from importlib.metadata import distribution;"
     "[one] = distribution('muster').entry_points.select(group='console_scripts');"
     "one.load()()"
+)
+# The direct mail: its steps, what it cost, where its money was, what its printer reported.
+TOLD: Final = (
+    r"✓ Content, then money approved .* 2/2 ",
+    r"✓ File approved, handed over .* 3/3 ",
+    r"✓ Printer's proof approved .* 2/2 ",
+    r"✓ Printer's bill paid .* 2/2 .* 159\.15 EUR went from spent to invoiced",
+    r"│ direct_mail │ failed +│ supplier_refused: street unknown +│ 1 ",
+    r"│ provisional +│ +│ 180\.00 EUR │",
+    r"│ calculated +│ +│ 153\.95 EUR │",
+    r"│ real +│ +│ 159\.15 EUR │",
+    r"│ target frozen +│ 155\.85 +│ – +│ – +│ – +│ – +│ 1,000\.00 │ ✓ │",
+    r"│ content approved +│ – +│ 155\.85 +│ – +│ – +│ – +│ 844\.15 +│ ✓ │",
+    r"│ money approved +│ – +│ – +│ 155\.85 +│ – +│ – +│ 844\.15 +│ ✓ │",
+    r"│ campaign finished +│ – +│ – +│ – +│ 153\.95 +│ – +│ 846\.05 +│ ✓ │",
+    r"│ bill paid +│ – +│ – +│ – +│ – +│ 159\.15 +│ 840\.85 +│ ✓ │",
+    r"│ first +│ 63 +│ 62 +│ 0 +│ 1 +│ line 2: status is neither sent nor failed │ ✓ │",
+    r"│ corrected +│ 63 +│ 1 +│ 62 +│ 0 +│ +│ ✓ │",
+    r"│ C-\d+-\w{12}\.csv +│ 63 +│ +│ \w{12} │ in a folder +│ 61 +│ 2 +│ post_processed │",
+    r"Stock: Envelopes, batch 1 +\n.*\n.*\n.*\n│ in stock │ 500 +│ 437 ",
 )
 KEPT: Final = ("HOME", "MUSTER_HOME", "TMPDIR", "LANG")
 
@@ -79,5 +100,7 @@ def test_the_demo_runs_from_the_wheel_outside_the_checkout_and_every_sum_adds_up
     assert done.returncode == 0, told
     assert "every sum adds up, every invariant holds" in told
     assert "✗" not in told
+    for line in TOLD:
+        assert re.search(line, told), f"{line} in\n{told}"
     assert str(REPOSITORY) not in told
     assert addresses_in(elsewhere / "demo" / "logs") == []

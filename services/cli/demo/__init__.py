@@ -1,4 +1,4 @@
-"""``muster demo``: one campaign from a Slack command to Finished, on real servers."""
+"""``muster demo``: campaigns from a Slack command to Finished, on real servers."""
 
 from __future__ import annotations
 

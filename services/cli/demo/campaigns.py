@@ -79,19 +79,27 @@ class Campaign:
         await self._stage.slack.slash(MANAGER, "/campaign", f"proof {self.number}")
         await self.reach("proof_pending")
         step.advance("target frozen, proof in the reviewer's mailbox")
-        card: SlackMessage = await self._stage.slack.wait_for_message(
-            self.number, "#campaigns", timeout=120
-        )
+        card = await self.card(self.number)
         step.advance("the card is in #campaigns")
         return card
 
+    async def card(self, contains: str) -> SlackMessage:
+        """Return the newest message in the channel that holds a text, once there is one."""
+        found: SlackMessage = await self._stage.slack.wait_for_message(
+            contains, "#campaigns", timeout=120
+        )
+        return found
+
     async def approve(self, card: SlackMessage, step: Step) -> None:
-        """Approve as the reviewer, on the card."""
-        slack = self._stage.slack
-        await slack.click(REVIEWER, card, "Approve")
-        await slack.wait_for_update(card, "Approved", timeout=120)
+        """Approve the proof as the reviewer, on its card; the campaign goes on."""
+        await self.say_yes(card)
         step.advance("approved by the reviewer; the card says so")
         await self.reach("ready_to_run", "running", "finished")
+
+    async def say_yes(self, card: SlackMessage) -> None:
+        """Approve what a card asks about, as the reviewer; the card says so."""
+        await self._stage.slack.click(REVIEWER, card, "Approve")
+        await self._stage.slack.wait_for_update(card, "Approved", timeout=120)
 
     async def leave(self, step: Step) -> None:
         """Wait until every message has left or has its reason not to."""

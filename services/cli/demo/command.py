@@ -31,7 +31,7 @@ def demo(
         typer.Option(min=1, max=2_000_000, help="so many contacts, generated, not the shipped CRM"),
     ] = None,
 ) -> None:
-    """Show one campaign from a Slack command to Finished; exit 0 only if every invariant holds."""
+    """Show campaigns from a Slack command to Finished; exit 0 only if every invariant holds."""
     os.environ.setdefault("LOG_LEVEL", "warning")
     configure_logs("demo")
     keep_serving = sys.stdout.isatty() and not once
@@ -49,7 +49,7 @@ async def _demo(folder: Path, *, keep_serving: bool, contacts: int | None) -> in
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     # A pipe has no width of its own: notes would be cut at 80 characters.
     console = Console(width=None if sys.stdout.isatty() else 120)
-    console.rule("[bold]Muster[/]: one campaign, from Slack to Finished")
+    console.rule("[bold]Muster[/]: campaigns from Slack to Finished")
     console.print("starting Kafka, PostgreSQL, a mail catcher and a stub Slack workspace …")
     async with staging.servers(folder) as (variables, slack_url):
         console.print("starting a process for each service …")

@@ -11,10 +11,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from deploy.sample import CRM_DIR
 from deploy.sample.generate import CONTACTS, write_crm
+from services.cli.demo import mailing_props
 from services.cli.demo.stage import Stage
 from services.cli.letters import opened
 from services.targeting.imports import ImportReport, Kind, import_csv
 from services.web.operators import add_operator, find_operator
+from shared.http import carry_out
 from shared.ids import new_id
 from topics.actions import Filing, ModelKind, SaveActionModel
 from topics.budget import CostDriver, CostStructure, Formula, SaveBudget
@@ -59,6 +61,7 @@ class Props:
     stock_line_id: UUID
     budget_label: str
     stock_label: str
+    mailing: mailing_props.Means
 
 
 async def add_people() -> dict[str, UUID]:
@@ -123,7 +126,11 @@ async def prepare(stage: Stage, people: dict[str, UUID], *, town: str, times: in
         stock_line_id=new_id(),
         budget_label=f"Autumn budget {run}",
         stock_label=f"Brochures, batch {run}",
+        mailing=mailing_props.means(run, fixed("mailing")),
     )
+    # Its service names it, and travels by another key: in this order over Kafka it might be first.
+    async with opened("supplier") as supplier:
+        await carry_out(supplier, mailing_props.supplier(props.mailing, props.manager))
     async with opened("web") as web, web.uow.begin() as work:
         for command in _commands(props, times):
             work.emit(command)
@@ -135,6 +142,7 @@ def _commands(props: Props, times: int) -> list[Message]:
         *_what_is_said(props),
         *_what_is_done(props),
         *_what_it_costs(props, times),
+        *mailing_props.commands(props.mailing, props.manager, times=times),
     ]
 
 

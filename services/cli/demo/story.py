@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from services.cli.demo.after import Aftermath, faults
 from services.cli.demo.campaigns import MANAGER, STRANGER, Campaign, form
 from services.cli.demo.cast import Cast, choose
 from services.cli.demo.figures import Figures, read_figures
+from services.cli.demo.mailing import Mailing
 from services.cli.demo.props import Props
 from services.cli.demo.stage import Stage
 from services.cli.demo.telling import Telling
@@ -45,6 +47,7 @@ class Story:
     props: Props
     cast: Cast
     figures: Figures
+    mailing: Mailing
 
     def __init__(self, stage: Stage, console: Console, *, contacts: int | None = None) -> None:
         self.stage = stage
@@ -71,7 +74,10 @@ class Story:
             await self._work()
             await self._outside_events()
             await self._end()
+            self.mailing = Mailing(self.stage, self.telling, self.props, self.props.mailing)
+            await self.mailing.begin()
             await self._second_campaign()
+            await self.mailing.finish()
             self.figures = await read_figures(
                 self.stage,
                 self.telling,
@@ -86,11 +92,8 @@ class Story:
         step = self.telling.step("Operators and sample CRM", 5)
         people = await stage_props.add_people()
         step.advance("3 operators linked to Slack")
-        async with opened("targeting") as targeting:
-            await self.telling.until(
-                lambda: targeting.pool.fetchval("SELECT count(*) = 3 FROM operators WHERE active"),
-                "the operators reaching targeting",
-            )
+        for name in ("targeting", "supplier"):
+            await self.telling.until(partial(self._knows_people, name), f"{name} knowing them")
         manager = Actor(id=str(people[Role.MANAGER]), via=Via.CLI)
         crm = await asyncio.to_thread(
             stage_props.sample_of, self.contacts, self.stage.folder / "sample"
@@ -106,21 +109,31 @@ class Story:
         await self.telling.until(self._bot_knows, "the bot knowing what can be chosen")
         step.advance("announced on compacted topics")
 
+    async def _knows_people(self, service: str) -> bool:
+        query = f"SELECT count(*) = 3 FROM {service}.operators WHERE active"
+        return bool(await self.stage.value(query))
+
     async def _bot_knows(self) -> bool:
         view = await form(self.stage)
         if view is None:
             return False
         props = self.props
-        wanted = {
-            "targeting": props.targeting_id,
-            "template": props.template_id,
-            "budget": props.budget_id,
-            "service": props.service_id,
-            "stock": props.stock_line_id,
-            "models": props.call_model_id,
-        }
+        made = props.mailing
+        wanted = (
+            ("targeting", props.targeting_id),
+            ("template", props.template_id),
+            ("budget", props.budget_id),
+            ("service", props.service_id),
+            ("stock", props.stock_line_id),
+            ("models", props.call_model_id),
+            ("targeting", made.targeting_id),
+            ("template", made.template_id),
+            ("budget", made.budget_id),
+            ("service", made.service_id),
+            ("stock", made.stock_line_id),
+        )
         found = []
-        for name, value in wanted.items():
+        for name, value in wanted:
             options = await self.stage.slack.suggest(MANAGER, view, name)
             found.append(any(option["value"] == str(value) for option in options))
         await self.stage.slack.close(MANAGER, view)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import orjson
@@ -9,29 +11,33 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.checking import Verdict, table_of, verdicts
-from services.cli.demo import mail_tables
+from services.cli.demo import mail_tables, mailing_tables
 from services.cli.demo.campaigns import Campaign
+from services.cli.demo.mailing_tables import money
 from services.cli.demo.props import Props
 from services.cli.demo.stage import Stage
 from services.cli.demo.story import Story
 from services.cli.environment import settings_or_exit
+from topics.supplier import Handover
 
 SUMS = (
     ("messages", ("sent", "failed", "ignored", "ambiguous", "pending")),
     ("actions", ("waiting", "suspended", "executed", "finished", "cancelled")),
 )
-
-
-def money(minor: int) -> str:
-    """Return an amount in minor units as people read it."""
-    return f"{minor / 100:,.2f} EUR"
+HANDED_OVER: Final = {
+    Handover.ATTACHED: "by mail",
+    Handover.LINK: "by a link",
+    Handover.FOLDER: "in a folder",
+    Handover.SFTP: "by SFTP",
+}
 
 
 async def show(story: Story, console: Console) -> bool:
     """Print every table; return whether all sums add up and all invariants hold."""
-    stage, props, campaign_id = story.stage, story.props, story.first.campaign_id
-    good = [await _synthesis(stage, campaign, console) for campaign in (story.first, story.second)]
-    for campaign in (story.first, story.second):
+    stage, props, mailing = story.stage, story.props, story.mailing
+    campaigns = (story.first, mailing.campaign, story.second)
+    good = [await _synthesis(stage, campaign, console) for campaign in campaigns]
+    for campaign in campaigns:
         console.print(await _deliveries(stage, campaign))
     for shown in (
         await mail_tables.four_people(story),
@@ -41,8 +47,16 @@ async def show(story: Story, console: Console) -> bool:
         good.append(shown.holds)
     console.print(mail_tables.live(story.figures.live[0], story.first.number))
     console.print(await _costs(stage, props))
-    console.print(await _stock(stage, props))
-    console.print(await _files(stage, campaign_id))
+    for shown in (
+        await mailing_tables.costs(stage, mailing),
+        mailing_tables.levels(mailing),
+        await mailing_tables.result_files(mailing),
+    ):
+        console.print(shown.table)
+        good.append(shown.holds)
+    for line_id in (props.stock_line_id, mailing.means.stock_line_id):
+        console.print(await _stock(stage, line_id))
+    console.print(await _files(stage, [one.campaign_id for one in campaigns]))
     console.print(await _event(stage, story))
     console.print(await _workflows(stage))
     found = await verdicts(settings_or_exit())
@@ -86,6 +100,7 @@ async def _synthesis(stage: Stage, campaign: Campaign, console: Console) -> bool
     if "actions" in counts:
         table.add_row("Deals generated", f"{counts['actions']['deals']:,}", "", "")
         table.add_row("Dossier items", f"{counts['actions']['dossier_items']:,}", "", "")
+    if row["extracted"]:
         table.add_row("Addressees in the supplier's file", f"{row['extracted']:,}", "", "")
     console.print(table)
     return adds_up and counts["messages"]["targeted"] == row["snapshot_members"]
@@ -129,12 +144,12 @@ async def _costs(stage: Stage, props: Props) -> Table:
     return table
 
 
-async def _stock(stage: Stage, props: Props) -> Table:
+async def _stock(stage: Stage, line_id: UUID) -> Table:
     row = (
         await stage.rows(
             "SELECT label, initial, delivered, consumed, reserved, alert_level, alert"
             " FROM stock.stock_lines WHERE line_id = $1",
-            props.stock_line_id,
+            line_id,
         )
     )[0]
     table = Table("", "before", "after", title=f"Stock: {row['label']}")
@@ -147,17 +162,27 @@ async def _stock(stage: Stage, props: Props) -> Table:
     return table
 
 
-async def _files(stage: Stage, campaign_id: UUID) -> Table:
-    table = Table("file", "rows", "letters in PDF", "SHA-256", "state", title="Supplier files")
+async def _files(stage: Stage, campaign_ids: Sequence[UUID]) -> Table:
+    names = ("rows", "letters in PDF", "SHA-256", "handed over", "sent", "failed", "state")
+    table = Table("file", *names, title="Suppliers' files")
     for row in await stage.rows(
-        "SELECT j.file_name, j.rows, j.pages, j.sha256, j.state, count(b.batch) AS documents"
+        "SELECT j.file_name, j.rows, j.pages, j.sha256, j.handover, j.ending, j.sent, j.failed,"
+        " j.state, count(b.batch) AS documents"
         " FROM supplier.jobs j LEFT JOIN supplier.letter_batches b USING (file_id)"
-        " WHERE j.campaign_id = $1 GROUP BY j.file_id",
-        campaign_id,
+        " WHERE j.campaign_id = ANY($1) GROUP BY j.file_id ORDER BY j.created_at",
+        campaign_ids,
     ):
-        sha256 = (row["sha256"] or "")[:12]
-        letters = f"{row['pages']:,} pages in {row['documents']:,} files"
-        table.add_row(row["file_name"], f"{row['rows']:,}", letters, sha256, row["state"])
+        letters = f"{row['pages']:,} pages in {row['documents']:,} files" if row["pages"] else ""
+        reported = row["ending"] == "results"
+        table.add_row(
+            row["file_name"],
+            f"{row['rows']:,}",
+            letters,
+            (row["sha256"] or "")[:12],
+            HANDED_OVER[row["handover"]],
+            *(f"{row[name]:,}" if reported else "" for name in ("sent", "failed")),
+            row["state"],
+        )
     return table
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
+import orjson
 import pytest
 
 from services.cli.demo.cast import READERS, Person, cast_of
 from services.cli.demo.mailbox import Caught
 from services.cli.demo.returning import report
+from services.cli.demo.router import Router
 from services.cli.demo.telling import Stuck
 from services.delivery.bounces.parsing import Kind, read
 from services.delivery.bounces.verp import Sent, token_of
+from services.supplier.domain.results import LetterOutcome, Rejected, Reported, read_results
 
 SECRET = b"a secret of at least 16 characters"
 
@@ -60,3 +65,42 @@ def test_links_are_found_by_their_kind() -> None:
     assert mail.link("o") == "https://muster.example/o/two.gif"
     with pytest.raises(Stuck, match="/u/"):
         mail.link("u")
+
+
+FILE = "reference;recipient\r\n7;Zoé\r\n9;Léa\r\n12;Max\r\n13;Ida\r\n".encode("windows-1252")
+
+
+def router_with(folder: Path, **says: object) -> Router:
+    manifest = {
+        "rows": 4,
+        "bytes": len(FILE),
+        "sha256": sha256(FILE).hexdigest(),
+        "encoding": "windows-1252",
+        "separator": ";",
+    }
+    (folder / "C-7.csv").write_bytes(FILE)
+    (folder / "C-7.csv.manifest.json").write_bytes(orjson.dumps(manifest | says))
+    return Router(folder)
+
+
+def test_a_printer_takes_a_file_that_is_what_its_manifest_says_and_no_other(tmp_path: Path) -> None:
+    router = router_with(tmp_path)
+    assert (router.arrived("C-7.csv"), router.arrived("C-8.csv")) == (True, False)
+    assert [row["recipient"] for row in router.take("C-7.csv").rows] == ["Zoé", "Léa", "Max", "Ida"]
+    with pytest.raises(Stuck, match=r"C-7\.csv"):
+        router_with(tmp_path, rows=5).take("C-7.csv")
+
+
+def test_a_printers_first_result_file_has_a_bad_line_and_the_next_one_mends_it(
+    tmp_path: Path,
+) -> None:
+    router = router_with(tmp_path)
+    received = router.take("C-7.csv")
+    bad, *rest = read_results(router.results(received))
+    assert isinstance(bad, Rejected)
+    first, *others = read_results(router.corrected(received))
+    assert isinstance(first, Reported)
+    assert first.outcome is LetterOutcome.SENT
+    assert others == rest
+    outcomes = [one.outcome for one in others if isinstance(one, Reported)]
+    assert outcomes == [LetterOutcome.FAILED, LetterOutcome.FAILED, LetterOutcome.SENT]
