@@ -45,6 +45,14 @@ class AheadClock:
             ahead = 0.0
         return datetime.now(UTC) + timedelta(seconds=ahead)
 
+    def go_on_to(self, at: datetime) -> None:
+        """Put the clock ahead for every process that reads the file; it never goes back."""
+        ahead = max(at, self.now()) - datetime.now(UTC)
+        # Read at any moment: it is there whole, or as it was.
+        draft = self._path.with_name(f"{self._path.name}.new")
+        draft.write_text(str(ahead.total_seconds()), encoding="ascii")
+        draft.replace(self._path)
+
 
 def clock_of(path: Path | None) -> Clock:
     """Return the machine's clock, or one that a file puts ahead."""

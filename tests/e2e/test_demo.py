@@ -29,7 +29,8 @@ SCRIPT: Final = (
     "[one] = distribution('muster').entry_points.select(group='console_scripts');"
     "one.load()()"
 )
-# The direct mail: its steps, what it cost, where its money was, what its printer reported.
+# The direct mail: its steps, what it cost, where its money was, what its printer reported. Then the
+# campaign that comes back.
 TOLD: Final = (
     r"✓ Content, then money approved .* 2/2 ",
     r"✓ File approved, handed over .* 3/3 ",
@@ -47,6 +48,11 @@ TOLD: Final = (
     r"│ first +│ 63 +│ 62 +│ 0 +│ 1 +│ line 2: status is neither sent nor failed │ ✓ │",
     r"│ corrected +│ 63 +│ 1 +│ 62 +│ 0 +│ +│ ✓ │",
     r"│ C-\d+-\w{12}\.csv +│ 63 +│ +│ \w{12} │ in a folder +│ 61 +│ 2 +│ post_processed │",
+    *(
+        rf"│ \d{{4}}-\d\d-\d\d 09:00 UTC │ C-\d+ +│ Daily tip, \w+#{number} +│ finished │ 15 +│"
+        r" \d{4}-\d\d-\d\d 09:0\d:\d\d │ ✓ │"
+        for number in (1, 2, 3)
+    ),
     r"Stock: Envelopes, batch 1 +\n.*\n.*\n.*\n│ in stock │ 500 +│ 437 ",
 )
 KEPT: Final = ("HOME", "MUSTER_HOME", "TMPDIR", "LANG")

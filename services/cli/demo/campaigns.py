@@ -16,6 +16,7 @@ from services.cli.demo.telling import Step, Stuck, Telling
 MANAGER: Final = "manager"
 REVIEWER: Final = "reviewer"
 STRANGER: Final = "stranger"
+UNSAVED: Final = UUID(int=0)
 
 
 async def form(stage: Stage, *, contains: str = "") -> View | None:
@@ -35,11 +36,13 @@ class Campaign:
         number: as people say it, such as ``C-1006``.
     """
 
-    def __init__(self, stage: Stage, telling: Telling) -> None:
+    def __init__(
+        self, stage: Stage, telling: Telling, campaign_id: UUID = UNSAVED, number: str = ""
+    ) -> None:
         self._stage = stage
         self._telling = telling
-        self.campaign_id = UUID(int=0)
-        self.number = ""
+        self.campaign_id = campaign_id
+        self.number = number
 
     async def create(self, values: dict[str, Any], step: Step) -> None:
         """Fill the form in Slack and wait for the campaign.

@@ -174,8 +174,8 @@ class Mailing:
         step.advance(f"{first['taken']:,} of {first['lines']:,} lines count; {first['problems']}")
         second = await self._take_in(2, self._router.corrected(self._taken))
         step.advance(
-            f"{first['rejected']} bad line rejected ({first['problems']}), then corrected:"
-            f" {first['taken']:,} + {second['taken']:,} lines count"
+            f"{first['rejected']} bad line rejected, then corrected:"
+            f" {first['taken']:,} + {second['taken']:,} count"
         )
 
     async def _take_in(self, number: int, content: bytes) -> Record:
@@ -205,7 +205,7 @@ class Mailing:
         await self._say(self._cost(real=bill))
         await self._telling.until(lambda: self._is_real(bill), "the bill being the real cost")
         step.advance(f"real cost: {bill / 100:,.2f} EUR, {returned} returns included")
-        now = self._stage.now()
+        now = self._stage.clock.now()
         invoice_id = new_id()
         line = InvoiceLine(
             label="Invitation cards",

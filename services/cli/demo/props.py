@@ -35,6 +35,7 @@ PEOPLE: Final = (
     ("Dominique Leroy", "supervisor@muster.example", "U0SUPERVIS1", (Role.SUPERVISOR,), "en"),
 )
 _FRANCE: Final = Criterion(field="site.country", operator=Operator.EQUALS, values=("FR",))
+BUDGET: Final = "Autumn budget"
 KINDS: Final = (Kind.SITES, Kind.CONTACTS, Kind.EMPLOYEES, Kind.DEALS)
 
 
@@ -110,7 +111,9 @@ async def prepare(stage: Stage, people: dict[str, UUID], *, town: str, times: in
 
     ``town``: where the second campaign goes; ``times``: how many times the shipped sample it is.
     """
-    run = await stage.value("SELECT count(*) + 1 FROM campaign.campaigns")
+    run = await stage.value(
+        "SELECT count(*) + 1 FROM budget.budgets WHERE label LIKE $1 || '%'", BUDGET
+    )
     props = Props(
         manager=Actor(id=str(people[Role.MANAGER]), via=Via.CLI),
         reviewer_id=str(people[Role.REVIEWER]),
@@ -124,7 +127,7 @@ async def prepare(stage: Stage, people: dict[str, UUID], *, town: str, times: in
         service_id=fixed("service"),
         budget_id=new_id(),
         stock_line_id=new_id(),
-        budget_label=f"Autumn budget {run}",
+        budget_label=f"{BUDGET} {run}",
         stock_label=f"Brochures, batch {run}",
         mailing=mailing_props.means(run, fixed("mailing")),
     )

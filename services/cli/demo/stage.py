@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,12 @@ import asyncpg
 
 from deploy.embedded.ports import free_port
 from deploy.embedded.slack import Seed, Workspace
-from services.cli import up
+from services.cli import environment, up
 from services.cli.catalogue import NAMES
 from services.cli.running import processes, wait_until_ready
 from shared.clock import AheadClock
 
 SLACK_SECONDS = 20.0
-CLOCK = "clock"
-"""The file under the demo's folder that says how far ahead every clock of it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +40,10 @@ class Stage:
         """Where web answers."""
         return self.variables["PUBLIC_URL"]
 
-    def now(self) -> datetime:
-        """Return the time by the clock that all services go by."""
-        return self._clock.now()
-
-    def go_on_to(self, at: datetime) -> None:
-        """Put that clock ahead, at once for all; it never goes back, in a later run neither."""
-        path = self._clock_file
-        ahead = max(at - datetime.now(UTC), self.now() - datetime.now(UTC))
-        draft = path.with_suffix(".new")
-        draft.write_text(str(ahead.total_seconds()), encoding="ascii")
-        draft.replace(path)
-
     @property
-    def _clock_file(self) -> Path:
-        return Path(self.variables["MUSTER_CLOCK_FILE"])
-
-    @property
-    def _clock(self) -> AheadClock:
-        return AheadClock(self._clock_file)
+    def clock(self) -> AheadClock:
+        """The clock that all services go by."""
+        return AheadClock(Path(self.variables["MUSTER_CLOCK_FILE"]))
 
     async def value(self, query: str, *arguments: object) -> Any:
         """Return one value of the rows."""
@@ -110,6 +92,12 @@ def slack_variables(url: str) -> dict[str, str]:
     }
 
 
+def _own(folder: Path) -> dict[str, str]:
+    """Return where the printers' folders and the clock of the demo are."""
+    here = folder.absolute()
+    return {"SUPPLIER_OUTBOX": str(here / "printers"), "MUSTER_CLOCK_FILE": str(here / "clock")}
+
+
 @asynccontextmanager
 async def servers(folder: Path) -> AsyncIterator[tuple[dict[str, str], str]]:
     """Yield an instance's variables, its servers, schemas and topics up, and Slack's address."""
@@ -120,9 +108,10 @@ async def servers(folder: Path) -> AsyncIterator[tuple[dict[str, str], str]]:
         quick |= {"MUSTER_DEMO": "1", "SENDER_RETRY_BASE_SECONDS": "1"}
         # Where mails come back to: each leaves with an envelope sender of its own in this domain.
         back = {"BOUNCE_DOMAIN": "bounces.muster.example", "BOUNCE_SMTP_PORT": str(free_port())}
-        own = {"SUPPLIER_OUTBOX": str(folder / "routers"), "MUSTER_CLOCK_FILE": str(folder / CLOCK)}
-        instance = {**variables, **slack_variables(slack_url), **quick, **back, **own}
+        instance = {**variables, **slack_variables(slack_url), **quick, **back, **_own(folder)}
         os.environ.update(instance)
+        # A command against the demo's instance must go by the same clock.
+        environment.remember(folder, instance)
         yield instance, slack_url
 
 

@@ -20,6 +20,7 @@ from services.cli.demo.cast import Cast, choose
 from services.cli.demo.figures import Figures, read_figures
 from services.cli.demo.mailing import Mailing
 from services.cli.demo.props import Props
+from services.cli.demo.recurring import Recurring
 from services.cli.demo.stage import Stage
 from services.cli.demo.telling import Telling
 from services.cli.letters import opened
@@ -48,6 +49,7 @@ class Story:
     cast: Cast
     figures: Figures
     mailing: Mailing
+    recurring: Recurring
 
     def __init__(self, stage: Stage, console: Console, *, contacts: int | None = None) -> None:
         self.stage = stage
@@ -85,6 +87,9 @@ class Story:
                 operator_id=UUID(self.props.manager.id),
                 opens=len(self.cast.readers),
             )
+            # Last: it puts the clock ahead, under everything that is on its way.
+            self.recurring = Recurring(self.stage, self.telling, self.props)
+            await self.recurring.tell()
 
     # -- steps
 

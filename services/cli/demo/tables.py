@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.checking import Verdict, table_of, verdicts
-from services.cli.demo import mail_tables, mailing_tables
+from services.cli.demo import mail_tables, mailing_tables, recurring_tables
 from services.cli.demo.campaigns import Campaign
 from services.cli.demo.mailing_tables import money
 from services.cli.demo.props import Props
@@ -51,6 +51,7 @@ async def show(story: Story, console: Console) -> bool:
         await mailing_tables.costs(stage, mailing),
         mailing_tables.levels(mailing),
         await mailing_tables.result_files(mailing),
+        await recurring_tables.occurrences(story.recurring),
     ):
         console.print(shown.table)
         good.append(shown.holds)
