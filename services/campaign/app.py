@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from services.campaign import answers, api, api_calendar, api_plans, api_series, handlers
+from services.campaign import answers, api, api_calendar, api_plans, api_series, handlers, means
 from services.campaign.settings import CampaignSettings
 from services.campaign.workflows import WORKFLOWS
 from shared.registry import Registry
@@ -16,6 +16,7 @@ from shared.service import Service
 registry = Registry()
 registry.include(handlers.registry)
 registry.include(answers.registry)
+registry.include(means.registry)
 
 routes = APIRouter()
 for part in (api, api_series, api_plans, api_calendar):

@@ -205,7 +205,7 @@ def void_approval(work: Work, campaign: Campaign, reason: str) -> Campaign:
 
 
 def close_accounts(work: Work, campaign: Campaign, reason: str) -> Campaign:
-    """Have what a campaign really cost booked, and unused goods given back."""
+    """Have what a campaign really cost booked, and unused goods given back; both are answered."""
     if campaign.hold_id is not None and campaign.funds == "held":
         work.emit(
             CommitFunds(
@@ -214,8 +214,7 @@ def close_accounts(work: Work, campaign: Campaign, reason: str) -> Campaign:
                 volumes=volumes_real(campaign),
             )
         )
-    campaign = _release_goods(work, campaign, reason)
-    return replace(campaign, goods="closed" if campaign.goods == "held" else campaign.goods)
+    return _release_goods(work, campaign, reason)
 
 
 def end_run(work: Work, campaign: Campaign, reason: str) -> Campaign:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from typing import Final
-from uuid import UUID
 
+from services.stock.booking import give_back
 from services.stock.domain import (
     MAX_QUANTITY,
-    Levels,
     Reservation,
     ReservationStatus,
-    consume,
     initial,
     outlook,
     refuse,
-    release,
     reserve,
 )
-from services.stock.reservations import Consumption, ReservationRow, ReservationStore
+from services.stock.reservations import ReservationStore
 from services.stock.store import Line, LineStore
 from shared.answers import AnswerStore
 from shared.errors import Refused
@@ -32,10 +29,8 @@ from topics.stock import (
     ReleaseStock,
     ReserveStock,
     SaveStockLine,
-    StockConsumed,
     StockEstimated,
     StockRefused,
-    StockReleased,
     StockReservationRefused,
     StockReserved,
 )
@@ -140,7 +135,7 @@ async def reserve_stock(command: ReserveStock, work: Work) -> None:
         answer = await _decide(command, row.reservation, work)
         await answers.keep(command.reservation_id, ReserveStock, answer)
     work.emit(answer)
-    await _book_waiting(command.reservation_id, work)
+    await wake(work, WORKFLOW)
 
 
 async def _decide(
@@ -192,73 +187,25 @@ def _refusal(command: ReserveStock, available: int, reason: str) -> StockReserva
 
 @registry.on(ReleaseStock)
 async def release_stock(command: ReleaseStock, work: Work) -> None:
-    """Give back what a reservation has not consumed; answered once it is known which line."""
+    """Give back what a reservation has not consumed, behind the files that stockMgt has to book."""
     store, answers = ReservationStore(work.connection), AnswerStore(work.connection)
     row = await store.claim(command.reservation_id, command.campaign_id, work.now)
     answer = await answers.find(command.reservation_id, ReleaseStock)
     if answer is not None:
         work.emit(answer)
         return
-    decision = release(row.reservation)
-    await store.decide(command.reservation_id, decision.reservation)
-    lines = LineStore(work.connection)
-    line = await lines.lock(row.line_id) if row.line_id else None
-    if line is not None and decision.entries:
-        booked = await lines.book(line, command.reservation_id, decision.entries, work.now)
-        work.emit(booked.state)
-    if row.line_id is not None:
-        released = StockReleased(
-            campaign_id=command.campaign_id,
-            reservation_id=command.reservation_id,
-            line_id=row.line_id,
-            quantity=decision.quantity,
-        )
-        await answers.keep(command.reservation_id, ReleaseStock, released)
-        work.emit(released)
+    if row.line_id is not None and await store.waiting(command.reservation_id):
+        await store.ask_release(command.reservation_id)
+    else:
+        await give_back(row, work)
 
 
 @registry.on(ConsumeStock)
 async def consume_stock(command: ConsumeStock, work: Work) -> None:
-    """Take goods out of a reservation, once per file; before its reservation it waits for it."""
-    store = ReservationStore(work.connection)
-    row = await store.lock(command.reservation_id)
+    """Note what a file took out of a reservation, once per file, for stockMgt to book."""
     answer = await AnswerStore(work.connection).find(command.cause_id, ConsumeStock)
     if answer is not None:
         work.emit(answer)
         return
-    await store.request(command, work.now)
-    if row is not None:
-        await _book_waiting(command.reservation_id, work)
-
-
-async def _book_waiting(reservation_id: UUID, work: Work) -> None:
-    """Book the consumptions of a reservation whose line is known."""
-    store = ReservationStore(work.connection)
-    for consumption in await store.waiting(reservation_id):
-        row = await store.lock(reservation_id)
-        if row is not None and row.line_id is not None:
-            await _book(consumption, row, row.line_id, work)
-
-
-async def _book(consumption: Consumption, row: ReservationRow, line_id: UUID, work: Work) -> None:
-    lines, store = LineStore(work.connection), ReservationStore(work.connection)
-    line = await lines.lock(line_id)
-    levels = line.levels if line else Levels()
-    decision = consume(levels, row.reservation, consumption.asked)
-    await store.decide(row.reservation_id, decision.reservation)
-    await store.consumed(consumption.cause_id, decision.quantity, work.now)
-    if line is not None and decision.entries:
-        booked = await lines.book(line, consumption.cause_id, decision.entries, work.now)
-        levels = booked.levels
-        work.emit(booked.state)
-        await wake(work, WORKFLOW)
-    answer = StockConsumed(
-        campaign_id=consumption.campaign_id,
-        reservation_id=row.reservation_id,
-        line_id=line_id,
-        cause_id=consumption.cause_id,
-        quantity=decision.quantity,
-        in_stock=levels.in_stock,
-    )
-    await AnswerStore(work.connection).keep(consumption.cause_id, ConsumeStock, answer)
-    work.emit(answer)
+    await ReservationStore(work.connection).request(command, work.now)
+    await wake(work, WORKFLOW)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -17,7 +17,7 @@ INSERT INTO reservations (reservation_id, campaign_id, status, asked_at)
 VALUES ($1, $2, 'asked', $3) ON CONFLICT (reservation_id) DO NOTHING
 """
 _LOCK: Final = """
-SELECT reservation_id, campaign_id, line_id, status, rest FROM reservations
+SELECT reservation_id, campaign_id, line_id, status, rest, release_asked FROM reservations
 WHERE reservation_id = $1 FOR UPDATE
 """
 _REQUEST: Final = """
@@ -27,6 +27,10 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT (cause_id) DO NOTHING
 _WAITING: Final = """
 SELECT cause_id, campaign_id, reservation_id, asked FROM consumptions
 WHERE reservation_id = $1 AND booked_at IS NULL ORDER BY requested_at, cause_id FOR UPDATE
+"""
+_NEXT_TO_BOOK: Final = """
+SELECT c.reservation_id FROM consumptions c JOIN reservations r USING (reservation_id)
+WHERE c.booked_at IS NULL AND r.line_id IS NOT NULL ORDER BY c.requested_at, c.cause_id LIMIT 1
 """
 
 
@@ -38,6 +42,11 @@ class ReservationRow:
     campaign_id: UUID
     line_id: UUID | None
     reservation: Reservation
+    release_asked: bool = False
+
+    def with_reservation(self, reservation: Reservation) -> ReservationRow:
+        """Return the row with its reservation as it stands now."""
+        return replace(self, reservation=reservation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class ReservationStore:
             row["campaign_id"],
             row["line_id"],
             Reservation(ReservationStatus(row["status"]), row["rest"]),
+            row["release_asked"],
         )
 
     async def describe(self, reservation_id: UUID, line_id: UUID, quantity: int) -> None:
@@ -109,6 +119,17 @@ class ReservationStore:
         """Return the consumptions of a reservation that are not booked, their rows locked."""
         rows = await self._connection.fetch(_WAITING, reservation_id)
         return [Consumption(**dict(row)) for row in rows]
+
+    async def next_to_book(self) -> UUID | None:
+        """Return the reservation, its line known, whose file waits longest to be booked."""
+        found: UUID | None = await self._connection.fetchval(_NEXT_TO_BOOK)
+        return found
+
+    async def ask_release(self, reservation_id: UUID) -> None:
+        """Note that what is left is to go back once the files that wait are booked."""
+        await self._connection.execute(
+            "UPDATE reservations SET release_asked = true WHERE reservation_id = $1", reservation_id
+        )
 
     async def consumed(self, cause_id: UUID, taken: int, now: datetime) -> None:
         """Note what a consumption really took."""

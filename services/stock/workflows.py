@@ -1,4 +1,4 @@
-"""stockMgt: receives orders whose date is reached, and raises and clears alerts.
+"""stockMgt: books what files took, receives orders whose date is reached, raises and clears alerts.
 
 Alerts are looked for here and nowhere else: while stockMgt is stopped nobody is told, and a line
 that fell and rose again meanwhile is no crossing.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.stock.booking import book_next
 from services.stock.domain import alert_after, receive
 from services.stock.handlers import WORKFLOW
 from services.stock.store import Line, LineStore
@@ -17,8 +18,8 @@ from topics.stock import OrderReceived, StockAlertCleared, StockAlertRaised
 
 
 async def manage_stock(work: Work) -> Step:
-    """Receive one due order, or else settle one alert: one line a transaction."""
-    if await _receive_next(work) or await _settle_next(work):
+    """Book a reservation's files, receive a due order or settle an alert: one a transaction."""
+    if await book_next(work) or await _receive_next(work) or await _settle_next(work):
         return Step(rows_in=1, rows_out=1, more=True)
     return Step()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -100,9 +101,16 @@ class World:
 
 @asynccontextmanager
 async def world(
-    servers: Servers, folder: Path, *, services: Sequence[str] = SPINE
+    servers: Servers,
+    folder: Path,
+    *,
+    services: Sequence[str] = SPINE,
+    variables: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> AsyncIterator[World]:
-    """Yield a world with its services running and its props saved."""
+    """Yield a world with its services running and its props saved.
+
+    ``variables`` is what a service gets besides, by its name.
+    """
     async with (
         fresh_instance(servers) as instance,
         nursery() as spawn,
@@ -112,7 +120,7 @@ async def world(
         await sink.begin()
         found = World(made, servers, sink)
         for name in services:
-            found.start(name)
+            found.start(name, **variables.get(name, {}))
         await made.ready(*services)
         await _operators_known(made, services)
         await _import_crm(found, folder)

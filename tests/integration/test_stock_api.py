@@ -95,6 +95,7 @@ async def test_the_ledger_and_the_goods_of_a_campaign_add_up(
     reservation = a_reservation(UUID(created["line_id"]), 8)
     await stock.execute(reservation)
     await stock.execute(a_file(reservation, 12))
+    await work_off(stock)
     goods = (await client.get(f"/campaigns/{reservation.campaign_id}/goods", headers=caller)).json()
     assert [(one["rest"], one["consumed"], one["short"]) for one in goods] == [(0, 10, 2)]
     ledger = await client.get(f"/lines/{created['line_id']}/ledger", headers=caller)

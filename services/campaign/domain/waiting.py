@@ -88,6 +88,9 @@ def _at(words: str, code: str, at: datetime) -> Wait:
     return Wait(f"{words} {text}", code, {"at": text})
 
 
+_PROVING: Final = frozenset({Status.PROOF_GENERATING, Status.PROOF_PENDING})
+
+
 def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
     if campaign.is_series:
         return (("operationMgt", campaign.status is Status.RUNNING),)
@@ -103,6 +106,7 @@ def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
         ("operationMgt", due and campaign.approved),
         ("deliveryMgt", running and campaign.has_message and delivered is None),
         ("supplierMgt", running and campaign.has_message and letters_open),
-        ("deliveryMgt", campaign.status is Status.PROOF_PENDING and not campaign.approved),
-        ("budgetMgt", campaign.status is Status.FINISHED and campaign.funds == "held"),
+        ("deliveryMgt", campaign.status in _PROVING and not campaign.approved),
+        ("budgetMgt", campaign.status in FINAL and campaign.funds == "held"),
+        ("stockMgt", campaign.status in FINAL and campaign.goods == "held"),
     )

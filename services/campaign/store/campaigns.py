@@ -182,7 +182,8 @@ class CampaignStore:
         """Return campaigns a workflow's state may concern, by number, locked."""
         rows = await self._connection.fetch(
             f"SELECT {NAMES} FROM campaigns WHERE number > $1 AND (status <> ALL"
-            " ('{cancelled,finished}') OR funds = 'held') ORDER BY number LIMIT $2 FOR UPDATE",
+            " ('{cancelled,finished}') OR 'held' IN (funds, goods))"
+            " ORDER BY number LIMIT $2 FOR UPDATE",
             after,
             limit,
         )

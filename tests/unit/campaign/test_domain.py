@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -133,3 +134,23 @@ def test_a_stopped_workflow_is_named_by_what_waits_for_it() -> None:
     )
     assert (wait.code, wait.values["status"]) == ("waits_workflow", "stopped")
     assert waiting(due, {}, now=NOW) == Wait()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("deliveryMgt", {"status": Status.PROOF_GENERATING}),
+        ("deliveryMgt", {"status": Status.PROOF_PENDING}),
+        ("budgetMgt", {"status": Status.FINISHED, "funds": "held"}),
+        ("budgetMgt", {"status": Status.CANCELLED, "funds": "held"}),
+        ("stockMgt", {"status": Status.FINISHED, "goods": "held"}),
+        ("stockMgt", {"status": Status.CANCELLED, "goods": "held"}),
+    ],
+)
+def test_a_campaign_waits_for_the_workflow_whose_turn_it_is(
+    name: str, changes: dict[str, Any]
+) -> None:
+    campaign = replace(a_campaign(), **changes)
+    stopped = dict.fromkeys(("deliveryMgt", "budgetMgt", "stockMgt"), WorkflowStatus.STOPPED)
+    assert waiting(campaign, stopped, now=NOW).workflow == name
+    assert waiting(campaign, {}, now=NOW).workflow is None
