@@ -35,6 +35,7 @@ LEFT JOIN delivery.ledger l ON l.run_id = r.run_id
 WHERE o.campaign_id = $1 GROUP BY o.campaign_id, o.local_at, o.zone, c.campaign_id
 ORDER BY o.local_at
 """
+_HEARD: Final = "SELECT bool_and(at >= $1) FROM workflows.heartbeats"
 _SCHEDULED: Final = "SELECT count(*) FROM campaign.schedules WHERE campaign_id = $1"
 
 
@@ -55,6 +56,15 @@ class Recurring:
         for number in range(1, TIMES + 1):
             await self._occur(number, datetime.combine(day + (number - 1) * AHEAD, AT, zone))
         await self.campaign.reach("finished")
+        await self._heard_since(datetime.combine(day + (TIMES - 1) * AHEAD, AT, zone))
+
+    async def _heard_since(self, at: datetime) -> None:
+        """Wait for every service's heartbeat: one of before the clock went on looks days late."""
+
+        async def heard() -> bool:
+            return bool(await self._stage.value(_HEARD, at))
+
+        await self._telling.until(heard, "a heartbeat of every service by the new time")
 
     async def _launch(self, first: datetime) -> None:
         step = self._telling.step("A campaign that comes back", 5)
