@@ -19,6 +19,8 @@ from topics.stock import StockLineState
 
 T = TypeVar("T")
 WORDS_CHARS: Final = 60
+LEVELS: Final = ("budget_reserved", "budget_committed", "budget_spent", "budget_invoiced")
+"""The words of what takes money from a budget, in the order in which an amount goes through."""
 _TITLES: Final = {"budget": "budget_list", "stock": "stock_list"}
 
 
@@ -66,21 +68,35 @@ def _listed(kind: str, page: Listed[T], setting: Setting, lines: Callable[[T], s
 
 
 def budget_lines(state: BudgetState, language: str) -> str:
-    """Return a budget's sums; left is what was allocated less what is held and spent."""
+    """Return a budget's sums; left is what was allocated less what is on any level but planned."""
 
     def money(minor: int) -> str:
         return formats.money(minor, state.currency, language)
 
     used = state.allocated_minor - state.left_minor
     icon = ":red_circle: " if state.left_minor <= 0 else ""
+
+    amounts = (
+        state.reserved_minor,
+        state.committed_minor,
+        state.spent_minor,
+        state.invoiced_minor,
+    )
+    taken = [
+        say(language, word, amount=money(amount))
+        for word, amount in zip(LEVELS, amounts, strict=True)
+        if amount or word == "budget_spent"
+    ]
     line = say(
         language,
         "budget_line",
         allocated=money(state.allocated_minor),
-        reserved=money(state.reserved_minor),
-        spent=money(state.spent_minor),
+        taken=" − ".join(taken),
         left=money(state.left_minor),
     )
+    if state.planned_minor:
+        planned = say(language, "budget_planned", amount=money(state.planned_minor))
+        line = f"{line} · {planned}"
     bar = formats.progress_bar(used, state.allocated_minor)
     return f"{icon}*{esc(state.label)}*\n{bar}\n{line}"
 

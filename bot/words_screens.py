@@ -195,9 +195,14 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
     ),
     "no_such_budget": ("No budget is called “{words}”.", "Aucun budget ne s’appelle « {words} »."),
     "budget_line": (
-        "{allocated} allocated − {reserved} reserved − {spent} spent = {left} left",
-        "{allocated} alloués − {reserved} réservés − {spent} dépensés = {left} restants",
+        "{allocated} allocated − {taken} = {left} left",
+        "{allocated} alloués − {taken} = {left} restants",
     ),
+    "budget_planned": ("{amount} only planned", "{amount} seulement planifiés"),
+    "budget_reserved": ("{amount} reserved", "{amount} réservés"),
+    "budget_committed": ("{amount} committed", "{amount} engagés"),
+    "budget_spent": ("{amount} spent", "{amount} dépensés"),
+    "budget_invoiced": ("{amount} invoiced", "{amount} facturés"),
     "stock_list": ("Stock", "Stock"),
     "no_stock": (
         "There is no stock line yet: the API makes one (`POST /api/v1/stock/lines`).",

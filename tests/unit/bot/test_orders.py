@@ -134,5 +134,11 @@ def test_lists_of_money_and_goods_show_sums_that_add_up() -> None:
     line = budget_lines(samples.a_budget(), "en")
     assert "€10,000.00 allocated − €2,000.00 reserved − €3,000.00 spent = €5,000.00 left" in line
     assert "50 %" in line
+    levels = {"planned_minor": 90_000, "committed_minor": 50_000, "invoiced_minor": 70_000}
+    line = budget_lines(samples.a_budget(**levels, left_minor=380_000), "en")
+    assert (
+        "€2,000.00 reserved − €500.00 committed − €3,000.00 spent − €700.00 invoiced ="
+        " €3,800.00 left · €900.00 only planned" in line
+    )
     assert "600 in stock − 100 reserved = 500 free" in stock_lines(samples.a_stock_line(), "en")
     assert stock_lines(samples.a_stock_line(alert=True), "fr").startswith(":warning:")
