@@ -53,6 +53,11 @@ TOLD: Final = (
         r" \d{4}-\d\d-\d\d 09:0\d:\d\d │ ✓ │"
         for number in (1, 2, 3)
     ),
+    r"€1,000\.00 allocated − €0\.00 spent − €159\.15 invoiced = €840\.85 left ",
+    r"│ 437 in stock − 0 reserved = 437 free ",
+    r"│ == Extraction file to approve: C-\d+ Open day 1, by post == +│\n│ Approved by @Robin",
+    r"│ == Router's proof to approve: C-\d+ Open day 1, by post == +│\n│ Approved by @Robin",
+    r"│ Messages: 61 sent \+ 2 failed \+ 0 ignored \+ 0 ambiguous \+ 0 pending = 63 ",
     r"Stock: Envelopes, batch 1 +\n.*\n.*\n.*\n│ in stock │ 500 +│ 437 ",
 )
 KEPT: Final = ("HOME", "MUSTER_HOME", "TMPDIR", "LANG")

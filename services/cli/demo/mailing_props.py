@@ -50,6 +50,11 @@ class Means:
         """What its budget is called."""
         return f"Direct mail budget {self.run}"
 
+    @property
+    def stock_label(self) -> str:
+        """What its line of stock is called."""
+        return f"Envelopes, batch {self.run}"
+
 
 def means(run: int, names: UUID) -> Means:
     """Return the means of a run; what has no figures of its own is the same in each (``names``)."""
@@ -93,7 +98,7 @@ def commands(made: Means, manager: Actor, *, times: int) -> Sequence[Message]:
             line_id=made.stock_line_id,
             actor=manager,
             stock="Print room",
-            label=f"Envelopes, batch {made.run}",
+            label=made.stock_label,
             initial=500 * times,
             alert_level=100,
             group="print",

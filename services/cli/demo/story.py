@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -21,6 +22,7 @@ from services.cli.demo.figures import Figures, read_figures
 from services.cli.demo.mailing import Mailing
 from services.cli.demo.props import Props
 from services.cli.demo.recurring import Recurring
+from services.cli.demo.slack_screens import Screen, Screens
 from services.cli.demo.stage import Stage
 from services.cli.demo.telling import Telling
 from services.cli.letters import opened
@@ -49,6 +51,7 @@ class Story:
     cast: Cast
     figures: Figures
     mailing: Mailing
+    screens: Sequence[Screen]
     recurring: Recurring
 
     def __init__(self, stage: Stage, console: Console, *, contacts: int | None = None) -> None:
@@ -87,6 +90,7 @@ class Story:
                 operator_id=UUID(self.props.manager.id),
                 opens=len(self.cast.readers),
             )
+            self.screens = await Screens(self.stage, self.mailing).all()
             # Last: it puts the clock ahead, under everything that is on its way.
             self.recurring = Recurring(self.stage, self.telling, self.props)
             await self.recurring.tell()

@@ -59,6 +59,9 @@ async def show(story: Story, console: Console) -> bool:
         console.print(await _stock(stage, line_id))
     console.print(await _files(stage, [one.campaign_id for one in campaigns]))
     console.print(await _event(stage, story))
+    console.print("[bold]What Slack shows of the direct mail[/]")
+    for screen in story.screens:
+        console.print(screen.panel())
     console.print(await _workflows(stage))
     found = await verdicts(settings_or_exit())
     console.print(table_of(found))
