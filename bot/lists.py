@@ -29,6 +29,7 @@ from bot.reading import Page
 from bot.store import Person
 from bot.words import say
 from topics.campaign import CampaignState, CampaignStatus, Synthesis
+from topics.schedules import CampaignKind
 from topics.workflows import Control
 
 MOVING: Final = frozenset({CampaignStatus.RUNNING, CampaignStatus.SUSPENDED})
@@ -182,7 +183,12 @@ def live_status(
 
 
 def synthesis(state: CampaignState, language: str) -> list[Json]:
-    """Return a campaign's sums; each line adds up to its total."""
+    """Return a campaign's sums; each line adds up to its total.
+
+    One that comes back has none of its own: it says where they are.
+    """
+    if state.kind is not CampaignKind.UNIQUE:
+        return [section(say(language, "sums_by_date"))]
     sums = state.synthesis
     pairs = [(say(language, "targeted"), formats.count(sums.targeted, language))]
     if sums.messages_targeted:

@@ -26,6 +26,10 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
     "never_ran": ("has not run yet", "n’a pas encore tourné"),
     "dates": ("Dates", "Dates"),
     "manager": ("Managed by", "Gérée par"),
+    "sums_by_date": (
+        "Each date has a campaign of its own, with its results.",
+        "Chaque date a sa propre campagne, avec ses résultats.",
+    ),
     "targeted": ("Targeted", "Éléments ciblés"),
     "messages": ("Messages", "Messages"),
     "messages_line": (

@@ -10,11 +10,13 @@ from bot.asked import CampaignFilter, Turn
 from bot.cutting import size
 from bot.figures import budget_lines, read_turn, stock_lines, turn_value
 from bot.limits import OPTION_VALUE_CHARS, VALUE_CHARS
+from bot.lists import finished
 from bot.orders import _OFFERED, ORDERS, OTHER_NAMES, VERBS
 from bot.stopping import launch_question, pause_effect, stop_effect
 from services.campaign.domain.campaigns import ALLOWED
 from tests.unit.bot import samples
 from topics.campaign import CampaignStatus
+from topics.schedules import CampaignKind
 
 RUNNING = CampaignStatus.RUNNING
 
@@ -142,3 +144,12 @@ def test_lists_of_money_and_goods_show_sums_that_add_up() -> None:
     )
     assert "600 in stock − 100 reserved = 500 free" in stock_lines(samples.a_stock_line(), "en")
     assert stock_lines(samples.a_stock_line(alert=True), "fr").startswith(":warning:")
+
+
+def test_a_campaign_that_comes_back_shows_no_sums_of_its_own() -> None:
+    once = samples.a_campaign(status=CampaignStatus.FINISHED)
+    assert "Targeted" in str(finished(once, "en"))
+    series = samples.a_campaign(status=CampaignStatus.FINISHED, kind=CampaignKind.RECURRING)
+    said = str(finished(series, "en"))
+    assert "Each date has a campaign of its own" in said
+    assert "Targeted" not in said
