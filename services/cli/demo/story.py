@@ -190,7 +190,7 @@ class Story:
             "template": str(props.template_id),
             "reviewers": [props.reviewer_id],
         }
-        step = self.telling.step(f"A second campaign, to {self.cast.town}", 7)
+        step = self.telling.step(f"Meanwhile, an e-mail to {self.cast.town}", 7)
         await second.create(values, step)
         await second.approve(await second.prove(step), step)
         await second.leave(self.telling.step("Its messages leave", 1))

@@ -7,12 +7,13 @@ from typing import Final
 from uuid import UUID
 
 import orjson
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from services.cli.checking import Verdict, table_of, verdicts
 from services.cli.demo import mail_tables, mailing_tables, recurring_tables
 from services.cli.demo.campaigns import Campaign
+from services.cli.demo.mail_tables import Shown
 from services.cli.demo.mailing_tables import money
 from services.cli.demo.props import Props
 from services.cli.demo.stage import Stage
@@ -33,49 +34,59 @@ HANDED_OVER: Final = {
 
 
 async def show(story: Story, console: Console) -> bool:
-    """Print every table; return whether all sums add up and all invariants hold."""
-    stage, props, mailing = story.stage, story.props, story.mailing
-    campaigns = (story.first, mailing.campaign, story.second)
-    good = [await _synthesis(stage, campaign, console) for campaign in campaigns]
-    for campaign in campaigns:
-        console.print(await _deliveries(stage, campaign))
-    for shown in (
-        await mail_tables.four_people(story),
-        await mail_tables.indicators(story),
-    ):
-        console.print(shown.table)
-        good.append(shown.holds)
-    console.print(mail_tables.live(story.figures.live[0], story.first.number))
-    console.print(await _costs(stage, props))
-    for shown in (
-        await mailing_tables.costs(stage, mailing),
-        mailing_tables.levels(mailing),
-        await mailing_tables.result_files(mailing),
-        await recurring_tables.occurrences(story.recurring),
-    ):
-        console.print(shown.table)
-        good.append(shown.holds)
-    for line_id in (props.stock_line_id, mailing.means.stock_line_id):
-        console.print(await _stock(stage, line_id))
-    console.print(await _files(stage, [one.campaign_id for one in campaigns]))
-    console.print(await _event(stage, story))
-    console.print("[bold]What Slack shows of the direct mail[/]")
-    for screen in story.screens:
-        console.print(screen.panel())
-    console.print(await _workflows(stage))
+    """Print every table, story by story; return whether all sums add up and all invariants hold."""
     found = await verdicts(settings_or_exit())
-    console.print(table_of(found))
+    parts = (
+        ("E-mails, letters, calls and deals", await _of_emails(story)),
+        ("Direct mail through a printer", await _of_direct_mail(story)),
+        ("A campaign that comes back", [await recurring_tables.occurrences(story.recurring)]),
+        ("All together", [await _event(story), await _workflows(story.stage), table_of(found)]),
+    )
+    all_hold = True
+    for title, shown in parts:
+        console.rule(f"[bold]{title}[/]", align="left")
+        for one in shown:
+            console.print(one.table if isinstance(one, Shown) else one)
+            all_hold = all_hold and (not isinstance(one, Shown) or one.holds)
     broken = _broken(found)
     for line in broken:
         console.print(f"[red]✗[/] {line}", soft_wrap=True)
-    return all(good) and not broken
+    return all_hold and not broken
+
+
+async def _of_emails(story: Story) -> Sequence[Shown | RenderableType]:
+    stage, both = story.stage, (story.first, story.second)
+    return [
+        *[await _synthesis(stage, one) for one in both],
+        *[await _deliveries(stage, one) for one in both],
+        await mail_tables.four_people(story),
+        await mail_tables.indicators(story),
+        mail_tables.live(story.figures.live[0], story.first.number),
+        await _costs(stage, story.props),
+        await _stock(stage, story.props.stock_line_id),
+        await _files(stage, story.first.campaign_id),
+    ]
+
+
+async def _of_direct_mail(story: Story) -> Sequence[Shown | RenderableType]:
+    stage, mailing = story.stage, story.mailing
+    return [
+        await _synthesis(stage, mailing.campaign),
+        await _deliveries(stage, mailing.campaign),
+        await mailing_tables.costs(stage, mailing),
+        mailing_tables.levels(mailing),
+        await mailing_tables.result_files(mailing),
+        await _stock(stage, mailing.means.stock_line_id),
+        await _files(stage, mailing.campaign.campaign_id),
+        *(screen.panel() for screen in story.screens),
+    ]
 
 
 def _broken(found: list[Verdict]) -> list[str]:
     return [line for verdict in found for line in verdict.broken]
 
 
-async def _synthesis(stage: Stage, campaign: Campaign, console: Console) -> bool:
+async def _synthesis(stage: Stage, campaign: Campaign) -> Shown:
     row = (
         await stage.rows(
             "SELECT label, snapshot_members, delivery_counts, action_counts, extracted"
@@ -106,8 +117,7 @@ async def _synthesis(stage: Stage, campaign: Campaign, console: Console) -> bool
         table.add_row("Dossier items", f"{counts['actions']['dossier_items']:,}", "", "")
     if row["extracted"]:
         table.add_row("Addressees in the supplier's file", f"{row['extracted']:,}", "", "")
-    console.print(table)
-    return adds_up and counts["messages"]["targeted"] == row["snapshot_members"]
+    return Shown(table, adds_up and counts["messages"]["targeted"] == row["snapshot_members"])
 
 
 async def _deliveries(stage: Stage, campaign: Campaign) -> Table:
@@ -166,15 +176,15 @@ async def _stock(stage: Stage, line_id: UUID) -> Table:
     return table
 
 
-async def _files(stage: Stage, campaign_ids: Sequence[UUID]) -> Table:
+async def _files(stage: Stage, campaign_id: UUID) -> Table:
     names = ("rows", "letters in PDF", "SHA-256", "handed over", "sent", "failed", "state")
-    table = Table("file", *names, title="Suppliers' files")
+    table = Table("file", *names, title="Supplier's file")
     for row in await stage.rows(
         "SELECT j.file_name, j.rows, j.pages, j.sha256, j.handover, j.ending, j.sent, j.failed,"
         " j.state, count(b.batch) AS documents"
         " FROM supplier.jobs j LEFT JOIN supplier.letter_batches b USING (file_id)"
-        " WHERE j.campaign_id = ANY($1) GROUP BY j.file_id ORDER BY j.created_at",
-        campaign_ids,
+        " WHERE j.campaign_id = $1 GROUP BY j.file_id",
+        campaign_id,
     ):
         letters = f"{row['pages']:,} pages in {row['documents']:,} files" if row["pages"] else ""
         reported = row["ending"] == "results"
@@ -190,10 +200,10 @@ async def _files(stage: Stage, campaign_ids: Sequence[UUID]) -> Table:
     return table
 
 
-async def _event(stage: Stage, story: Story) -> Table:
+async def _event(story: Story) -> Table:
     table = Table("event", "status", "at", title="Life of the outside events")
     for event_type, event_id in story.event_ids.items():
-        for row in await stage.rows(
+        for row in await story.stage.rows(
             "SELECT h.after, h.at FROM events_status.event_history h"
             " JOIN events_status.events e USING (event_id) WHERE e.external_id = $1"
             " ORDER BY h.version",
