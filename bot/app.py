@@ -17,9 +17,12 @@ from bot import (
     approvals,
     commands,
     events,
+    fund_buttons,
+    funds,
     handlers,
     http_mode,
     socket_mode,
+    stock_alerts,
     views,
 )
 from bot.front import Front
@@ -36,7 +39,7 @@ from shared.service import Runtime, Service
 log = logger(__name__)
 
 registry = Registry()
-for part in (handlers, approvals, answers):
+for part in (handlers, approvals, answers, funds, stock_alerts):
     registry.include(part.registry)
 
 
@@ -58,7 +61,7 @@ def slack_app(client: AsyncWebClient, settings: BotSettings, front: Front) -> As
         authorize=authorize,
         signing_secret=secret.get_secret_value() if secret else "",
     )
-    for listeners in (commands, actions, views, events):
+    for listeners in (commands, actions, views, fund_buttons, events):
         listeners.attach(app, front)
     return app
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from bot import formats
 from bot.blocks import actions, button, content, header, section
 from bot.cards import Setting, campaign_name, mention
+from bot.fund_cards import funds_section
 from bot.limits import Json
 from bot.reading import ApprovalPage, Which
 from bot.store import Person
 from bot.words import say
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState
+from topics.funds import FundsAwaitApproval
 
 TITLES: Final = {
     Which.MINE: "approvals_mine",
@@ -28,13 +30,19 @@ _EMPTY: Final = {
 
 
 def approval_list(
-    page: ApprovalPage, people: Mapping[str, Person], setting: Setting, *, now: datetime
+    page: ApprovalPage,
+    people: Mapping[str, Person],
+    setting: Setting,
+    *,
+    now: datetime,
+    funds: Sequence[FundsAwaitApproval] = (),
 ) -> Json:
-    """Return a page of approvals, each with a button that shows its card."""
+    """Return a page of approvals, each with a button that shows its card; ``funds`` stand first."""
     language = setting.language
     title = say(language, TITLES[page.which])
     blocks = [header(title)]
-    if not page.rows:
+    blocks += [funds_section(asked, people, setting) for asked in funds]
+    if not page.rows and not funds:
         blocks.append(section(say(language, _EMPTY[page.which])))
     for state in page.rows:
         see = button(say(language, "open_card"), "approval_show", str(state.approval_id))

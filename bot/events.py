@@ -62,7 +62,8 @@ async def _home(visit: Visit) -> Json:
     seen = await visit.reading.overview(
         visit.known.operator_id, may_approve=visit.known.may(Right.APPROVE)
     )
-    people = await visit.store.people(state.requested_by for state in seen.approvals)
+    asking = [asked.requested_by.id for asked in seen.funds if asked.requested_by]
+    people = await visit.store.people([*asking, *(state.requested_by for state in seen.approvals)])
     return home_view(
         seen,
         people,

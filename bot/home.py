@@ -11,6 +11,7 @@ from bot.approval_list import approval_lines
 from bot.blocks import actions, button, context, divider, header, home, section
 from bot.cards import Setting
 from bot.figures import budget_lines, stock_lines
+from bot.fund_cards import funds_section
 from bot.limits import Json
 from bot.lists import campaign_lines, waiting_notice
 from bot.reading import PAGE, Overview, Which
@@ -63,13 +64,14 @@ def _approvals(
     seen: Overview, people: Mapping[str, Person], setting: Setting, now: datetime
 ) -> list[Json]:
     language = setting.language
-    count = formats.count(seen.waiting, language)
+    count = formats.count(seen.waiting + len(seen.funds), language)
     blocks = [header(say(language, "home_waiting", count=count))]
-    if not seen.approvals:
+    if not seen.approvals and not seen.funds:
         blocks.append(section(say(language, "home_nothing_waits")))
     for state in seen.approvals:
         see = button(say(language, "open_card"), "approval_show", str(state.approval_id))
         blocks.append(section(approval_lines(state, people, setting, now=now), accessory=see))
+    blocks += [funds_section(asked, people, setting) for asked in seen.funds]
     if seen.waiting > len(seen.approvals):
         more = button(say(language, "see_all"), "approvals_mine", f"{Which.MINE} 0")
         blocks.append(actions("home_approvals", [more]))

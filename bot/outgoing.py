@@ -158,6 +158,13 @@ class Outgoing:
             _WANT, key, target, thread_key, content, content_hash(content), self._now, self._since
         )
 
+    async def shown_under(self, prefix: str) -> list[tuple[str, str]]:
+        """Return the messages whose keys begin so: each key, and where it stands."""
+        rows = await self._connection.fetch(
+            "SELECT key, target FROM slack_messages WHERE starts_with(key, $1) ORDER BY key", prefix
+        )
+        return [(row["key"], row["target"]) for row in rows]
+
     async def is_shown(self, key: str) -> bool:
         """Whether a message of this key is posted or waits to be."""
         found = await self._connection.fetchval(

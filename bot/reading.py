@@ -9,11 +9,13 @@ from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from bot.asked import CampaignFilter
+from bot.fund_store import MINE
 from bot.store import Beat
 from shared.database import Connection
 from topics.budget import BudgetState
 from topics.campaign import CampaignState
 from topics.delivery import ApprovalState
+from topics.funds import FundsAwaitApproval
 from topics.stock import StockLineState
 from topics.workflows import WorkflowState
 
@@ -77,6 +79,7 @@ class Overview:
     troubled: Sequence[CampaignState]
     stock: Sequence[StockLineState]
     budgets: Sequence[BudgetState]
+    funds: Sequence[FundsAwaitApproval]
     workflows: Sequence[WorkflowState]
     beats: Mapping[str, Beat]
 
@@ -120,8 +123,7 @@ WITH mine AS (
     SELECT state, deadline_at FROM approvals WHERE {_MINE} ORDER BY deadline_at LIMIT $1
 ), troubled AS (
     SELECT state, number FROM campaigns
-    WHERE (status = 'error' OR state->>'waiting_workflow' IS NOT NULL)
-      AND status NOT IN ('finished', 'cancelled')
+    WHERE status = 'error' OR state->>'waiting_workflow' IS NOT NULL
     ORDER BY number DESC LIMIT $1
 ), short AS (
     SELECT state, label FROM choices
@@ -129,6 +131,8 @@ WITH mine AS (
 ), spent AS (
     SELECT state, label FROM choices
     WHERE kind = 'budget' AND (state->>'left_minor')::bigint <= 0 ORDER BY label LIMIT $1
+), money AS (
+    SELECT asked, asked_at FROM funds WHERE {MINE} ORDER BY asked_at, hold_id LIMIT $1
 )
 SELECT
     (SELECT coalesce(jsonb_agg(state ORDER BY number DESC), '[]') FROM mine) AS campaigns,
@@ -137,6 +141,7 @@ SELECT
     (SELECT coalesce(jsonb_agg(state ORDER BY number DESC), '[]') FROM troubled) AS troubled,
     (SELECT coalesce(jsonb_agg(state ORDER BY label), '[]') FROM short) AS stock,
     (SELECT coalesce(jsonb_agg(state ORDER BY label), '[]') FROM spent) AS budgets,
+    (SELECT coalesce(jsonb_agg(asked ORDER BY asked_at), '[]') FROM money) AS funds,
     (SELECT coalesce(jsonb_agg(state ORDER BY name), '[]') FROM workflows) AS workflows,
     (SELECT coalesce(jsonb_agg(to_jsonb(heartbeats)), '[]') FROM heartbeats) AS beats
 """
@@ -210,6 +215,7 @@ class Reading:
             troubled=[CampaignState.model_validate(one) for one in row["troubled"]],
             stock=[StockLineState.model_validate(one) for one in row["stock"]],
             budgets=[BudgetState.model_validate(one) for one in row["budgets"]],
+            funds=[FundsAwaitApproval.model_validate(one) for one in row["funds"]],
             workflows=[WorkflowState.model_validate(one) for one in row["workflows"]],
             beats={one["service"]: _beat(one) for one in row["beats"]},
         )

@@ -256,6 +256,18 @@ class BotStore:
         )
         return [ApprovalState.model_validate(row["state"]) for row in rows]
 
+    async def group(self, name: str, limit: int) -> list[Person]:
+        """Return the operators of a group who can be reached in Slack."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id, name, slack_user_id, coalesce(p.language, o.language) AS language,"
+            " false AS has_left FROM operators o LEFT JOIN slack_people p USING (slack_user_id)"
+            " WHERE active AND $1 = ANY (groups) AND slack_user_id IS NOT NULL"
+            " AND NOT coalesce(has_left, false) ORDER BY operator_id LIMIT $2",
+            name,
+            limit,
+        )
+        return [Person(**dict(row)) for row in rows]
+
     async def administrators(self, limit: int) -> list[str]:
         """Return the ids of administrators who can be reached in Slack."""
         rows = await self._connection.fetch(

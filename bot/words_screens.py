@@ -5,6 +5,36 @@ from __future__ import annotations
 from typing import Final
 
 SCREENS: Final[dict[str, tuple[str, str]]] = {
+    # Budget approvals
+    "card_funds": ("Budget to approve: {number} {label}", "Budget à valider : {number} {label}"),
+    "amount": ("Amount", "Montant"),
+    "from_budget": ("Budget", "Budget"),
+    "left_then": ("Left after it", "Reste ensuite"),
+    "over_budget": ("Beyond the budget", "Au-delà du budget"),
+    "funds_line": (
+        "Budget of {campaign}: {amount} from {budget}, asked by {by}",
+        "Budget de {campaign} : {amount} sur {budget}, demandé par {by}",
+    ),
+    "funds_pending": ("waits", "en attente"),
+    "funds_approved": ("Approved", "Validé"),
+    "funds_refused": ("Rejected", "Refusé"),
+    "funds_given_back": (
+        "No longer wanted by its campaign",
+        "N’est plus demandé par sa campagne",
+    ),
+    "funds_ended": ("{outcome}, {at}.", "{outcome}, {at}."),
+    # Stock alerts
+    "stock_low": (
+        "Stock {stock}: *{label}* is down to {left} (alert level {level}); {order} on order.",
+        (
+            "Stock {stock} : *{label}* n’a plus que {left} (seuil d’alerte {level}) ;"
+            " {order} en commande."
+        ),
+    ),
+    "stock_back": (
+        "*{label}* is above its alert level again: {left} in stock.",
+        "*{label}* est repassé au-dessus de son seuil d’alerte : {left} en stock.",
+    ),
     # Lists
     "campaigns": ("Campaigns", "Campagnes"),
     "no_campaigns": (

@@ -215,7 +215,10 @@ class CostEstimated(Event, topic=BUDGET_EVENTS, key="campaign_id"):
 
 
 class FundsReserved(Event, topic=BUDGET_EVENTS, key="campaign_id"):
-    """The hold stands; ``over_minor`` is what it takes beyond the budget, where that is allowed."""
+    """The hold stands; ``over_minor`` is what it takes beyond the budget, where that is allowed.
+
+    ``decided_by`` is who approved it, where the budget asks for that.
+    """
 
     campaign_id: UUID
     hold_id: UUID
@@ -224,10 +227,14 @@ class FundsReserved(Event, topic=BUDGET_EVENTS, key="campaign_id"):
     left_minor: int
     currency: str
     over_minor: int = 0
+    decided_by: Actor | None = None
 
 
 class FundsRefused(Event, topic=BUDGET_EVENTS, key="campaign_id"):
-    """The hold would exceed what is left, or the budget is unknown (then both are 0)."""
+    """The hold would exceed what is left, or the budget is unknown (then both are 0).
+
+    ``decided_by`` is who refused it, where the budget asks for an approval.
+    """
 
     campaign_id: UUID
     hold_id: UUID
@@ -235,6 +242,7 @@ class FundsRefused(Event, topic=BUDGET_EVENTS, key="campaign_id"):
     asked_minor: int
     left_minor: int
     reason: str
+    decided_by: Actor | None = None
 
 
 class FundsReleased(Event, topic=BUDGET_EVENTS, key="campaign_id"):

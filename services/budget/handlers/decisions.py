@@ -70,7 +70,8 @@ async def _decided(
     if command.approve:
         books.add(decision.entries)
         books.touch(await books.delivery(row.campaign_id))
-        return reserved(row, await books.close())
+        stands = reserved(row, await books.close())
+        return stands.model_copy(update={"decided_by": command.actor})
     await give_back(books, row, decision)
     booked = await books.close()
     return FundsRefused(
@@ -80,4 +81,5 @@ async def _decided(
         asked_minor=row.hold.amount_minor,
         left_minor=booked.balance.left_minor,
         reason=f"the budget was not approved: {command.reason.strip()}",
+        decided_by=command.actor,
     )

@@ -8,16 +8,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from bot import cards, lists, modals, notices
+from bot import cards, lists, modals, notices, stock_alerts
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.cards import Beside, Setting, Target
 from bot.cutting import clip
 from bot.figures import budget_list, stock_list
+from bot.fund_cards import funds_card, refuse_modal
+from bot.fund_store import Funds, FundsOutcome
 from bot.home import home_view, stranger_home
 from bot.limits import Json
 from bot.orders import order_buttons
-from bot.reading import ApprovalPage, Listed, Overview, Page, Which
+from bot.reading import PAGE, ApprovalPage, Listed, Overview, Page, Which
 from bot.stopping import stop_modal
 from bot.store import Beat, Estimate, Person
 from bot.words import say
@@ -37,6 +39,9 @@ from tests.unit.bot.samples import (
 from topics.campaign import CampaignStatus
 from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
+from topics.funds import FundsAwaitApproval
+from topics.message import Actor, Via
+from topics.stock import StockAlertCleared, StockAlertRaised
 from topics.workflows import WorkflowStatus
 
 WILD = "<!channel> & <@U0NOBODY001> *é* `x` _y_ " * 60
@@ -143,8 +148,42 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
         )
     left = {key: replace(one, has_left=True) for key, one in people(words).items()}
     yield "nobody left", notices.nobody_left(an_approval(), Beside(left), setting)
+    yield from _means(setting, words)
     yield from _other_lists(setting, words)
     yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
+
+
+def some_funds(words: str, outcome: FundsOutcome = FundsOutcome.PENDING) -> Funds:
+    """Return a budget approval, open or with an end."""
+    asked = FundsAwaitApproval(
+        campaign_id=uuid4(),
+        campaign_number=999_999_999,
+        campaign_label=clip(words, 200),
+        hold_id=uuid4(),
+        budget_id=uuid4(),
+        budget_label=clip(words, 200),
+        amount_minor=123_456_789,
+        left_minor=-5,
+        over_minor=5,
+        currency="EUR",
+        requested_by=Actor(id="outsider", via=Via.SLACK),
+    )
+    if outcome is FundsOutcome.PENDING:
+        return Funds(asked, NOW)
+    by = "outsider" if outcome is not FundsOutcome.GIVEN_BACK else ""
+    return Funds(asked, NOW, outcome, decided_by=by, reason=words[:1000], ended_at=NOW)
+
+
+def _means(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
+    """Yield what is said of money and goods."""
+    for outcome in FundsOutcome:
+        shown = funds_card(some_funds(words, outcome), people(words), setting)
+        yield f"funds {outcome}", shown
+    line: dict[str, Any] = {"line_id": uuid4(), "label": words[:200], "crossing": 3}
+    low = StockAlertRaised(**line, in_stock=4, alert_level=5, stock=words[:200], on_order=90)
+    yield "stock low", stock_alerts.raised(low, setting)
+    back = StockAlertCleared(**line, in_stock=94)
+    yield "stock back", stock_alerts.cleared(back, setting)
 
 
 def _other_lists(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
@@ -156,7 +195,9 @@ def _other_lists(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
     ][:10]
     for which in Which:
         page = ApprovalPage(which, states, 10, more=True)
-        yield f"approvals {which}", approval_list(page, people(words), setting, now=NOW)
+        funds = [some_funds(words).asked] * PAGE
+        shown = approval_list(page, people(words), setting, now=NOW, funds=funds)
+        yield f"approvals {which}", shown
         empty = ApprovalPage(which, [], 0, more=False)
         yield f"no approvals {which}", approval_list(empty, {}, setting, now=NOW)
     budgets = [a_budget(label=long, left_minor=left) for left in (-5, 0, 10**14)] * 3
@@ -179,6 +220,7 @@ def overview(words: str) -> Overview:
         [a_campaign(3000, label=long, status=CampaignStatus.ERROR) for i in range(10)],
         [a_stock_line(label=long, stock=long, alert=True)] * 10,
         [a_budget(label=long, left_minor=0)] * 10,
+        [some_funds(words).asked] * 10,
         workflows(words),
         {"campaign": Beat(NOW - timedelta(days=1), 10)},
     )
@@ -191,7 +233,7 @@ def views(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     seen = overview(words)
     known = people(words)
     yield "home", home_view(seen, known, setting, now=NOW, may_control=True)
-    nothing = Overview([], [], 0, [], [], [], [], {})
+    nothing = Overview([], [], 0, [], [], [], [], [], {})
     yield "empty home", home_view(nothing, {}, setting, now=NOW, may_control=False)
     yield "stranger", stranger_home(say(setting.language, "stranger"))
     yield "numbered form", modals.campaign_modal(uuid4(), 999_999_999, setting)
@@ -199,6 +241,7 @@ def views(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     blocks = (*modals.ONE, *modals.MANY)
     preset = modals.Preset(words, words, dict.fromkeys(blocks, choices))
     yield "duplicate", modals.campaign_modal(uuid4(), 7, setting, preset)
+    yield "refuse funds", refuse_modal(some_funds(words), "C" * 20, setting)
     for state in campaigns(words):
         yield f"stop {state.status}", stop_modal(state, 41, "C" * 20, setting, reason=words)
     for decision in (Decision.REJECT, Decision.REQUEST_CHANGES):

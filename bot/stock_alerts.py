@@ -1,0 +1,80 @@
+"""Alerts of stock lines: told to the line's group, once a crossing, and when goods are back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot import formats
+from bot.blocks import content, section
+from bot.cards import Setting
+from bot.cutting import esc
+from bot.handlers import channel_setting, outgoing_of, settings_of
+from bot.limits import Json
+from bot.store import BotStore, Person
+from bot.words import say
+from shared.registry import Registry
+from shared.uow import Work
+from topics.stock import StockAlertCleared, StockAlertRaised
+
+registry: Final = Registry()
+MOST_TOLD: Final = 50
+
+
+def raised(event: StockAlertRaised, setting: Setting) -> Json:
+    """Return the word that a line fell to its alert level."""
+    language = setting.language
+    line = say(
+        language,
+        "stock_low",
+        label=esc(event.label),
+        stock=esc(event.stock) or "–",
+        left=formats.count(event.in_stock, language),
+        level=formats.count(event.alert_level, language),
+        order=formats.count(event.on_order, language),
+    )
+    return content(line, [section(f":warning: {line}")])
+
+
+def cleared(event: StockAlertCleared, setting: Setting) -> Json:
+    """Return what that word becomes once there is enough again."""
+    left = formats.count(event.in_stock, setting.language)
+    line = say(setting.language, "stock_back", label=esc(event.label), left=left)
+    return content(line, [section(f":white_check_mark: {line}")])
+
+
+@registry.on(StockAlertRaised)
+async def tell_raised(event: StockAlertRaised, work: Work) -> None:
+    """Tell everybody in the line's group; the channel, where nobody of it can be reached."""
+    outgoing, key = outgoing_of(work), _key(event)
+    group = await BotStore(work.connection).group(event.group, MOST_TOLD) if event.group else []
+    for person in group:
+        shown = raised(event, _own(person, work))
+        await outgoing.show(f"{key}{person.operator_id}", person.slack_user_id or "", shown)
+    if not group:
+        shown = raised(event, channel_setting(work))
+        await outgoing.show(key, settings_of(work).slack_channel, shown)
+
+
+@registry.on(StockAlertCleared)
+async def tell_cleared(event: StockAlertCleared, work: Work) -> None:
+    """Have what was told of this crossing say that there is enough again."""
+    outgoing = outgoing_of(work)
+    told = await outgoing.shown_under(_key(event))
+    people = await BotStore(work.connection).people([_operator(key) for key, _ in told])
+    for key, target in told:
+        person = people.get(_operator(key))
+        setting = _own(person, work) if person else channel_setting(work)
+        await outgoing.show(key, target, cleared(event, setting))
+
+
+def _key(event: StockAlertRaised | StockAlertCleared) -> str:
+    return f"stock:{event.line_id}:{event.crossing}/"
+
+
+def _operator(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _own(person: Person, work: Work) -> Setting:
+    general = channel_setting(work)
+    return Setting(person.language, general.zone, general.public_url)
