@@ -39,9 +39,11 @@ async def keep_approval(state: ApprovalState, work: Work) -> None:
         return
     if state.outcome is ApprovalOutcome.APPROVED:
         await store.save_approved(state)
-    if state.outcome is ApprovalOutcome.PENDING and state.proof_path and _is_on(work):
+    # A supplier's file is a list, and its router's proof a file: there is no message to show.
+    has_message = state.proof_path is not None and state.file_id is None
+    if state.outcome is ApprovalOutcome.PENDING and has_message and _is_on(work):
         album = Album(work.connection)
-        await album.want(state.approval_id, state.revision, state.proof_path, work.now)
+        await album.want(state.approval_id, state.revision, state.proof_path or "", work.now)
     await show_card(state, work)
 
 

@@ -244,7 +244,9 @@ def _buttons(state: ApprovalState, setting: Setting, *, is_open: bool) -> list[J
             found.append(button(text, decision.value, target, style=style))
     if state.proof_path:
         url = f"{setting.public_url.rstrip('/')}/{state.proof_path.lstrip('/')}"
-        found.append(link(say(setting.language, "see_proof"), "see_proof", url))
+        of_file = state.kind is ApprovalKind.EXTRACTION_FILE
+        word = say(setting.language, "see_file" if of_file else "see_proof")
+        found.append(link(word, "see_proof", url))
     return found
 
 

@@ -202,6 +202,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = SCREENS | {
     ),
     "changed_nothing": ("Nothing has changed", "Rien n’a changé"),
     "see_proof": ("See the proof", "Voir le BAT"),
+    "see_file": ("See the file", "Voir le fichier"),
     "reviewers_are": ("Reviewers: {names}", "Valideurs : {names}"),
     "anyone": ("anyone who may approve", "toute personne habilitée à valider"),
     "reason": ("Reason", "Motif"),

@@ -23,6 +23,8 @@ button {{ font: inherit; padding: .6rem 1.2rem; }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }}
 dt {{ opacity: .75; }} dd {{ margin: 0; overflow-wrap: anywhere; }}
 iframe {{ width: 100%; height: 75vh; border: 1px solid #8886; background: #fff; }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
+th, td {{ text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 </style></head>
 <body><h1>{title}</h1>{body}</body></html>

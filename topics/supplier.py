@@ -220,6 +220,9 @@ class ExtractionSubmitted(Event, topic=SUPPLIER_EVENTS, key="campaign_id"):
     file_name: str
     rows: int
     sha256: str
+    review_path: str | None = Field(
+        default=None, max_length=200, description="where it can be seen, on the public address"
+    )
 
 
 class RouterProofSubmitted(Event, topic=SUPPLIER_EVENTS, key="campaign_id"):
@@ -234,6 +237,9 @@ class RouterProofSubmitted(Event, topic=SUPPLIER_EVENTS, key="campaign_id"):
     proof_name: str
     rows: int
     sha256: str
+    review_path: str | None = Field(
+        default=None, max_length=200, description="where it can be seen, on the public address"
+    )
 
 
 class SupplierNotified(Event, topic=SUPPLIER_EVENTS, key="campaign_id"):

@@ -63,7 +63,7 @@ async def show_manifest(file_id: UUID, runtime: Here) -> Response:
         raise HTTPException(404, str(problem)) from None
     name = manifest.name_of(job.file_name)
     item = next(one for one in items if one.name == name)
-    return _answer(item, item.content or b"")
+    return answer(item, item.content or b"")
 
 
 @router.post("/jobs/{file_id}/proof", status_code=201)
@@ -110,14 +110,15 @@ async def _for_operator(
     async with runtime.uow.begin() as work:
         await require(work, actor, Right.MANAGE_SUPPLIERS)
     try:
-        return _answer(*await Shelf(runtime).take(file_id, name))
+        return answer(*await Shelf(runtime).take(file_id, name))
     except NotThere as problem:
         raise HTTPException(404, str(problem)) from None
     except DiskProblem as problem:
         raise HTTPException(503, str(problem)) from None
 
 
-def _answer(item: Item, content: bytes) -> Response:
+def answer(item: Item, content: bytes) -> Response:
+    """Return a file as a download that no browser guesses about or keeps."""
     return Response(
         content,
         media_type=item.media_type,
@@ -168,4 +169,4 @@ async def linked_file(token: str, name: str, request: Request, runtime: Here) ->
         return page(request, WORDS, title="title", text="gone", status=404)
     async with runtime.uow.begin() as work:
         await JobStore(work.connection).note_download(given.file_id, item.name, work.now)
-    return _answer(item, content)
+    return answer(item, content)

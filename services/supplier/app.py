@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from services.supplier import api, api_files, api_results
+from services.supplier import api, api_files, api_results, review
 from services.supplier.clerk import serving
 from services.supplier.handlers import registry
 from services.supplier.settings import SupplierSettings
@@ -20,9 +20,10 @@ for part in (api, api_files, api_results):
 
 
 def make_app(runtime: Runtime) -> FastAPI:
-    """Return supplier's app: a router's link to its file needs no identity."""
+    """Return supplier's app: links of a router and of a card need no identity."""
     app = create_app(runtime)
     app.include_router(api_files.public_router)
+    app.include_router(review.review_router)
     return app
 
 

@@ -9,11 +9,13 @@ from uuid import UUID
 
 from services.supplier import files
 from services.supplier.domain.jobs import JobState
+from services.supplier.links import review_path
 from services.supplier.settings import SupplierSettings
 from services.supplier.store.jobs import Job, JobStore
 from shared.errors import Refused
 from shared.rights import Right, require
 from shared.service import Runtime
+from shared.uow import Work
 from topics.message import Actor
 from topics.supplier import RouterProofSubmitted
 
@@ -56,7 +58,7 @@ async def submit(runtime: Runtime, file_id: UUID, content: bytes, actor: Actor) 
         if job.state is JobState.AWAITING_PROOF or job.proof_sha256 != sha256:
             await store.note_proof(file_id, name, sha256)
             await store.settle(file_id, JobState.PROOF_TO_APPROVE, work.now)
-            work.emit(_submitted(job, name, sha256))
+            work.emit(_submitted(job, name, sha256, work))
     return name, sha256
 
 
@@ -74,7 +76,7 @@ def _write(path: Path, content: bytes) -> None:
         writer.place()
 
 
-def _submitted(job: Job, name: str, sha256: str) -> RouterProofSubmitted:
+def _submitted(job: Job, name: str, sha256: str, work: Work) -> RouterProofSubmitted:
     return RouterProofSubmitted(
         campaign_id=job.campaign_id,
         run_id=job.run_id,
@@ -82,4 +84,5 @@ def _submitted(job: Job, name: str, sha256: str) -> RouterProofSubmitted:
         proof_name=name,
         rows=job.rows,
         sha256=sha256,
+        review_path=review_path(work.settings.secret, job.file_id, now=work.now),
     )

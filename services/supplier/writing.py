@@ -10,6 +10,7 @@ from services.supplier import files
 from services.supplier.domain.jobs import JobState, after_writing
 from services.supplier.domain.layout import MOST_XLSX_ROWS, REFERENCE, reference_of
 from services.supplier.files import on_disk
+from services.supplier.links import review_path
 from services.supplier.press import Press
 from services.supplier.settings import SupplierSettings
 from services.supplier.spreadsheet import Sheet, sheet_of
@@ -118,7 +119,7 @@ class Scribe:
         )
         await store.settle(job.file_id, state, work.now)
         if state is JobState.FILE_TO_APPROVE:
-            work.emit(_submitted(job, written))
+            work.emit(_submitted(job, written, work))
         else:
             await announce(job, work, rows=written.rows, sha256=written.sha256)
 
@@ -172,7 +173,7 @@ async def announce(job: Job, work: Work, *, rows: int, sha256: str) -> None:
     )
 
 
-def _submitted(job: Job, written: Written) -> ExtractionSubmitted:
+def _submitted(job: Job, written: Written, work: Work) -> ExtractionSubmitted:
     return ExtractionSubmitted(
         campaign_id=job.campaign_id,
         run_id=job.run_id,
@@ -180,4 +181,5 @@ def _submitted(job: Job, written: Written) -> ExtractionSubmitted:
         file_name=job.file_name,
         rows=written.rows,
         sha256=written.sha256,
+        review_path=review_path(work.settings.secret, job.file_id, now=work.now),
     )

@@ -84,7 +84,7 @@ class Edge:
         return await self._pass_on("delivery", request)
 
     async def files(self, request: Request) -> Response:
-        """Pass a link to a router's file on to supplier, which signed it."""
+        """Pass a link to a router's file, or of its card, on to supplier, which signed it."""
         return await self._pass_on("supplier", request)
 
     async def _pass_on(self, service: str, request: Request) -> Response:
@@ -172,7 +172,7 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.add_route("/u/{token}", edge.public, methods=["GET", "POST"])
     for path in ("/t/{token}", "/o/{token}", "/m/{token}", "/p/{token}", "/p/{token}/message"):
         app.add_route(path, edge.public, methods=["GET", "HEAD"])
-    for path in ("/f/{token}", "/f/{token}/{name}"):
+    for path in ("/f/{token}", "/f/{token}/{name}", "/r/{token}", "/r/{token}/proof"):
         app.add_route(path, edge.files, methods=["GET", "HEAD"])
     app.add_route("/api/v1/openapi.json", edge.openapi, methods=["GET"])
     app.add_route("/api/v1/{service}/{path:path}", edge.call, methods=METHODS)

@@ -57,6 +57,7 @@ TOLD: Final = (
     r"│ 437 in stock − 0 reserved = 437 free ",
     r"│ == Extraction file to approve: C-\d+ Open day 1, by post == +│\n│ Approved by @Robin",
     r"│ == Router's proof to approve: C-\d+ Open day 1, by post == +│\n│ Approved by @Robin",
+    r"│ \[ See the file \] ",
     r"│ Messages: 61 sent \+ 2 failed \+ 0 ignored \+ 0 ambiguous \+ 0 pending = 63 ",
     r"Stock: Envelopes, batch 1 +\n.*\n.*\n.*\n│ in stock │ 500 +│ 437 ",
 )

@@ -22,6 +22,7 @@ from services.supplier.deciding import decide
 from services.supplier.domain.jobs import Decision
 from services.supplier.erase import erase, erase_recipient
 from services.supplier.invariants import broken
+from services.supplier.links import REVIEW_DAYS
 from services.supplier.postprocessing import apply_next
 from services.supplier.proofs import submit
 from services.supplier.reporting import take_in
@@ -419,6 +420,43 @@ async def test_nothing_is_behind_the_link_of_a_file_that_is_gone(
     assert await story.state() == "removed"
     async with public(story) as http:
         assert (await http.get(f"/f/{token}")).status_code == 404
+
+
+# What reviewers see of a file
+
+
+async def test_reviewers_see_what_they_are_asked_about_behind_a_link_that_ends(
+    open_service: Open, environment: dict[str, str]
+) -> None:
+    clock = DrivenClock(SystemClock().now())
+    story = Story(await open_service(SERVICE, clock=clock, **environment))
+    await story.prepare(file_approval=True, router_proof=True, columns=COLUMNS)
+    await story.extract(12)
+    await story.finish()
+    (asked,) = await story.emitted(ExtractionSubmitted)
+    assert asked.review_path is not None
+    async with public(story) as http:
+        page = await http.get(asked.review_path, headers={"accept-language": "fr"})
+        assert "Fichier pour le routeur de C-1042" in page.text
+        assert asked.sha256 in page.text
+        assert "<th>reference</th>" in page.text
+        assert page.text.count("<tr><td>") == 10, "the first rows, not all of them"
+        assert page.headers["cache-control"] == "no-store"
+        assert (await http.get(f"{asked.review_path}/proof")).status_code == 404
+        token = asked.review_path.removeprefix("/r/")
+        assert (await http.get(f"/f/{token}")).status_code == 404, "it gives no file"
+        assert (await http.get(f"/r/{token[:-4]}AAAA")).status_code == 404
+        await story.runtime.execute(an_answer(asked, ApprovalOutcome.APPROVED))
+        await story.finish()
+        await submit(story.runtime, asked.file_id, PDF, MANAGER)
+        (proved,) = await story.emitted(RouterProofSubmitted)
+        assert proved.review_path is not None
+        assert "The router's proof" in (await http.get(proved.review_path)).text
+        assert (await http.get(f"{proved.review_path}/proof")).content == PDF
+        clock.advance(timedelta(days=REVIEW_DAYS, seconds=1))
+        for path in (asked.review_path, f"{asked.review_path}/proof"):
+            assert (await http.get(path)).status_code == 410
+    await story.check()
 
 
 # The router's results

@@ -37,9 +37,11 @@ def delivery() -> FastAPI:
 
 
 def supplier() -> FastAPI:
-    """A stand-in for who signed links to routers' files."""
+    """A stand-in for who signed links to routers' files, and to what reviewers see of them."""
     app = FastAPI()
 
+    @app.get("/r/{token}")
+    @app.get("/r/{token}/{name}")
     @app.get("/f/{token}")
     @app.get("/f/{token}/{name}")
     async def file(token: str, request: Request, name: str = "") -> dict[str, Any]:
@@ -145,7 +147,8 @@ async def test_a_link_to_a_router_s_file_reaches_supplier_without_a_token_or_ide
     edge: Edge,
 ) -> None:
     brought = {"X-Muster-Identity": "forged", "Authorization": "Bearer x", "Cookie": "a=b"}
-    for path, name in (("/f/abc", ""), ("/f/abc/a.csv", "a.csv")):
+    links = (("/f/abc", ""), ("/f/abc/a.csv", "a.csv"), ("/r/abc", ""), ("/r/abc/proof", "proof"))
+    for path, name in links:
         found = (await edge.client.get(path, headers=brought)).json()
         assert (found["token"], found["name"]) == ("abc", name)
         assert not {"x-muster-identity", "authorization", "cookie"} & set(found["headers"])

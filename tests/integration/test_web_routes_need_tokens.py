@@ -80,4 +80,6 @@ async def test_what_is_open_is_a_short_list(open_service: Open) -> None:
         "/p/{token}/message",
         "/f/{token}",
         "/f/{token}/{name}",
+        "/r/{token}",
+        "/r/{token}/proof",
     }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import httpx
 from asyncpg import Record
 
 from deploy.embedded.slack import Message as SlackMessage
 from services.cli.demo.campaigns import Campaign
+from services.cli.demo.mailing_money import Moment, Money
 from services.cli.demo.mailing_props import FOLDER, PRINTER, QUOTED_MINOR, Means
 from services.cli.demo.props import Props
 from services.cli.demo.router import Received, Router
@@ -29,14 +30,6 @@ from topics.message import Actor, Message, Via
 
 RETURN_FEE_MINOR: Final = 260
 """What the printer bills for each card that came back; no price list says so."""
-LEVELS: Final = ("planned", "reserved", "committed", "spent", "invoiced")
-_MONEY: Final = f"""
-SELECT {", ".join(f"b.{level}_minor" for level in LEVELS)}, b.allocated_minor,
-       r.provisional_minor, r.calculated_minor, r.real_minor
-FROM budget.budgets b LEFT JOIN budget.rollups r
-  ON r.kind = 'campaign' AND r.object_id = $2
-WHERE b.budget_id = $1
-"""
 _HOLD: Final = """
 SELECT hold_id FROM budget.holds WHERE campaign_id = $1 AND status = 'pending'
 """
@@ -47,26 +40,6 @@ SELECT i.import_id, i.lines, i.taken, i.repeated, i.rejected,
         FROM supplier.import_rejects r WHERE r.import_id = i.import_id) AS problems
 FROM supplier.imports i WHERE i.file_id = $1 AND i.applied_at IS NOT NULL ORDER BY i.started_at
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The money of the campaign at a moment; amounts in minor units.
-
-    Attributes:
-        on: what its budget has on each level.
-        costs: provisional, calculated, real; ``None`` where not known yet.
-    """
-
-    what: str
-    on: dict[str, int]
-    costs: tuple[int | None, int | None, int | None]
-    allocated: int
-
-    @property
-    def left(self) -> int:
-        """What the budget has left; what is only planned takes nothing."""
-        return self.allocated - sum(self.on.values()) + self.on["planned"]
 
 
 class Mailing:
@@ -83,6 +56,7 @@ class Mailing:
         self.means = made
         self.campaign = Campaign(stage, telling)
         self.moments: list[Moment] = []
+        self._money = Money(stage, made.budget_id)
         self.file_id = UUID(int=0)
         self._router = Router(Path(stage.variables["SUPPLIER_OUTBOX"]) / FOLDER)
         self._received: Received | None = None
@@ -145,6 +119,7 @@ class Mailing:
         name = job["file_name"]
         card = await self.campaign.card(name)
         step.advance(f"{name}: {job['rows']:,} rows, SHA-256 {job['sha256'][:12]}")
+        await self._see(card, job["sha256"].encode())
         await self.campaign.say_yes(card)
         step.advance("the reviewer approved these very bytes")
 
@@ -164,6 +139,7 @@ class Mailing:
             name, _ = await submit(supplier, self.file_id, proof, self._props.manager)
         card = await self.campaign.card(name)
         step.advance(f"{name}: {len(proof):,} bytes")
+        await self._see(card, proof, "/proof")
         await self.campaign.say_yes(card)
         await self._job("awaiting_results")
         step.advance("approved: the printer has the word to print")
@@ -237,6 +213,19 @@ class Mailing:
 
     # -- what they share
 
+    async def _see(self, card: SlackMessage, wanted: bytes, part: str = "") -> None:
+        """Look at what a card asks about, as its reviewer does before the answer."""
+        address = next(
+            element["url"]
+            for block in card.blocks
+            for element in block.get("elements", ())
+            if "url" in element
+        )
+        async with httpx.AsyncClient() as client:
+            shown = await client.get(f"{address}{part}")
+        if wanted not in shown.content:
+            raise Stuck(f"behind a card's link {part} is not what it asks about")
+
     def _cost(self, *, real: int | None) -> SaveExpense:
         """Return the cost of the delivery, as typed by hand."""
         return SaveExpense(
@@ -258,15 +247,13 @@ class Mailing:
         """Keep how the money stands, once it stands as told."""
 
         async def stands() -> Moment | None:
-            found = await self._stage.rows(_MONEY, self.means.budget_id, self.campaign.campaign_id)
-            now = _moment(what, found[0])
+            now = await self._money.now(self.campaign.campaign_id, what)
             return now if when(now) else None
 
         self.moments.append(await self._telling.until(stands, f"the money: {what}"))
 
     async def _is_real(self, amount: int) -> bool:
-        [row] = await self._stage.rows(_MONEY, self.means.budget_id, self.campaign.campaign_id)
-        return bool(row["real_minor"] == amount)
+        return (await self._money.now(self.campaign.campaign_id, "")).costs[2] == amount
 
     async def _job(self, state: str) -> Record:
         """Return the campaign's file, once it has a state."""
@@ -291,12 +278,3 @@ class Mailing:
         if self._received is None:
             raise Stuck("the printer has no file yet")
         return self._received
-
-
-def _moment(what: str, row: Record) -> Moment:
-    return Moment(
-        what,
-        {level: row[f"{level}_minor"] for level in LEVELS},
-        (row["provisional_minor"], row["calculated_minor"], row["real_minor"]),
-        row["allocated_minor"],
-    )

@@ -7,7 +7,8 @@ from typing import Final
 from rich.table import Table
 
 from services.cli.demo.mail_tables import BAD, GOOD, Shown
-from services.cli.demo.mailing import LEVELS, RETURN_FEE_MINOR, Mailing
+from services.cli.demo.mailing import RETURN_FEE_MINOR, Mailing
+from services.cli.demo.mailing_money import LEVELS
 from services.cli.demo.mailing_props import PRINTER
 from services.cli.demo.stage import Stage
 

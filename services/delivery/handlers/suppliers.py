@@ -98,7 +98,7 @@ async def _ask(
             kind=kind,
             subject=name,
             proof_number=None,
-            proof_path=None,
+            proof_path=event.review_path,
             count=event.rows,
             content_hash=event.sha256,
             snapshot_id=content.snapshot_id,

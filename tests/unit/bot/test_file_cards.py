@@ -24,3 +24,20 @@ def test_every_kind_of_approval_has_a_card_that_names_what_it_is_about(
     named = say(setting.language, "file" if of_file else "subject")
     assert f"{named}: C-1042.csv" in card
     assert "C-1042" in cards.approval_title(state, setting.language)
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [(ApprovalKind.EXTRACTION_FILE, "See the file"), (ApprovalKind.ROUTER_PROOF, "See the proof")],
+)
+def test_what_is_to_be_approved_is_a_click_away(kind: ApprovalKind, word: str) -> None:
+    state = an_approval(kind=kind, file_id=UUID(int=7), proof_path="/r/abc")
+    card = cards.approval_card(state, Beside(PEOPLE, None, ""), ENGLISH)
+    [link] = [
+        element
+        for block in card["blocks"]
+        for element in block.get("elements", ())
+        if element.get("url")
+    ]
+    assert link["text"]["text"] == word
+    assert link["url"] == f"{ENGLISH.public_url}/r/abc"
