@@ -55,6 +55,7 @@ TOLD: Final = (
     ),
     r"€1,000\.00 allocated − €0\.00 spent − €159\.15 invoiced = €840\.85 left ",
     r"│ 437 in stock − 0 reserved = 437 free ",
+    r"│ == Budget to approve: C-\d+ Open day 1, by post == +│\n│ Approved by @Robin",
     r"│ == Extraction file to approve: C-\d+ Open day 1, by post == +│\n│ Approved by @Robin",
     r"│ == Router's proof to approve: C-\d+ Open day 1, by post == +│\n│ Approved by @Robin",
     r"│ \[ See the file \] ",

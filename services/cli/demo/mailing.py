@@ -24,15 +24,11 @@ from services.supplier.proofs import submit
 from services.supplier.reporting import take_in
 from shared.ids import new_id
 from topics.expenses import EntryStatus, ExpenseKind, SaveExpense, TypedCost
-from topics.funds import DecideFunds
 from topics.invoices import InvoiceLine, InvoiceStatus, MoveInvoice, SaveInvoice
-from topics.message import Actor, Message, Via
+from topics.message import Message
 
 RETURN_FEE_MINOR: Final = 260
 """What the printer bills for each card that came back; no price list says so."""
-_HOLD: Final = """
-SELECT hold_id FROM budget.holds WHERE campaign_id = $1 AND status = 'pending'
-"""
 _JOB: Final = "SELECT * FROM supplier.jobs WHERE campaign_id = $1"
 _IMPORTS: Final = """
 SELECT i.import_id, i.lines, i.taken, i.repeated, i.rejected,
@@ -101,17 +97,9 @@ class Mailing:
         await self.campaign.say_yes(card)
         await self._note("content approved", lambda now: now.on["reserved"] > 0)
         step.advance("the money is reserved and waits for a person")
-        hold_id = await self._stage.value(_HOLD, self.campaign.campaign_id)
-        await self._say(
-            DecideFunds(
-                campaign_id=self.campaign.campaign_id,
-                hold_id=hold_id,
-                approve=True,
-                actor=Actor(id=self._props.reviewer_id, via=Via.CLI),
-            )
-        )
+        await self.campaign.say_yes(await self.campaign.card(self.means.budget_label))
         await self._note("money approved", lambda now: now.on["committed"] > 0)
-        step.advance("committed; the campaign runs")
+        step.advance("approved on its card: committed, the campaign runs")
 
     async def _hand_over(self) -> None:
         step = self._telling.step("File approved, handed over", 3)
