@@ -23,6 +23,7 @@ from bot import (
     http_mode,
     socket_mode,
     stock_alerts,
+    troubles,
     views,
 )
 from bot.front import Front
@@ -39,7 +40,7 @@ from shared.service import Runtime, Service
 log = logger(__name__)
 
 registry = Registry()
-for part in (handlers, approvals, answers, funds, stock_alerts):
+for part in (handlers, approvals, answers, funds, stock_alerts, troubles):
     registry.include(part.registry)
 
 

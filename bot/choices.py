@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from shared.database import Connection
+from shared.rights import Right, roles_with
 from topics.message import State
-
-REVIEWERS: Final = ("administrator", "reviewer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Choices:
             "SELECT operator_id, name FROM operators WHERE active AND roles && $1::text[]"
             " AND ($2 = '' OR position(lower($2) IN lower(name)) > 0 OR operator_id = $2)"
             " ORDER BY name, operator_id LIMIT $3",
-            list(REVIEWERS),
+            roles_with(Right.APPROVE),
             query.strip(),
             limit,
         )

@@ -6,11 +6,11 @@ from typing import Final
 
 from bot import formats
 from bot.blocks import content, section
+from bot.bulletins import publish, revise
 from bot.cards import Setting
 from bot.cutting import esc
-from bot.handlers import channel_setting, outgoing_of, settings_of
 from bot.limits import Json
-from bot.store import BotStore, Person
+from bot.store import BotStore
 from bot.words import say
 from shared.registry import Registry
 from shared.uow import Work
@@ -44,37 +44,16 @@ def cleared(event: StockAlertCleared, setting: Setting) -> Json:
 
 @registry.on(StockAlertRaised)
 async def tell_raised(event: StockAlertRaised, work: Work) -> None:
-    """Tell everybody in the line's group; the channel, where nobody of it can be reached."""
-    outgoing, key = outgoing_of(work), _key(event)
+    """Tell everybody in the line's group."""
     group = await BotStore(work.connection).group(event.group, MOST_TOLD) if event.group else []
-    for person in group:
-        shown = raised(event, _own(person, work))
-        await outgoing.show(f"{key}{person.operator_id}", person.slack_user_id or "", shown)
-    if not group:
-        shown = raised(event, channel_setting(work))
-        await outgoing.show(key, settings_of(work).slack_channel, shown)
+    await publish(_key(event), group, lambda setting: raised(event, setting), work)
 
 
 @registry.on(StockAlertCleared)
 async def tell_cleared(event: StockAlertCleared, work: Work) -> None:
     """Have what was told of this crossing say that there is enough again."""
-    outgoing = outgoing_of(work)
-    told = await outgoing.shown_under(_key(event))
-    people = await BotStore(work.connection).people([_operator(key) for key, _ in told])
-    for key, target in told:
-        person = people.get(_operator(key))
-        setting = _own(person, work) if person else channel_setting(work)
-        await outgoing.show(key, target, cleared(event, setting))
+    await revise(_key(event), lambda setting: cleared(event, setting), work)
 
 
 def _key(event: StockAlertRaised | StockAlertCleared) -> str:
-    return f"stock:{event.line_id}:{event.crossing}/"
-
-
-def _operator(key: str) -> str:
-    return key.rpartition("/")[2]
-
-
-def _own(person: Person, work: Work) -> Setting:
-    general = channel_setting(work)
-    return Setting(person.language, general.zone, general.public_url)
+    return f"stock:{event.line_id}:{event.crossing}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -258,12 +258,19 @@ class BotStore:
 
     async def group(self, name: str, limit: int) -> list[Person]:
         """Return the operators of a group who can be reached in Slack."""
+        return await self._reachable("$1 = ANY (groups)", name, limit)
+
+    async def in_roles(self, roles: Sequence[str], limit: int) -> list[Person]:
+        """Return the operators with one of some roles who can be reached in Slack."""
+        return await self._reachable("roles && $1::text[]", list(roles), limit)
+
+    async def _reachable(self, which: str, value: object, limit: int) -> list[Person]:
         rows = await self._connection.fetch(
             "SELECT operator_id, name, slack_user_id, coalesce(p.language, o.language) AS language,"
             " false AS has_left FROM operators o LEFT JOIN slack_people p USING (slack_user_id)"
-            " WHERE active AND $1 = ANY (groups) AND slack_user_id IS NOT NULL"
+            f" WHERE active AND {which} AND slack_user_id IS NOT NULL"
             " AND NOT coalesce(has_left, false) ORDER BY operator_id LIMIT $2",
-            name,
+            value,
             limit,
         )
         return [Person(**dict(row)) for row in rows]

@@ -35,6 +35,23 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
         "*{label}* is above its alert level again: {left} in stock.",
         "*{label}* est repassé au-dessus de son seuil d’alerte : {left} en stock.",
     ),
+    # Supervision
+    "trouble_failed": (
+        "The workflow {names} failed on {at} and stands still.",
+        "Le workflow {names} est en échec depuis le {at} et ne fait plus rien.",
+    ),
+    "trouble_late": (
+        "The service *{name}* gives no sign of life since {at}; with it: {names}.",
+        "Le service *{name}* ne donne plus signe de vie depuis le {at} ; avec lui : {names}.",
+    ),
+    "trouble_failed_over": (
+        "The workflow *{name}* works again.",
+        "Le workflow *{name}* fonctionne à nouveau.",
+    ),
+    "trouble_late_over": (
+        "The service *{name}* is back.",
+        "Le service *{name}* est de retour.",
+    ),
     # Lists
     "campaigns": ("Campaigns", "Campagnes"),
     "no_campaigns": (

@@ -17,7 +17,7 @@ from bot.words import say
 from topics.workflows import Control, WorkflowState, WorkflowStatus
 
 WORKFLOWS_A_PAGE: Final = 15
-BEATS_MISSED: Final = 3
+BEATS_MISSED: Final = 2
 OVERDUE: Final = timedelta(minutes=2)
 _WORKFLOW_ICONS: Final[dict[WorkflowStatus, str]] = {
     WorkflowStatus.STARTED: ":large_green_circle:",

@@ -52,6 +52,13 @@ GRANTS: Final[dict[Role, frozenset[Right]]] = {
     Role.REVIEWER: frozenset({Right.APPROVE, Right.READ}),
     Role.SUPERVISOR: frozenset({Right.CONTROL_WORKFLOWS, Right.READ}),
 }
+
+
+def roles_with(right: Right) -> list[str]:
+    """Return the roles that grant a right, as rows hold them."""
+    return [role.value for role, rights in GRANTS.items() if right in rights]
+
+
 # What Muster's own services may do to each other: all but what only a person decides.
 _SYSTEM: Final = frozenset(Right) - {Right.APPROVE, Right.MANAGE_OPERATORS}
 

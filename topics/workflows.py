@@ -66,6 +66,37 @@ class WorkflowRunEnded(Event, topic=WORKFLOWS_EVENTS, key="name"):
     error: str = ""
 
 
+class Trouble(StrEnum):
+    """What supervisors are told of."""
+
+    FAILED = "failed"
+    """A workflow failed as often as it may, and does nothing before a person starts it."""
+    LATE = "late"
+    """A service missed two heartbeats: none of its workflows may be working."""
+
+
+class TroubleRaised(Event, topic=WORKFLOWS_EVENTS, key="name"):
+    """Something went wrong; told once, until it is well again.
+
+    ``name`` is the workflow's that failed, or the service's that is late; ``names`` are the
+    workflows that stand still with it. Readers: the bot.
+    """
+
+    name: str
+    trouble: Trouble
+    names: tuple[str, ...]
+    since: datetime
+    error: str = ""
+
+
+class TroubleCleared(Event, topic=WORKFLOWS_EVENTS, key="name"):
+    """What was told of is well again."""
+
+    name: str
+    trouble: Trouble
+    since: datetime
+
+
 class WorkflowState(State, topic=WORKFLOWS_STATE, key="name"):
     """A workflow as the catalogue shows it."""
 

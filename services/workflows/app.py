@@ -8,6 +8,7 @@ from typing import Final
 from services.workflows.api import router
 from services.workflows.handlers import registry
 from services.workflows.settings import WorkflowsSettings
+from services.workflows.supervising import keep_supervising
 from services.workflows.views import watch_heartbeats
 from shared.service import Service
 
@@ -17,5 +18,5 @@ SERVICE: Final = Service(
     Path(__file__).parent / "migrations",
     settings=WorkflowsSettings,
     router=router,
-    tasks=(watch_heartbeats,),
+    tasks=(watch_heartbeats, keep_supervising),
 )

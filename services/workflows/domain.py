@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from topics.workflows import WorkflowHeartbeat, WorkflowStatus
+from topics.workflows import Trouble, WorkflowHeartbeat, WorkflowStatus
 
 MISSED: Final = 2
 """As many intervals without a heartbeat make a service late."""
@@ -71,3 +71,28 @@ def held(status: WorkflowStatus, *, late: bool) -> Held | None:
 def latest(beats: Sequence[Beat]) -> dict[str, Beat]:
     """Return the newest beat of each service."""
     return {beat.service: beat for beat in sorted(beats, key=lambda one: one.at)}
+
+
+@dataclass(frozen=True, slots=True)
+class Ill:
+    """A workflow that failed, or a service that is late, with the workflows that stand still."""
+
+    name: str
+    trouble: Trouble
+    names: tuple[str, ...]
+    since: datetime
+    error: str = ""
+    patience: timedelta = timedelta()
+    """How long it must have been seen before anybody is told.
+
+    A supervisor that was away itself reads old heartbeats first, and the new ones a moment later.
+    """
+
+
+def late_one(beat: Beat, now: datetime) -> Ill | None:
+    """Return a service as ill when it is late."""
+    since = late_since(beat.at, beat.interval_seconds, now)
+    if since is None:
+        return None
+    patience = timedelta(seconds=MISSED * beat.interval_seconds)
+    return Ill(beat.service, Trouble.LATE, beat.names, since, patience=patience)

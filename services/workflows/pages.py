@@ -38,7 +38,7 @@ _ASKS: Final = """
 SELECT control, actor AS by, via, asked_at, answered_at, refusal FROM asks
 WHERE name = $1 AND control IS NOT NULL ORDER BY asked_at DESC LIMIT 20
 """
-_BEATS: Final = """
+BEATS: Final = """
 SELECT service, instance, names, interval_seconds, at, beats, as_of FROM heartbeats
 UNION ALL
 SELECT service, instance, names, interval_seconds, at, beats, noted_at FROM beats b
@@ -142,9 +142,9 @@ async def service_rows(
     connection: Connection, seen: Sequence[Beat], now: datetime
 ) -> list[ServiceRow]:
     """Return services by name: what the view here sees, other replicas' and counted rows."""
-    rows = await connection.fetch(_BEATS)
+    rows = await connection.fetch(BEATS)
     as_of = {row["service"]: row["as_of"] for row in rows}
-    known = latest([_beat(row) for row in rows] + list(seen))
+    known = latest([beat_of(row) for row in rows] + list(seen))
     for beat in seen:
         if known[beat.service] == beat:
             as_of[beat.service] = now
@@ -227,7 +227,8 @@ def _service(beat: Beat, as_of: datetime, now: datetime) -> ServiceRow:
     )
 
 
-def _beat(row: Any) -> Beat:
+def beat_of(row: Any) -> Beat:
+    """Return the heartbeat of a row."""
     return Beat(
         row["service"],
         row["instance"],

@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from tests.conftest import REPOSITORY
 from tests.driving import Spawn
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -102,7 +103,7 @@ async def nursery() -> AsyncIterator[Spawn]:
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        await asyncio.to_thread(process.wait, 10)
+        await asyncio.to_thread(process.wait, PATIENCE)
 
 
 # -- in the parent process

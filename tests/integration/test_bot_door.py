@@ -118,7 +118,15 @@ async def test_what_is_not_committed_in_time_is_said_to_be_not_recorded(story: B
     assert len(await story.emitted(CreateCampaign)) == 1
 
 
-async def test_nothing_is_acknowledged_before_it_is_committed(story: BotStory) -> None:
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_nothing_is_acknowledged_before_it_is_committed(
+    mode: Mode, open_service: Open, tmp_path: Path
+) -> None:
+    async with telling(open_service, tmp_path, mode, SLACK_ACK_SECONDS="2.5") as story:
+        await commits_first(story)
+
+
+async def commits_first(story: BotStory) -> None:
     await story.hear(samples.an_approval())
     card = await story.people.wait_for_message("C-1042", CHANNEL)
     async with inbox_is_stuck(story):

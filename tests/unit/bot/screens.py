@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from bot import cards, lists, modals, notices, stock_alerts
+from bot import cards, lists, modals, notices, stock_alerts, troubles
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.cards import Beside, Setting, Target
@@ -42,7 +42,7 @@ from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 from topics.funds import FundsAwaitApproval
 from topics.message import Actor, Via
 from topics.stock import StockAlertCleared, StockAlertRaised
-from topics.workflows import WorkflowStatus
+from topics.workflows import Trouble, TroubleCleared, TroubleRaised, WorkflowStatus
 
 WILD = "<!channel> & <@U0NOBODY001> *é* `x` _y_ " * 60
 SETTINGS = (ENGLISH, FRENCH)
@@ -183,6 +183,14 @@ def _means(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
     low = StockAlertRaised(**line, in_stock=4, alert_level=5, stock=words[:200], on_order=90)
     yield "stock low", stock_alerts.raised(low, setting)
     back = StockAlertCleared(**line, in_stock=94)
+    for trouble in Trouble:
+        name = "w" * 100
+        wrong = TroubleRaised(
+            name=name, trouble=trouble, names=(name,) * 20, since=NOW, error=words[:2000]
+        )
+        yield f"trouble {trouble}", troubles.raised(wrong, setting)
+        over = TroubleCleared(name=name, trouble=trouble, since=NOW)
+        yield f"trouble {trouble} over", troubles.cleared(over, setting)
     yield "stock back", stock_alerts.cleared(back, setting)
 
 
