@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -158,6 +159,22 @@ def test_an_alert_is_raised_once_for_each_crossing() -> None:
             told.append((in_stock, after.raised, after.crossing))
         alert = after
     assert told == [(10, True, 1), (11, False, 1), (10, True, 2), (11, False, 2)]
+
+
+@given(
+    seen=st.lists(st.integers(min_value=0, max_value=8), max_size=40),
+    alert_level=st.integers(min_value=0, max_value=8),
+)
+def test_whatever_levels_are_seen_and_seen_again_each_fall_to_the_alert_level_is_one_crossing(
+    seen: list[int], alert_level: int
+) -> None:
+    alert = Alert()
+    for in_stock in seen:
+        alert = alert_after(alert, in_stock=in_stock, alert_level=alert_level)
+        assert alert_after(alert, in_stock=in_stock, alert_level=alert_level) == alert
+    low = [False, *(in_stock <= alert_level for in_stock in seen)]
+    falls = sum(now and not before for before, now in pairwise(low))
+    assert alert == Alert(raised=low[-1], crossing=falls)
 
 
 @pytest.mark.parametrize(
