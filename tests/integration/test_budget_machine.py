@@ -1,0 +1,221 @@
+"""Whatever commands about money come, doubled, reordered and replayed: ledgers sum, no overrun.
+
+Commands are handed to the service without its inbox, so that only their own keys protect it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from services.budget.app import SERVICE
+from services.budget.invariants import broken
+from services.budget.workflows import calculate_costs
+from shared.service import Runtime, open_runtime
+from tests.instances import fresh_instance, make_schemas
+from tests.integration.test_budget_holds import MAILING, a_commit, a_release, a_save
+from tests.integration.test_budget_levels import (
+    ADA,
+    BOB,
+    a_decision,
+    a_state,
+    actor,
+    an_estimate,
+    as_message,
+)
+from tests.servers import Servers
+from topics.budget import (
+    FundsRefused,
+    FundsReserved,
+    Overrun,
+    ReserveFunds,
+    Volumes,
+)
+from topics.campaign import CampaignStatus
+from topics.message import Message
+from topics.operators import OperatorState, Role
+
+T = TypeVar("T")
+LEVELS = ("planned", "reserved", "committed", "spent", "invoiced")
+
+places = st.integers(min_value=0, max_value=999)
+emails = st.integers(min_value=0, max_value=400)
+states = st.sampled_from(
+    (CampaignStatus.RUNNING, CampaignStatus.FINISHED, CampaignStatus.CANCELLED)
+)
+
+
+class Money(RuleBasedStateMachine):
+    """Three budgets; commands wait in a bag and are handed over in any order, any often.
+
+    The first budget refuses to be overrun, the second wants a person's yes besides, the third is
+    overrun with a warning.
+    """
+
+    loop: asyncio.Runner
+    runtime: Runtime
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.budgets: list[UUID] = []
+        self.holds: list[ReserveFunds] = []
+        self.waiting: list[tuple[Message, str]] = []
+        self.handed: list[tuple[Message, str]] = []
+        self.answers: dict[UUID, set[FundsReserved | FundsRefused]] = defaultdict(set)
+
+    def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(doing)
+
+    @initialize(allocated=st.integers(1_000, 10_000))
+    def save_budgets(self, allocated: int) -> None:
+        for more in ({}, {"needs_approval": True}, {"overrun": Overrun.WARN}):
+            save = a_save(allocated_minor=allocated, structures=(MAILING,), **more)
+            self.budgets.append(save.budget_id)
+            self.run(self.runtime.execute(save))
+
+    def later(self, command: Message) -> None:
+        self.waiting.append((command, str(uuid4())))
+
+    def hand_over(self, command: Message, message_id: str) -> None:
+        self.handed.append((command, message_id))
+        for said in self.run(as_message(self.runtime, command, message_id)):
+            if isinstance(said, FundsReserved | FundsRefused):
+                self.answers[said.hold_id].add(said)
+
+    @rule(place=places, count=emails, estimated=st.booleans())
+    def ask(self, place: int, count: int, estimated: bool) -> None:
+        hold = ReserveFunds(
+            campaign_id=uuid4(),
+            campaign_number=7,
+            campaign_label="Spring",
+            hold_id=uuid4(),
+            budget_id=self.budgets[place % len(self.budgets)],
+            volumes=Volumes(emails=count),
+            requested_by=actor(ADA),
+        )
+        self.holds.append(hold)
+        if estimated:
+            self.later(an_estimate(hold, emails=count))
+        self.later(hold)
+
+    def one_of(self, place: int) -> ReserveFunds | None:
+        return self.holds[place % len(self.holds)] if self.holds else None
+
+    @rule(place=places, yes=st.booleans(), own=st.booleans())
+    def decide(self, place: int, yes: bool, own: bool) -> None:
+        if (hold := self.one_of(place)) is not None:
+            self.later(a_decision(hold, by=ADA if own else BOB, yes=yes))
+
+    @rule(place=places)
+    def give_back(self, place: int) -> None:
+        if (hold := self.one_of(place)) is not None:
+            self.later(a_release(hold))
+
+    @rule(place=places, count=emails)
+    def end(self, place: int, count: int) -> None:
+        if (hold := self.one_of(place)) is not None:
+            self.later(a_commit(hold, emails=count))
+
+    @rule(place=places, status=states, version=st.integers(1, 9))
+    def move(self, place: int, status: CampaignStatus, version: int) -> None:
+        if (hold := self.one_of(place)) is not None:
+            self.later(a_state(hold.campaign_id, status, version))
+
+    @rule(place=places)
+    def hand_over_any(self, place: int) -> None:
+        if self.waiting:
+            self.hand_over(*self.waiting.pop(place % len(self.waiting)))
+
+    @rule(place=places)
+    def hand_over_again(self, place: int) -> None:
+        if self.handed:
+            self.hand_over(*self.handed[place % len(self.handed)])
+
+    @rule()
+    def replay_all(self) -> None:
+        before = self.rows()
+        for command, message_id in list(self.handed):
+            self.hand_over(command, message_id)
+        assert self.rows() == before
+
+    @rule()
+    def work_off(self) -> None:
+        async def work() -> None:
+            more = True
+            while more:
+                async with self.runtime.uow.begin() as unit:
+                    more = (await calculate_costs(unit)).more
+
+        self.run(work())
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        async def read() -> list[tuple[Any, ...]]:
+            levels = ", ".join(f"{level}_minor" for level in LEVELS)
+            found = await self.runtime.pool.fetch(
+                f"SELECT budget_id, {levels} FROM budgets"
+                " WHERE budget_id = ANY ($1::uuid[]) ORDER BY budget_id",
+                self.budgets,
+            )
+            return [tuple(row) for row in found]
+
+        return self.run(read())
+
+    @invariant()
+    def ledgers_sum_and_no_level_is_below_zero(self) -> None:
+        async def check() -> list[str]:
+            async with self.runtime.pool.acquire() as connection:
+                return await broken(connection)
+
+        assert self.run(check()) == []
+        for _, *levels in self.rows():
+            assert min(levels) >= 0
+
+    @invariant()
+    def each_hold_has_one_answer(self) -> None:
+        assert all(len(said) == 1 for said in self.answers.values())
+
+
+async def _opened(stack: AsyncExitStack, servers: Servers) -> Runtime:
+    instance = await stack.enter_async_context(fresh_instance(servers))
+    chosen = instance.settings(SERVICE.settings)
+    await make_schemas(chosen, {SERVICE.name: SERVICE.migrations})
+    runtime = await open_runtime(SERVICE, chosen)
+    stack.push_async_callback(runtime.pool.close)
+    await runtime.engine.register()
+    for operator_id in (ADA, BOB):
+        await runtime.execute(
+            OperatorState(operator_id=operator_id, version=1, name="R", roles=(Role.REVIEWER,))
+        )
+    return runtime
+
+
+def test_random_sequences_of_commands_keep_the_money_true(servers: Servers) -> None:
+    stack = AsyncExitStack()
+    with asyncio.Runner() as runner:
+        try:
+            Money.loop, Money.runtime = runner, runner.run(_opened(stack, servers))
+            run_state_machine_as_test(
+                Money,
+                settings=settings(
+                    max_examples=20,
+                    stateful_step_count=40,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(stack.aclose())
