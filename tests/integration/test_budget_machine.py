@@ -120,6 +120,17 @@ class Money(RuleBasedStateMachine):
         if (hold := self.one_of(place)) is not None:
             self.later(a_decision(hold, by=ADA if own else BOB, yes=yes))
 
+    @rule(
+        count=emails,
+        answers=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=4),
+    )
+    def ask_and_decide_often(self, count: int, answers: list[tuple[bool, bool]]) -> None:
+        self.ask(1, count, estimated=False)
+        self.hand_over(*self.waiting.pop())
+        for yes, own in answers:
+            self.decide(len(self.holds) - 1, yes, own)
+            self.hand_over(*self.waiting.pop())
+
     @rule(place=places)
     def give_back(self, place: int) -> None:
         if (hold := self.one_of(place)) is not None:
