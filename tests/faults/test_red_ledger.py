@@ -29,7 +29,7 @@ from tests.faults.switches import (
 from tests.faults.world import FROM_ADDRESS, manager
 from tests.instances import Instance
 from tests.integration.test_core import running
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 from topics.delivery import SaveTemplate, SendMessage
 from topics.message import Message
 
@@ -130,7 +130,7 @@ async def test_an_attempt_written_after_its_call_is_repeated_without_a_trace(
     await runtime.execute(a_template(message.template_id))
     await runtime.execute(message)
     async with running(runtime):
-        await asyncio.wait_for(called.wait(), 30)
+        await asyncio.wait_for(called.wait(), PATIENCE)
         # Now, and not before: a lease that ended before the call would need no protection.
         await runtime.pool.execute(
             "UPDATE queue SET lease_until = clock_timestamp() - interval '1 second'"
@@ -141,7 +141,6 @@ async def test_an_attempt_written_after_its_call_is_repeated_without_a_trace(
                 "SELECT outcome IN ('ambiguous', 'sent') FROM ledger WHERE run_id = $1",
                 message.message_id,
             ),
-            seconds=30,
             what="the message's end",
         )
         found = await compared(runtime.pool.fetch, sink)
