@@ -31,6 +31,7 @@ from bot.orders import VERBS, pressed_order
 from bot.reading import Which
 from shared.rights import Right
 from topics.delivery import ApprovalOutcome, ApprovalState, DecideApproval, Decision
+from topics.message import Command
 from topics.workflows import Control, ControlWorkflow
 
 _DECISION: Final = re.compile(r"^(approve|request_changes|reject)$")
@@ -135,26 +136,32 @@ async def no_longer_open(
     return ""
 
 
-async def record_decision(
-    visit: Visit, target: Target, decision: Decision, *, reason: str, channel: str
+async def record_answer(
+    visit: Visit, key: str, subject: UUID, channel: str, command: Command
 ) -> bool:
-    """Commit an answer and its command together; return whether it was not recorded before."""
-    key = decision_key(target, visit.known.operator_id, decision)
+    """Commit an answer's identity and its command together; return whether it was new."""
     if not await visit.memory.take(key, visit.work.now):
         return False
     ask = replace(visit.ask, channel=channel)
-    await visit.memory.ask(str(target.approval_id), ask, visit.work.now)
-    visit.work.emit(
-        DecideApproval(
-            approval_id=target.approval_id,
-            campaign_id=target.campaign_id,
-            revision=target.revision,
-            decision=decision,
-            reason=reason,
-            actor=visit.actor,
-        )
-    )
+    await visit.memory.ask(str(subject), ask, visit.work.now)
+    visit.work.emit(command)
     return True
+
+
+async def record_decision(
+    visit: Visit, target: Target, decision: Decision, *, reason: str, channel: str
+) -> bool:
+    """Record an answer to an approval; return whether it was not recorded before."""
+    command = DecideApproval(
+        approval_id=target.approval_id,
+        campaign_id=target.campaign_id,
+        revision=target.revision,
+        decision=decision,
+        reason=reason,
+        actor=visit.actor,
+    )
+    key = decision_key(target, visit.known.operator_id, decision)
+    return await record_answer(visit, key, target.approval_id, channel, command)
 
 
 async def ask_reason(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from bot.answers import personal
 from bot.cards import Setting
@@ -12,6 +12,8 @@ from bot.limits import Json
 from bot.store import BotStore, Person
 from shared.uow import Work
 
+MOST_TOLD: Final = 50
+"""To how many people a message goes at most."""
 Worded: TypeAlias = Callable[[Setting], Json]
 """Makes the message of how things are shown to its reader."""
 

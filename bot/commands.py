@@ -13,7 +13,7 @@ from bot.blocks import content
 from bot.cutting import esc
 from bot.figures import budget_list, stock_list
 from bot.front import NOTHING, Act, Front, Sender, Visit
-from bot.fund_store import FundStore
+from bot.fund_store import FundStore, askers
 from bot.limits import Json
 from bot.lists import campaign_list
 from bot.orders import VERBS, open_form, typed_order
@@ -135,8 +135,9 @@ async def show_approvals(visit: Visit, which: Which, start: int = 0) -> Json:
         store, known = FundStore(visit.work.connection), visit.known
         may_approve = known.may(Right.APPROVE)
         funds = await store.pending(PAGE, known.operator_id, may_approve=may_approve)
-    asking = [asked.requested_by.id for asked in funds if asked.requested_by]
-    people = await visit.store.people([*asking, *(state.requested_by for state in page.rows)])
+    people = await visit.store.people(
+        [*askers(funds), *(state.requested_by for state in page.rows)]
+    )
     return approval_list(page, people, visit.setting, now=visit.work.now, funds=funds)
 
 

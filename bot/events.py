@@ -8,6 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.cutting import clip, read_marked
 from bot.front import NOTHING, Front, Sender, Visit
+from bot.fund_store import askers
 from bot.home import home_view, stranger_home
 from bot.limits import INPUT_CHARS, Json
 from bot.modals import LABEL_CHARS
@@ -62,8 +63,8 @@ async def _home(visit: Visit) -> Json:
     seen = await visit.reading.overview(
         visit.known.operator_id, may_approve=visit.known.may(Right.APPROVE)
     )
-    asking = [asked.requested_by.id for asked in seen.funds if asked.requested_by]
-    people = await visit.store.people([*asking, *(state.requested_by for state in seen.approvals)])
+    asking = (state.requested_by for state in seen.approvals)
+    people = await visit.store.people([*askers(seen.funds), *asking])
     return home_view(
         seen,
         people,

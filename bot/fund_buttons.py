@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.actions import decision_key, pressed, sender_of
+from bot.actions import decision_key, pressed, record_answer, sender_of
 from bot.blocks import content
 from bot.cards import Target
 from bot.front import NOTHING, Front, Visit
@@ -23,7 +23,7 @@ from bot.fund_cards import (
     read_refusal,
     refuse_modal,
 )
-from bot.fund_store import FundsOutcome, FundStore
+from bot.fund_store import Funds, FundsOutcome, FundStore
 from bot.limits import Json
 from bot.views import sender_of as view_sender_of
 from shared.rights import Right
@@ -61,11 +61,12 @@ async def decide(visit: Visit, hold: Hold, *, approve: bool) -> Json:
     refusal = visit.refusal(Right.APPROVE)
     if refusal:
         return refusal
-    closed = await _closed(visit, hold)
+    funds = await FundStore(visit.work.connection).find(hold.hold_id)
+    closed = await _closed(visit, funds)
     if closed:
         return content(closed)
     if not approve:
-        return await _ask_reason(visit, hold)
+        return await _ask_reason(visit, funds)
     if not await _record(visit, hold, visit.sender.channel, approve=True):
         return content(visit.say("sent_already"))
     return NOTHING
@@ -79,14 +80,11 @@ async def show(visit: Visit, hold: Hold) -> Json:
     funds = await FundStore(visit.work.connection).find(hold.hold_id)
     if funds is None:
         return content(visit.say("code_unknown_approval"))
-    by = funds.asked.requested_by
-    people = await visit.store.people([by.id if by else "", funds.decided_by])
-    return funds_card(funds, people, visit.setting)
+    return funds_card(funds, await visit.store.people(funds.named), visit.setting)
 
 
-async def _closed(visit: Visit, hold: Hold, *, by_name: bool = False) -> str:
+async def _closed(visit: Visit, funds: Funds | None, *, by_name: bool = False) -> str:
     """Return how a budget approval ended; empty while it is open, or not known."""
-    funds = await FundStore(visit.work.connection).find(hold.hold_id)
     if funds is None or funds.outcome is FundsOutcome.PENDING:
         return ""
     people = await visit.store.people([funds.decided_by])
@@ -95,8 +93,7 @@ async def _closed(visit: Visit, hold: Hold, *, by_name: bool = False) -> str:
     return late_answer(funds, people, visit.setting)
 
 
-async def _ask_reason(visit: Visit, hold: Hold) -> Json:
-    funds = await FundStore(visit.work.connection).find(hold.hold_id)
+async def _ask_reason(visit: Visit, funds: Funds | None) -> Json:
     if funds is None:
         return content(visit.say("code_unknown_approval"))
     if await visit.once():
@@ -113,7 +110,8 @@ async def give_reason(visit: Visit, view: Json) -> dict[str, str]:
     hold, channel, reason = read_refusal(view)
     if reason is None:
         return {"reason": visit.say("reason_missing")}
-    closed = await _closed(visit, hold, by_name=True)
+    funds = await FundStore(visit.work.connection).find(hold.hold_id)
+    closed = await _closed(visit, funds, by_name=True)
     if closed:
         return {"reason": closed.replace("*", "")}
     await _record(visit, hold, channel, approve=False, reason=reason)
@@ -123,20 +121,13 @@ async def give_reason(visit: Visit, view: Json) -> dict[str, str]:
 async def _record(
     visit: Visit, hold: Hold, channel: str, *, approve: bool, reason: str = ""
 ) -> bool:
-    """Commit an answer and its command together; return whether it was not recorded before."""
     target = Target(hold.hold_id, hold.campaign_id, 1)
     key = decision_key(target, visit.known.operator_id, "approve" if approve else "reject")
-    if not await visit.memory.take(key, visit.work.now):
-        return False
-    ask = replace(visit.ask, channel=channel)
-    await visit.memory.ask(str(hold.hold_id), ask, visit.work.now)
-    visit.work.emit(
-        DecideFunds(
-            campaign_id=hold.campaign_id,
-            hold_id=hold.hold_id,
-            approve=approve,
-            reason=reason,
-            actor=visit.actor,
-        )
+    command = DecideFunds(
+        campaign_id=hold.campaign_id,
+        hold_id=hold.hold_id,
+        approve=approve,
+        reason=reason,
+        actor=visit.actor,
     )
-    return True
+    return await record_answer(visit, key, hold.hold_id, channel, command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -38,6 +39,16 @@ class Funds:
     decided_by: str = ""
     reason: str = ""
     ended_at: datetime | None = None
+
+    @property
+    def named(self) -> list[str]:
+        """The operators whom its card names, by id."""
+        return [*askers([self.asked]), self.decided_by]
+
+
+def askers(asked: Iterable[FundsAwaitApproval]) -> list[str]:
+    """Return who asked for money, by id, where that is known."""
+    return [one.requested_by.id for one in asked if one.requested_by]
 
 
 class FundStore:

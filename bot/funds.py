@@ -30,8 +30,7 @@ async def ask(event: FundsAwaitApproval, work: Work) -> None:
 
 async def show(funds: Funds, work: Work) -> None:
     """Have the card of a budget approval show how it stands."""
-    by = funds.asked.requested_by
-    people = await BotStore(work.connection).people([by.id if by else "", funds.decided_by])
+    people = await BotStore(work.connection).people(funds.named)
     card = funds_card(funds, people, channel_setting(work))
     key = f"funds:{funds.asked.hold_id}"
     await outgoing_of(work).show(key, settings_of(work).slack_channel, card)

@@ -6,7 +6,7 @@ from typing import Final
 
 from bot import formats
 from bot.blocks import content, section
-from bot.bulletins import publish, revise
+from bot.bulletins import MOST_TOLD, publish, revise
 from bot.cards import Setting
 from bot.cutting import esc
 from bot.limits import Json
@@ -17,7 +17,6 @@ from shared.uow import Work
 from topics.stock import StockAlertCleared, StockAlertRaised
 
 registry: Final = Registry()
-MOST_TOLD: Final = 50
 
 
 def raised(event: StockAlertRaised, setting: Setting) -> Json:

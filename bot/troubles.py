@@ -6,7 +6,7 @@ from typing import Final
 
 from bot import formats
 from bot.blocks import content, section
-from bot.bulletins import publish, revise
+from bot.bulletins import MOST_TOLD, publish, revise
 from bot.cards import Setting
 from bot.cutting import esc
 from bot.limits import Json
@@ -19,7 +19,6 @@ from shared.uow import Work
 from topics.workflows import Trouble, TroubleCleared, TroubleRaised
 
 registry: Final = Registry()
-MOST_TOLD: Final = 50
 SHOWN_NAMES: Final = 12
 
 
