@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Open
+from tests.integration.bot_story import BotStory, Mode, telling
 from tests.integration.delivery_harness import Catcher, catching
 
 
@@ -15,3 +17,13 @@ async def catcher(tmp_path: Path) -> AsyncIterator[Catcher]:
     """A mail catcher of this test's own."""
     async with catching(tmp_path) as found:
         yield found
+
+
+@pytest.fixture(params=["socket", "http"])
+async def story(
+    request: pytest.FixtureRequest, open_service: Open, tmp_path: Path
+) -> AsyncIterator[BotStory]:
+    """A running bot and the people around it, in either mode."""
+    mode: Mode = request.param
+    async with telling(open_service, tmp_path, mode) as told:
+        yield told

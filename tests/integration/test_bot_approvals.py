@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.embedded.slack import Message as SlackMessage
 from deploy.embedded.slack import render_text
-from tests.conftest import Open
 from tests.integration.bot_story import (
     CHANNEL,
     MANAGER,
@@ -19,8 +16,6 @@ from tests.integration.bot_story import (
     STRANGER,
     SUPERVISOR,
     BotStory,
-    Mode,
-    telling,
 )
 from tests.unit.bot import samples
 from topics.budget import CostEstimated
@@ -37,15 +32,6 @@ from topics.message import Actor, Via
 from topics.stock import StockLineState
 
 BY = str(samples.REVIEWER.operator_id)
-
-
-@pytest.fixture(params=["socket", "http"])
-async def story(
-    request: pytest.FixtureRequest, open_service: Open, tmp_path: Path
-) -> AsyncIterator[BotStory]:
-    mode: Mode = request.param
-    async with telling(open_service, tmp_path, mode) as told:
-        yield told
 
 
 async def shown_card(story: BotStory, state: ApprovalState) -> SlackMessage:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from deploy.embedded.slack import render_text
 from shared.ids import new_id
-from tests.conftest import Open
 from tests.integration.bot_story import (
     MANAGER,
     REVIEWER,
     STRANGER,
     SUPERVISOR,
     BotStory,
-    Mode,
     opened_form,
-    telling,
 )
 from tests.unit.bot import samples
 from topics.campaign import (
@@ -37,15 +29,6 @@ from topics.message import Actor, Command, Via
 from topics.workflows import Control, ControlWorkflow, WorkflowRefused, WorkflowStatus
 
 ACTOR = Actor(id=str(samples.MANAGER.operator_id), via=Via.SLACK)
-
-
-@pytest.fixture(params=["socket", "http"])
-async def story(
-    request: pytest.FixtureRequest, open_service: Open, tmp_path: Path
-) -> AsyncIterator[BotStory]:
-    mode: Mode = request.param
-    async with telling(open_service, tmp_path, mode) as told:
-        yield told
 
 
 async def test_a_command_delivered_again_opens_one_form(story: BotStory) -> None:

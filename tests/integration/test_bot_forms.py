@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID
 
-import pytest
-
-from tests.conftest import Open
 from tests.integration.bot_story import (
     MANAGER,
     BotStory,
-    Mode,
     opened_form,
-    telling,
 )
 from tests.unit.bot import samples
 from topics.actions import ActionModelState, ModelKind
@@ -82,15 +75,6 @@ CHOICES: tuple[Message, ...] = (
         version=1,
     ),
 )
-
-
-@pytest.fixture(params=["socket", "http"])
-async def story(
-    request: pytest.FixtureRequest, open_service: Open, tmp_path: Path
-) -> AsyncIterator[BotStory]:
-    mode: Mode = request.param
-    async with telling(open_service, tmp_path, mode) as told:
-        yield told
 
 
 async def test_a_new_campaign_goes_from_form_to_number_to_command(story: BotStory) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
-
-import pytest
 
 from deploy.embedded.slack import Message as SlackMessage
 from deploy.embedded.slack import render_text
-from tests.conftest import Open
 from tests.integration.bot_story import (
     CHANNEL,
     MANAGER,
@@ -18,8 +13,6 @@ from tests.integration.bot_story import (
     STRANGER,
     SUPERVISOR,
     BotStory,
-    Mode,
-    telling,
 )
 from tests.unit.bot import samples
 from tests.unit.bot.screens import some_funds
@@ -30,15 +23,6 @@ from topics.stock import StockAlertCleared, StockAlertRaised
 
 BY = Actor(id=str(samples.REVIEWER.operator_id), via=Via.SLACK)
 ASKED_BY = Actor(id=str(samples.MANAGER.operator_id), via=Via.SLACK)
-
-
-@pytest.fixture(params=["socket", "http"])
-async def story(
-    request: pytest.FixtureRequest, open_service: Open, tmp_path: Path
-) -> AsyncIterator[BotStory]:
-    mode: Mode = request.param
-    async with telling(open_service, tmp_path, mode) as told:
-        yield told
 
 
 def asked(**changes: object) -> FundsAwaitApproval:

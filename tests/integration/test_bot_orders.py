@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from deploy.embedded.slack import render_text
 from shared.ids import new_id
-from tests.conftest import Open
 from tests.integration.bot_story import (
     MANAGER,
     REVIEWER,
     STRANGER,
     SUPERVISOR,
     BotStory,
-    Mode,
-    telling,
 )
 from tests.unit.bot import samples
 from topics.campaign import (
@@ -38,15 +31,6 @@ from topics.operators import Role
 
 ACTOR = Actor(id=str(samples.MANAGER.operator_id), via=Via.SLACK)
 OTHER = str(samples.SUPERVISOR.operator_id)
-
-
-@pytest.fixture(params=["socket", "http"])
-async def story(
-    request: pytest.FixtureRequest, open_service: Open, tmp_path: Path
-) -> AsyncIterator[BotStory]:
-    mode: Mode = request.param
-    async with telling(open_service, tmp_path, mode) as told:
-        yield told
 
 
 def running(version: int = 1, sent: int = 1_203) -> CampaignState:

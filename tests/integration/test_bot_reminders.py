@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import pytest
 
 from deploy.embedded.slack import render_text
 from tests.conftest import Open
@@ -16,21 +13,11 @@ from tests.integration.bot_story import (
     REVIEWER,
     SUPERVISOR,
     BotStory,
-    Mode,
     telling,
 )
 from tests.unit.bot import samples
 from tests.waiting import eventually
 from topics.delivery import ApprovalOutcome, ApprovalReminded, ApprovalState
-
-
-@pytest.fixture(params=["socket", "http"])
-async def story(
-    request: pytest.FixtureRequest, open_service: Open, tmp_path: Path
-) -> AsyncIterator[BotStory]:
-    mode: Mode = request.param
-    async with telling(open_service, tmp_path, mode) as told:
-        yield told
 
 
 def reminded(state: ApprovalState, number: int = 1) -> ApprovalReminded:

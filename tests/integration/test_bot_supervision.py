@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from deploy.embedded.slack import render_text
-from tests.conftest import Open
-from tests.integration.bot_story import CHANNEL, SUPERVISOR, BotStory, Mode, telling
+from tests.integration.bot_story import CHANNEL, SUPERVISOR, BotStory
 from tests.unit.bot import samples
 from tests.unit.bot.samples import NOW
 from topics.message import Actor, Via
 from topics.workflows import Control, ControlWorkflow, Trouble, TroubleCleared, TroubleRaised
-
-
-@pytest.fixture(params=["socket", "http"])
-async def story(
-    request: pytest.FixtureRequest, open_service: Open, tmp_path: Path
-) -> AsyncIterator[BotStory]:
-    mode: Mode = request.param
-    async with telling(open_service, tmp_path, mode) as told:
-        yield told
 
 
 def raised(trouble: Trouble, name: str) -> TroubleRaised:
