@@ -33,7 +33,8 @@ from tests.conftest import REPOSITORY
 from tests.instances import Instance, create_topics, make_schemas
 from tests.records import record_of
 from tests.waiting import PATIENCE, eventually
-from topics.message import Message
+from topics.delivery import DecideApproval, Decision
+from topics.message import Actor, Message
 from topics.names import Topic, all_topics
 from topics.operators import OperatorState, Role
 
@@ -220,6 +221,24 @@ class Rig:
             there, seconds=seconds, what=f"campaign {campaign_id} being {' or '.join(statuses)}"
         )
         return status
+
+    async def approval(
+        self, campaign_id: UUID, actor: Actor, *, seconds: float = PATIENCE
+    ) -> DecideApproval:
+        """Wait until a campaign asks for its approval; return the command that gives it."""
+
+        async def asked() -> dict[str, Any] | None:
+            rows = await self.rows(
+                "SELECT approval_id, revision FROM delivery.approvals"
+                " WHERE campaign_id = $1 AND outcome = 'pending'",
+                campaign_id,
+            )
+            return rows[0] if rows else None
+
+        found = await eventually(asked, seconds=seconds, what="the approval")
+        return DecideApproval(
+            **found, campaign_id=campaign_id, decision=Decision.APPROVE, actor=actor
+        )
 
     async def drained(self, *services: str, seconds: float = PATIENCE) -> None:
         """Wait until services have neither outbox rows nor messages put aside."""

@@ -17,7 +17,7 @@ from tests.waiting import eventually
 from topics.actions import Filing, ModelKind, SaveActionModel
 from topics.budget import CostDriver, CostStructure, Formula, SaveBudget
 from topics.campaign import CampaignPlan, CreateCampaign, RequestProof
-from topics.delivery import DecideApproval, Decision, SaveTemplate
+from topics.delivery import SaveTemplate
 from topics.message import Actor, Via
 from topics.stock import SaveStockLine
 from topics.supplier import SaveService
@@ -142,18 +142,5 @@ async def prove(rig: Rig, campaign_id: UUID) -> None:
 
 async def approve(rig: Rig, campaign_id: UUID) -> None:
     """Approve as the reviewer and wait until the campaign goes on."""
-    rows = await rig.rows(
-        "SELECT approval_id, revision FROM delivery.approvals"
-        " WHERE campaign_id = $1 AND outcome = 'pending'",
-        campaign_id,
-    )
-    await rig.send(
-        DecideApproval(
-            approval_id=rows[0]["approval_id"],
-            campaign_id=campaign_id,
-            revision=rows[0]["revision"],
-            decision=Decision.APPROVE,
-            actor=BY_REVIEWER,
-        )
-    )
+    await rig.send(await rig.approval(campaign_id, BY_REVIEWER))
     await rig.reach(campaign_id, "ready_to_run", "running", "finished")

@@ -16,15 +16,14 @@ from services.cli.catalogue import port_of
 from services.cli.checking import verdicts
 from shared import identity
 from shared.clock import SystemClock
-from tests.driving import REVIEWER, SUPERVISOR
+from tests.driving import SUPERVISOR
 from tests.faults.checks import campaign_totals, mails
-from tests.faults.world import BROCHURES_PER_LETTER, World, manager, reviewer, world
+from tests.faults.world import World, manager, reviewer, world
 from tests.integration.bot_story import CHANNEL, free_port, slack_settings
 from tests.servers import Servers
 from tests.waiting import PATIENCE, eventually
 from topics.actions import ActionMove, MoveActions
-from topics.campaign import CampaignPlan, CreateCampaign, RequestProof
-from topics.delivery import DecideApproval, Decision
+from topics.campaign import CreateCampaign, RequestProof
 from topics.message import Actor, Via
 from topics.workflows import Control, ControlWorkflow
 
@@ -161,22 +160,11 @@ async def says_so(found: World, people: Workspace, campaign_id: UUID, stopped: S
 
 async def through(found: World, campaign_id: UUID) -> dict[str, int]:
     """Bring a campaign from creation to closed accounts; return what it came to."""
-    rig, props = found.rig, found.props
-    plan = CampaignPlan(
-        label="Autumn",
-        targeting_id=props.targeting_id,
-        template_id=props.template_id,
-        action_model_ids=(props.model_id,),
-        budget_id=props.budget_id,
-        reviewer_ids=(REVIEWER,),
-        supplier_service_id=props.service_id,
-        stock_line_id=props.stock_line_id,
-        stock_quantity_per_letter=BROCHURES_PER_LETTER,
-    )
-    await rig.send(CreateCampaign(campaign_id=campaign_id, actor=manager, plan=plan))
+    rig = found.rig
+    await rig.send(CreateCampaign(campaign_id=campaign_id, actor=manager, plan=found.plan()))
     await rig.reach(campaign_id, "ready_to_test")
     await rig.send(RequestProof(campaign_id=campaign_id, actor=manager))
-    await approve(found, campaign_id)
+    await rig.send(await rig.approval(campaign_id, reviewer, seconds=2 * PATIENCE))
     await eventually(
         lambda: rig.value(
             "SELECT actions_completed FROM campaign.campaigns WHERE campaign_id = $1", campaign_id
@@ -199,26 +187,3 @@ async def through(found: World, campaign_id: UUID) -> dict[str, int]:
         what="the accounts",
     )
     return await campaign_totals(rig, campaign_id)
-
-
-async def approve(found: World, campaign_id: UUID) -> None:
-    """Approve a campaign's proof as its reviewer, once it is asked for."""
-
-    async def asked() -> dict[str, object] | None:
-        rows = await found.rig.rows(
-            "SELECT approval_id, revision FROM delivery.approvals"
-            " WHERE campaign_id = $1 AND outcome = 'pending'",
-            campaign_id,
-        )
-        return rows[0] if rows else None
-
-    approval = await eventually(asked, seconds=2 * PATIENCE, what="the approval")
-    await found.rig.send(
-        DecideApproval(
-            approval_id=approval["approval_id"],
-            campaign_id=campaign_id,
-            revision=approval["revision"],
-            decision=Decision.APPROVE,
-            actor=reviewer,
-        )
-    )

@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from services.cli.checking import verdicts
-from tests.driving import REVIEWER
 from tests.faults.checks import campaign_totals, mails
 from tests.faults.deciding import deciding
 from tests.faults.world import (
@@ -41,7 +40,7 @@ from topics.campaign import (
     RequestProof,
     SuspendCampaign,
 )
-from topics.delivery import DecideApproval, Decision, SaveTemplate
+from topics.delivery import SaveTemplate
 
 SERVICES: Final = (
     "campaign",
@@ -93,19 +92,8 @@ async def put_off(found: World, *patterns: str) -> None:
 
 async def first_half(found: World) -> UUID:
     """Run a campaign until half of its mails have left, do some of its actions, suspend it."""
-    campaign_id, props = uuid4(), found.props
-    plan = CampaignPlan(
-        label="Autumn",
-        targeting_id=props.targeting_id,
-        template_id=props.template_id,
-        action_model_ids=(props.model_id,),
-        budget_id=props.budget_id,
-        reviewer_ids=(REVIEWER,),
-        supplier_service_id=props.service_id,
-        stock_line_id=props.stock_line_id,
-        stock_quantity_per_letter=BROCHURES_PER_LETTER,
-    )
-    await found.rig.send(CreateCampaign(campaign_id=campaign_id, actor=manager, plan=plan))
+    campaign_id = uuid4()
+    await found.rig.send(CreateCampaign(campaign_id=campaign_id, actor=manager, plan=found.plan()))
     await found.rig.reach(campaign_id, "ready_to_test")
     await prove_and_approve(found, campaign_id)
     await eventually(
@@ -199,14 +187,7 @@ async def prove_and_approve(found: World, campaign_id: UUID) -> None:
     )
     await found.rig.send(RequestProof(campaign_id=campaign_id, actor=manager))
     await found.rig.reach(campaign_id, "proof_pending")
-    [asked] = await found.rig.rows(
-        "SELECT approval_id, revision FROM delivery.approvals"
-        " WHERE campaign_id = $1 AND outcome = 'pending'",
-        campaign_id,
-    )
-    await found.rig.send(
-        DecideApproval(**asked, campaign_id=campaign_id, decision=Decision.APPROVE, actor=reviewer)
-    )
+    await found.rig.send(await found.rig.approval(campaign_id, reviewer))
     await found.rig.reach(campaign_id, "ready_to_run", "running")
 
 

@@ -6,14 +6,12 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from tests.driving import REVIEWER
 from tests.faults.deciding import deciding
 from tests.faults.telling import Teller, new_event_id
-from tests.faults.world import BROCHURES_PER_LETTER, World, manager, reviewer
+from tests.faults.world import World, manager, reviewer
 from tests.waiting import eventually
 from topics.actions import ActionMove, MoveActions
-from topics.campaign import CampaignPlan, CreateCampaign, RequestProof
-from topics.delivery import DecideApproval, Decision
+from topics.campaign import CreateCampaign, RequestProof
 
 PATIENCE_SECONDS = 90.0
 UNKNOWN_TYPE = "parcel.lost"
@@ -59,25 +57,16 @@ class Story:
     # -- campaigns
 
     async def _campaign(self, number: int) -> None:
-        props, campaign_id = self.world.props, uuid4()
+        campaign_id = uuid4()
         self.campaigns.append(campaign_id)
-        with_letters = "supplier" in self.services
-        plan = CampaignPlan(
-            label=f"Campaign {number}",
-            targeting_id=props.targeting_id,
-            template_id=props.template_id,
-            action_model_ids=(props.model_id,),
-            budget_id=props.budget_id,
-            reviewer_ids=(REVIEWER,),
-            supplier_service_id=props.service_id if with_letters else None,
-            stock_line_id=props.stock_line_id if with_letters else None,
-            stock_quantity_per_letter=BROCHURES_PER_LETTER if with_letters else None,
-        )
+        plan = self.world.plan(f"Campaign {number}", letters="supplier" in self.services)
         await self.teller.tell(CreateCampaign(campaign_id=campaign_id, actor=manager, plan=plan))
         await self._reach(campaign_id, "ready_to_test")
         await self.teller.tell(RequestProof(campaign_id=campaign_id, actor=manager))
         await self._reach(campaign_id, "proof_pending")
-        await self._approve(campaign_id)
+        rig = self.world.rig
+        approval = await rig.approval(campaign_id, reviewer, seconds=PATIENCE_SECONDS)
+        await self.teller.tell(approval)
         await self._reach(campaign_id, "running", "finished")
         await self._all_actions_made(campaign_id)
         await self.teller.tell(
@@ -87,26 +76,6 @@ class Story:
         )
         await self._reach(campaign_id, "finished")
         await self._accounts_closed(campaign_id)
-
-    async def _approve(self, campaign_id: UUID) -> None:
-        async def asked() -> dict[str, object] | None:
-            rows = await self.world.rig.rows(
-                "SELECT approval_id, revision FROM delivery.approvals"
-                " WHERE campaign_id = $1 AND outcome = 'pending'",
-                campaign_id,
-            )
-            return rows[0] if rows else None
-
-        approval = await eventually(asked, seconds=PATIENCE_SECONDS, what="the approval")
-        await self.teller.tell(
-            DecideApproval(
-                approval_id=approval["approval_id"],
-                campaign_id=campaign_id,
-                revision=approval["revision"],
-                decision=Decision.APPROVE,
-                actor=reviewer,
-            )
-        )
 
     async def _reach(self, campaign_id: UUID, *statuses: str) -> None:
         async def there() -> bool:

@@ -23,6 +23,7 @@ from tests.servers import Servers
 from tests.waiting import eventually
 from topics.actions import Filing, ModelKind, SaveActionModel
 from topics.budget import CostDriver, CostStructure, Formula, SaveBudget
+from topics.campaign import CampaignPlan
 from topics.delivery import SaveTemplate
 from topics.events import RouteEventType
 from topics.message import Actor, Message, Via, system_actor
@@ -86,6 +87,21 @@ class World:
     def hits(self) -> Path:
         """Where child processes write which fault hit what."""
         return self.rig.folder / "hits"
+
+    def plan(self, label: str = "Autumn", *, letters: bool = True) -> CampaignPlan:
+        """Return a campaign over all props; without letters, of e-mails and actions alone."""
+        props = self.props
+        return CampaignPlan(
+            label=label,
+            targeting_id=props.targeting_id,
+            template_id=props.template_id,
+            action_model_ids=(props.model_id,),
+            budget_id=props.budget_id,
+            reviewer_ids=(REVIEWER,),
+            supplier_service_id=props.service_id if letters else None,
+            stock_line_id=props.stock_line_id if letters else None,
+            stock_quantity_per_letter=BROCHURES_PER_LETTER if letters else None,
+        )
 
     def start(self, name: str, *, replica: int = 1, **environment: Any) -> Worker:
         """Start a service with the settings that all processes of this world have."""

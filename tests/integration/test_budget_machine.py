@@ -5,28 +5,22 @@ Commands are handed to the service without its inbox, so that only their own key
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
 from services.budget.app import SERVICE
 from services.budget.invariants import broken
 from services.budget.workflows import calculate_costs
-from shared.service import Runtime, open_runtime
-from tests.instances import fresh_instance, make_schemas
+from shared.service import Runtime
+from tests.integration.machine import Machine, play
 from tests.integration.test_budget_holds import MAILING, a_commit, a_release, a_save
 from tests.integration.test_budget_levels import (
     ADA,
@@ -49,7 +43,6 @@ from topics.campaign import CampaignStatus
 from topics.message import Message
 from topics.operators import OperatorState, Role
 
-T = TypeVar("T")
 LEVELS = ("planned", "reserved", "committed", "spent", "invoiced")
 
 places = st.integers(min_value=0, max_value=999)
@@ -59,15 +52,12 @@ states = st.sampled_from(
 )
 
 
-class Money(RuleBasedStateMachine):
+class Money(Machine):
     """Three budgets; commands wait in a bag and are handed over in any order, any often.
 
     The first budget refuses to be overrun, the second wants a person's yes besides, the third is
     overrun with a warning.
     """
-
-    loop: asyncio.Runner
-    runtime: Runtime
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,9 +66,6 @@ class Money(RuleBasedStateMachine):
         self.waiting: list[tuple[Message, str]] = []
         self.handed: list[tuple[Message, str]] = []
         self.answers: dict[UUID, set[FundsReserved | FundsRefused]] = defaultdict(set)
-
-    def run(self, doing: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run(doing)
 
     @initialize(allocated=st.integers(1_000, 10_000))
     def save_budgets(self, allocated: int) -> None:
@@ -200,33 +187,12 @@ class Money(RuleBasedStateMachine):
         assert all(len(said) == 1 for said in self.answers.values())
 
 
-async def _opened(stack: AsyncExitStack, servers: Servers) -> Runtime:
-    instance = await stack.enter_async_context(fresh_instance(servers))
-    chosen = instance.settings(SERVICE.settings)
-    await make_schemas(chosen, {SERVICE.name: SERVICE.migrations})
-    runtime = await open_runtime(SERVICE, chosen)
-    stack.push_async_callback(runtime.pool.close)
-    await runtime.engine.register()
+async def reviewers(runtime: Runtime) -> None:
     for operator_id in (ADA, BOB):
         await runtime.execute(
             OperatorState(operator_id=operator_id, version=1, name="R", roles=(Role.REVIEWER,))
         )
-    return runtime
 
 
 def test_random_sequences_of_commands_keep_the_money_true(servers: Servers) -> None:
-    stack = AsyncExitStack()
-    with asyncio.Runner() as runner:
-        try:
-            Money.loop, Money.runtime = runner, runner.run(_opened(stack, servers))
-            run_state_machine_as_test(
-                Money,
-                settings=settings(
-                    max_examples=20,
-                    stateful_step_count=40,
-                    deadline=None,
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        finally:
-            runner.run(stack.aclose())
+    play(Money, SERVICE, servers, examples=20, prepare=reviewers)

@@ -13,6 +13,7 @@ import pytest
 from services.stock.app import SERVICE
 from services.stock.invariants import INVARIANTS, broken
 from services.stock.workflows import manage_stock
+from shared.clock import DrivenClock
 from shared.registry import answer
 from shared.service import Runtime
 from tests.conftest import Open
@@ -45,16 +46,6 @@ DAMAGES: Final = (
 )
 M = TypeVar("M", bound=Message)
 STOCK = system_actor("stock")
-
-
-class HandClock:
-    """A clock that a test moves."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
 
 
 @pytest.fixture
@@ -257,14 +248,14 @@ async def test_an_order_arrives_on_its_day_in_the_zone_of_the_instance(
     open_service: Open,
 ) -> None:
     # 22:30 UTC on 1 May is 00:30 on 2 May in Paris.
-    clock = HandClock(datetime(2026, 5, 1, 21, 30, tzinfo=UTC))
+    clock = DrivenClock(datetime(2026, 5, 1, 21, 30, tzinfo=UTC))
     stock = await open_service(SERVICE, clock, MUSTER_ZONE="Europe/Paris")
     line_id = await saved(stock)
     order = an_order(line_id, 90, date(2026, 5, 2))
     for _ in range(2):
         assert only(StockLineState, await stock.execute(order)).on_order == 90
     assert await work_off(stock) == []
-    clock.at += timedelta(hours=1)
+    clock.advance(timedelta(hours=1))
     emitted = await work_off(stock)
     received = only(OrderReceived, emitted)
     assert (received.quantity, received.in_stock) == (90, 100)

@@ -5,33 +5,25 @@ Commands are handed to the service without its inbox, so that only their natural
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
 from datetime import date, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
 from services.stock.app import SERVICE
 from services.stock.invariants import broken
 from services.stock.workflows import manage_stock
-from shared.service import Runtime, open_runtime
-from tests.instances import fresh_instance, make_schemas
+from tests.integration.machine import Machine, play
 from tests.servers import Servers
 from topics.message import Command, system_actor
 from topics.stock import ConsumeStock, OrderStock, ReleaseStock, ReserveStock, SaveStockLine
 
-T = TypeVar("T")
 STOCK = system_actor("stock")
 LONG_AGO = date(2020, 1, 1)
 
@@ -39,11 +31,8 @@ quantities = st.integers(min_value=1, max_value=40)
 places = st.integers(min_value=0, max_value=999)
 
 
-class Goods(RuleBasedStateMachine):
+class Goods(Machine):
     """Two stock lines; commands wait in a bag and are handed over in any order, any often."""
-
-    loop: asyncio.Runner
-    runtime: Runtime
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,9 +40,6 @@ class Goods(RuleBasedStateMachine):
         self.reservations: list[ReserveStock] = []
         self.waiting: list[Command] = []
         self.handed: list[Command] = []
-
-    def run(self, doing: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run(doing)
 
     @initialize(first=quantities, second=quantities, level=st.integers(0, 20))
     def save_lines(self, first: int, second: int, level: int) -> None:
@@ -169,29 +155,5 @@ class Goods(RuleBasedStateMachine):
             assert initial + delivered - consumed - reserved >= 0
 
 
-async def _opened(stack: AsyncExitStack, servers: Servers) -> Runtime:
-    instance = await stack.enter_async_context(fresh_instance(servers))
-    chosen = instance.settings(SERVICE.settings)
-    await make_schemas(chosen, {SERVICE.name: SERVICE.migrations})
-    runtime = await open_runtime(SERVICE, chosen)
-    stack.push_async_callback(runtime.pool.close)
-    await runtime.engine.register()
-    return runtime
-
-
 def test_random_sequences_of_commands_keep_the_stock_true(servers: Servers) -> None:
-    stack = AsyncExitStack()
-    with asyncio.Runner() as runner:
-        try:
-            Goods.loop, Goods.runtime = runner, runner.run(_opened(stack, servers))
-            run_state_machine_as_test(
-                Goods,
-                settings=settings(
-                    max_examples=25,
-                    stateful_step_count=40,
-                    deadline=None,
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        finally:
-            runner.run(stack.aclose())
+    play(Goods, SERVICE, servers, examples=25)

@@ -1,0 +1,73 @@
+"""State machines over real rows: a service is opened once, sequences of rules are played on it.
+
+Commands are handed to the service without its inbox, so that only their own keys protect it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from shared.service import Runtime, Service, open_runtime
+from tests.instances import fresh_instance, make_schemas
+from tests.servers import Servers
+
+T = TypeVar("T")
+STEPS = 40
+
+
+class Machine(RuleBasedStateMachine):
+    """Rules that act on an opened service."""
+
+    loop: asyncio.Runner
+    runtime: Runtime
+
+    def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine comes to."""
+        return self.loop.run(doing)
+
+
+async def nothing(runtime: Runtime) -> None:
+    """Leave a service as it opened."""
+
+
+def play(
+    machine: type[Machine],
+    service: Service,
+    servers: Servers,
+    *,
+    examples: int,
+    prepare: Callable[[Runtime], Coroutine[Any, Any, None]] = nothing,
+) -> None:
+    """Play sequences of a machine's rules on an instance of its service."""
+    stack = AsyncExitStack()
+    with asyncio.Runner() as runner:
+        try:
+            machine.loop, machine.runtime = runner, runner.run(_opened(stack, service, servers))
+            runner.run(prepare(machine.runtime))
+            run_state_machine_as_test(
+                machine,
+                settings=settings(
+                    max_examples=examples,
+                    stateful_step_count=STEPS,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(stack.aclose())
+
+
+async def _opened(stack: AsyncExitStack, service: Service, servers: Servers) -> Runtime:
+    instance = await stack.enter_async_context(fresh_instance(servers))
+    chosen = instance.settings(service.settings)
+    await make_schemas(chosen, {service.name: service.migrations})
+    runtime = await open_runtime(service, chosen)
+    stack.push_async_callback(runtime.pool.close)
+    await runtime.engine.register()
+    return runtime
