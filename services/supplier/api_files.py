@@ -11,13 +11,13 @@ from fastapi.responses import Response
 
 from services.supplier import manifest, proofs, wire
 from services.supplier.files import DiskProblem
-from services.supplier.links import read_file_token
+from services.supplier.links import NoLink, follow
 from services.supplier.press import INDEX_NAME
 from services.supplier.shelf import Item, NotThere, Shelf
 from services.supplier.store.jobs import JobStore
 from services.supplier.store.letters import LetterStore, name_of
 from shared.http import Caller, Here
-from shared.pages import language_of, page, sheet
+from shared.pages import Words, language_of, page, sheet
 from shared.rights import Right, require
 from shared.service import Runtime
 from topics.message import Actor
@@ -117,6 +117,11 @@ async def _for_operator(
         raise HTTPException(503, str(problem)) from None
 
 
+def nowhere(request: Request, words: Words, title: str, text: str) -> Response:
+    """Return the page of a link that leads nowhere: one that has ended is gone (410)."""
+    return page(request, words, title=title, text=text, status=410 if text == NoLink.OVER else 404)
+
+
 def answer(item: Item, content: bytes) -> Response:
     """Return a file as a download that no browser guesses about or keeps."""
     return Response(
@@ -134,15 +139,13 @@ def answer(item: Item, content: bytes) -> Response:
 @public_router.get("/f/{token}", include_in_schema=False)
 async def link(token: str, request: Request, runtime: Here) -> Response:
     """Show what a router's link gives."""
-    given = read_file_token(runtime.settings.secret, token)
-    if given is None:
-        return page(request, WORDS, title="title", text="unknown", status=404)
-    if given.until < runtime.clock.now():
-        return page(request, WORDS, title="title", text="over", status=410)
+    given = follow(runtime.settings.secret, token, now=runtime.clock.now())
+    if isinstance(given, NoLink):
+        return nowhere(request, WORDS, "title", given)
     try:
         job, items = await Shelf(runtime).items(given.file_id)
     except NotThere:
-        return page(request, WORDS, title="title", text="gone", status=404)
+        return nowhere(request, WORDS, "title", "gone")
     words = WORDS[language_of(request)]
     until = f"{given.until:%Y-%m-%d %H:%M}"
     intro = words["intro"].format(number=job.campaign_number, rows=job.rows, until=until)
@@ -158,15 +161,13 @@ async def link(token: str, request: Request, runtime: Here) -> Response:
 @public_router.get("/f/{token}/{name}", include_in_schema=False)
 async def linked_file(token: str, name: str, request: Request, runtime: Here) -> Response:
     """Return a file behind a router's link, and note that it was fetched."""
-    given = read_file_token(runtime.settings.secret, token)
-    if given is None:
-        return page(request, WORDS, title="title", text="unknown", status=404)
-    if given.until < runtime.clock.now():
-        return page(request, WORDS, title="title", text="over", status=410)
+    given = follow(runtime.settings.secret, token, now=runtime.clock.now())
+    if isinstance(given, NoLink):
+        return nowhere(request, WORDS, "title", given)
     try:
         item, content = await Shelf(runtime).take(given.file_id, name)
     except (NotThere, DiskProblem):
-        return page(request, WORDS, title="title", text="gone", status=404)
+        return nowhere(request, WORDS, "title", "gone")
     async with runtime.uow.begin() as work:
         await JobStore(work.connection).note_download(given.file_id, item.name, work.now)
     return answer(item, content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -39,6 +40,23 @@ def file_token(secret: bytes, link: FileLink, purpose: str = FOR_ROUTER) -> str:
     """Return the token of a link: 48 characters fit for a URL, without personal data."""
     body = link.file_id.bytes + int(link.until.timestamp()).to_bytes(4)
     return signed(secret, purpose, body)
+
+
+class NoLink(StrEnum):
+    """Why a token leads nowhere; the words of pages have these names."""
+
+    UNKNOWN = "unknown"
+    OVER = "over"
+
+
+def follow(
+    secret: bytes, token: str, purpose: str = FOR_ROUTER, *, now: datetime
+) -> FileLink | NoLink:
+    """Return the file a link is about while it is good, else why it leads nowhere."""
+    link = read_file_token(secret, token, purpose)
+    if link is None:
+        return NoLink.UNKNOWN
+    return link if link.until >= now else NoLink.OVER
 
 
 def read_file_token(secret: bytes, token: str, purpose: str = FOR_ROUTER) -> FileLink | None:

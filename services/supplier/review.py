@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from typing import Final
-from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from services.supplier.api_files import answer
+from services.supplier.api_files import answer, nowhere
 from services.supplier.domain.layout import REFERENCE, reference_of, titles_of
 from services.supplier.files import DiskProblem
-from services.supplier.links import FOR_REVIEW, read_file_token
+from services.supplier.links import FOR_REVIEW, NoLink, follow
 from services.supplier.shelf import NotThere, Shelf
 from services.supplier.store.jobs import Job, JobStore
 from shared.http import Here
-from shared.pages import language_of, page, sheet
-from shared.service import Runtime
+from shared.pages import language_of, sheet
 
 review_router = APIRouter()
 
@@ -71,15 +69,15 @@ WORDS: Final[dict[str, dict[str, str]]] = {
 @review_router.get("/r/{token}", include_in_schema=False)
 async def show(token: str, request: Request, runtime: Here) -> Response:
     """Show a file as its reviewers are asked about it."""
-    file_id = _file_of(token, runtime)
-    if isinstance(file_id, str):
-        return _none(request, file_id)
+    link = follow(runtime.settings.secret, token, FOR_REVIEW, now=runtime.clock.now())
+    if isinstance(link, NoLink):
+        return _none(request, link)
     try:
-        job, _ = await Shelf(runtime).items(file_id)
+        job, _ = await Shelf(runtime).items(link.file_id)
     except NotThere:
         return _none(request, "gone")
     async with runtime.pool.acquire() as connection:
-        rows = await JobStore(connection).rows_after(file_id, -1, SHOWN_ROWS)
+        rows = await JobStore(connection).rows_after(link.file_id, -1, SHOWN_ROWS)
     words = WORDS[language_of(request)]
     title = words["title"].format(number=job.campaign_number)
     return sheet(request, title, _body(job, rows, token, words), width="60rem")
@@ -88,27 +86,19 @@ async def show(token: str, request: Request, runtime: Here) -> Response:
 @review_router.get("/r/{token}/proof", include_in_schema=False)
 async def proof(token: str, request: Request, runtime: Here) -> Response:
     """Return the router's latest proof of a file."""
-    file_id = _file_of(token, runtime)
-    if isinstance(file_id, str):
-        return _none(request, file_id)
+    link = follow(runtime.settings.secret, token, FOR_REVIEW, now=runtime.clock.now())
+    if isinstance(link, NoLink):
+        return _none(request, link)
     shelf = Shelf(runtime)
     try:
-        job, _ = await shelf.items(file_id)
-        return answer(*await shelf.take(file_id, job.proof_name or "no proof"))
+        job, _ = await shelf.items(link.file_id)
+        return answer(*await shelf.take(link.file_id, job.proof_name or "no proof"))
     except (NotThere, DiskProblem):
         return _none(request, "gone")
 
 
-def _file_of(token: str, runtime: Runtime) -> UUID | str:
-    """Return the file a link is about, or the word for why it is about none."""
-    link = read_file_token(runtime.settings.secret, token, FOR_REVIEW)
-    if link is None:
-        return "unknown"
-    return link.file_id if link.until >= runtime.clock.now() else "over"
-
-
 def _none(request: Request, word: str) -> Response:
-    return page(request, WORDS, title="none", text=word, status=410 if word == "over" else 404)
+    return nowhere(request, WORDS, "none", word)
 
 
 def _body(job: Job, rows: Sequence[asyncpg.Record], token: str, words: dict[str, str]) -> str:
