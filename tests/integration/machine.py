@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from shared.database import Connection
 from shared.service import Runtime, Service, open_runtime
+from shared.uow import Work
+from shared.workflows import Step
 from tests.instances import fresh_instance, make_schemas
 from tests.servers import Servers
 
@@ -30,6 +33,30 @@ class Machine(RuleBasedStateMachine):
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine comes to."""
         return self.loop.run(doing)
+
+    def exhaust(self, step: Callable[[Work], Coroutine[Any, Any, Step]]) -> None:
+        """Run a technical workflow's function until nothing is left."""
+
+        async def work() -> None:
+            more = True
+            while more:
+                async with self.runtime.uow.begin() as unit:
+                    more = (await step(unit)).more
+
+        self.run(work())
+
+    def read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Return rows."""
+        return [tuple(row) for row in self.run(self.runtime.pool.fetch(query, *arguments))]
+
+    def broken(self, check: Callable[[Connection], Coroutine[Any, Any, list[str]]]) -> list[str]:
+        """Return what a service's invariants say does not hold."""
+
+        async def checked() -> list[str]:
+            async with self.runtime.pool.acquire() as connection:
+                return await check(connection)
+
+        return self.run(checked())
 
 
 async def nothing(runtime: Runtime) -> None:

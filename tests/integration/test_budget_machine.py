@@ -79,6 +79,9 @@ class Money(Machine):
 
     def hand_over(self, command: Message, message_id: str) -> None:
         self.handed.append((command, message_id))
+        self.handle(command, message_id)
+
+    def handle(self, command: Message, message_id: str) -> None:
         for said in self.run(as_message(self.runtime, command, message_id)):
             if isinstance(said, FundsReserved | FundsRefused):
                 self.answers[said.hold_id].add(said)
@@ -146,39 +149,25 @@ class Money(Machine):
     @rule()
     def replay_all(self) -> None:
         before = self.rows()
-        for command, message_id in list(self.handed):
-            self.hand_over(command, message_id)
+        for command, message_id in self.handed:
+            self.handle(command, message_id)
         assert self.rows() == before
 
     @rule()
     def work_off(self) -> None:
-        async def work() -> None:
-            more = True
-            while more:
-                async with self.runtime.uow.begin() as unit:
-                    more = (await calculate_costs(unit)).more
-
-        self.run(work())
+        self.exhaust(calculate_costs)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        async def read() -> list[tuple[Any, ...]]:
-            levels = ", ".join(f"{level}_minor" for level in LEVELS)
-            found = await self.runtime.pool.fetch(
-                f"SELECT budget_id, {levels} FROM budgets"
-                " WHERE budget_id = ANY ($1::uuid[]) ORDER BY budget_id",
-                self.budgets,
-            )
-            return [tuple(row) for row in found]
-
-        return self.run(read())
+        levels = ", ".join(f"{level}_minor" for level in LEVELS)
+        return self.read(
+            f"SELECT budget_id, {levels} FROM budgets"
+            " WHERE budget_id = ANY ($1::uuid[]) ORDER BY budget_id",
+            self.budgets,
+        )
 
     @invariant()
     def ledgers_sum_and_no_level_is_below_zero(self) -> None:
-        async def check() -> list[str]:
-            async with self.runtime.pool.acquire() as connection:
-                return await broken(connection)
-
-        assert self.run(check()) == []
+        assert self.broken(broken) == []
         for _, *levels in self.rows():
             assert min(levels) >= 0
 

@@ -124,32 +124,18 @@ class Goods(Machine):
 
     @rule()
     def work_off(self) -> None:
-        async def work() -> None:
-            more = True
-            while more:
-                async with self.runtime.uow.begin() as unit:
-                    more = (await manage_stock(unit)).more
-
-        self.run(work())
+        self.exhaust(manage_stock)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        async def read() -> list[tuple[Any, ...]]:
-            found = await self.runtime.pool.fetch(
-                "SELECT line_id, initial, delivered, consumed, reserved, on_order FROM stock_lines"
-                " WHERE line_id = ANY ($1::uuid[]) ORDER BY line_id",
-                self.lines,
-            )
-            return [tuple(row) for row in found]
-
-        return self.run(read())
+        return self.read(
+            "SELECT line_id, initial, delivered, consumed, reserved, on_order FROM stock_lines"
+            " WHERE line_id = ANY ($1::uuid[]) ORDER BY line_id",
+            self.lines,
+        )
 
     @invariant()
     def ledgers_sum_and_nothing_is_below_zero(self) -> None:
-        async def check() -> list[str]:
-            async with self.runtime.pool.acquire() as connection:
-                return await broken(connection)
-
-        assert self.run(check()) == []
+        assert self.broken(broken) == []
         for _, initial, delivered, consumed, reserved, on_order in self.rows():
             assert min(initial, delivered, consumed, reserved, on_order) >= 0
             assert initial + delivered - consumed - reserved >= 0
