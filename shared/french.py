@@ -18,6 +18,7 @@ SENTENCES: Final[dict[str, str]] = {
     "waits_start": "démarre le {at}",
     "waits_missed": "son démarrage a été manqué : démarrez-la maintenant ou abandonnez-la",
     "waits_queue": "démarre dès qu’une place se libère",
+    "waits_proof_queue": "son BAT est généré dès qu’une place se libère",
     "waits_window": "démarre aux prochaines heures creuses",
     "waits_series": "attend que sa campagne récurrente soit relancée",
     "waits_launch": "attend d’être lancée",

@@ -29,14 +29,22 @@ class CampaignStatus(StrEnum):
     ERROR = "error"
 
 
+class Severity(StrEnum):
+    """How much depends on a campaign's start; among equal priorities the most critical is first."""
+
+    NORMAL = "normal"
+    PRODUCTION = "production"
+    CRITICAL = "critical"
+
+
 class CampaignPlan(Value):
     """What a manager chooses; every field may be left out and set later.
 
     ``start_at`` defaults to now, ``end_at`` to 90 calendar days after the start in ``zone``.
     ``stock_quantity_per_letter`` items of ``stock_line_id`` go into each extracted row.
-    Where more campaigns are due than may be prepared at once, ``priority`` 1 starts before 9;
-    ``low_activity`` has it start in the instance's hours of low activity only. The members of the
-    ``control_group`` get nothing.
+    Where more campaigns are due than may be prepared at once, ``priority`` 1 starts before 9; among
+    equals the ``severity`` decides, then the date. ``low_activity`` has it start in the instance's
+    hours of low activity only. The members of the ``control_group`` get nothing.
     """
 
     label: str | None = Field(default=None, min_length=1, max_length=200)
@@ -55,6 +63,7 @@ class CampaignPlan(Value):
     reviewer_ids: tuple[UUID, ...] | None = Field(default=None, max_length=50)
     program_id: UUID | None = None
     priority: int | None = Field(default=None, ge=1, le=9)
+    severity: Severity | None = None
     low_activity: bool | None = None
     control_group: ControlGroup | None = None
 

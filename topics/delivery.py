@@ -431,13 +431,17 @@ class DeliveryStarted(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
 
 
 class DeliveryProgressed(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
-    """Totals of a run after a batch; ``revision`` grows, a lower one is out of date."""
+    """Totals of a run after a batch; ``revision`` grows, a lower one is out of date.
+
+    ``prepared`` once all its recipients are known and all its letters are with the supplier.
+    """
 
     campaign_id: UUID
     run_id: UUID
     delivery_id: UUID
     counts: DeliveryCounts
     paused: bool = False
+    prepared: bool = True
     in_flight: int = Field(
         default=0, description="of the pending, how many may be in a server's hands right now"
     )

@@ -224,7 +224,12 @@ async def _delivery_counts(
     newer = event.revision > before.delivery_revision
     if not newer and not done:
         return
-    after = replace(before, delivery_done=before.delivery_done or done)
+    is_prepared = not isinstance(event, DeliveryProgressed) or event.prepared
+    after = replace(
+        before,
+        delivery_done=before.delivery_done or done,
+        delivery_prepared=before.delivery_prepared or is_prepared,
+    )
     if newer:
         after = replace(after, delivery_counts=event.counts, delivery_revision=event.revision)
     if done and before.status is Status.CANCELLED and before.funds == "held":

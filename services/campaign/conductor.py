@@ -79,7 +79,7 @@ async def _set_timers(work: Work, campaign: Campaign) -> None:
         await set_timer(work, START_TIMER, key, campaign.start_at)
     else:
         await clear(work, START_TIMER, key)
-    if campaign.prove_at is not None and proof_wanted(campaign):
+    if campaign.prove_at is not None and campaign.held_back is None and proof_wanted(campaign):
         await set_timer(work, PROOF_TIMER, key, campaign.prove_at)
     else:
         await clear(work, PROOF_TIMER, key)

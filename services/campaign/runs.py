@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from services.campaign.domain.campaigns import Campaign, move
+from services.campaign.domain.campaigns import Campaign, HeldBack, move
 from shared.errors import Refused
 from shared.ids import new_id
 from shared.uow import Work
@@ -68,7 +68,13 @@ def freeze(work: Work, campaign: Campaign) -> Campaign:
         )
     )
     return replace(
-        campaign, snapshot_id=snapshot_id, snapshot_hash=None, approved=False, problem=""
+        campaign,
+        snapshot_id=snapshot_id,
+        snapshot_hash=None,
+        asked_at=work.now,
+        held_back=None if campaign.held_back is HeldBack.QUEUED else campaign.held_back,
+        approved=False,
+        problem="",
     )
 
 

@@ -15,8 +15,8 @@ from services.campaign.domain.series import (
     launched,
     left_over,
     occurrence,
-    proof_wanted,
 )
+from services.campaign.places import free_places
 from services.campaign.runs import freeze
 from services.campaign.settings import settings_of
 from services.campaign.store.campaigns import CampaignStore
@@ -34,6 +34,7 @@ from topics.schedules import CampaignKind, OccurrenceCreated, StartMissed
 SCHEDULE_TIMER: Final = "campaign.schedule"
 # An occurrence is a dozen statements: a step of them stays well under a second.
 AT_ONCE: Final = 10
+LOOKED_AT: Final = 50
 
 
 async def launch_series(work: Work, before: Campaign, actor: Actor) -> None:
@@ -198,13 +199,19 @@ def tell_missed(work: Work, campaign: Campaign) -> None:
 async def ask_approvals(work: Work) -> int:
     """Ask for the approval of occurrences whose time for it has come; say how many.
 
-    Each is asked for once: what a reviewer sends back is asked for again by a person.
+    Each is asked for once: what a reviewer sends back is asked for again by a person. Freezing its
+    target takes a place; without one it waits.
     """
-    wanted = await CampaignStore(work.connection).proofs_due(work.now, AT_ONCE)
-    for before in filter(proof_wanted, wanted):
+    free = min(AT_ONCE, await free_places(work))
+    wanted = await CampaignStore(work.connection).proofs_due(work.now, LOOKED_AT)
+    for before in wanted[:free]:
         after = freeze(work, replace(before, prove_at=None))
         await conductor.save(work, before, after, conductor.SYSTEM, "the proof was asked for")
-    return len(wanted)
+    told = [one for one in wanted[free:] if one.held_back is not HeldBack.QUEUED]
+    for before in told:
+        after = replace(before, held_back=HeldBack.QUEUED)
+        await conductor.save(work, before, after, conductor.SYSTEM)
+    return len(wanted[:free]) + len(told)
 
 
 async def finish_series(work: Work) -> int:

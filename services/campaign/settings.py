@@ -16,7 +16,16 @@ class CampaignSettings(Settings):
     """Settings of the campaign service."""
 
     campaign_limit_concurrency: int = Field(
-        default=10, ge=1, le=50, description="how many runs may be prepared at once"
+        default=10,
+        ge=1,
+        le=50,
+        description="how many targets may be frozen, and runs prepared, at once",
+    )
+    campaign_preparation_days: int = Field(
+        default=7,
+        ge=1,
+        le=60,
+        description="after so many days a preparation that does not end takes no place any more",
     )
     campaign_start_grace_minutes: int = Field(
         default=60,
@@ -34,6 +43,11 @@ class CampaignSettings(Settings):
     def start_grace(self) -> timedelta:
         """How late a start is still made without asking."""
         return timedelta(minutes=self.campaign_start_grace_minutes)
+
+    @property
+    def preparation(self) -> timedelta:
+        """How long a preparation may take a place."""
+        return timedelta(days=self.campaign_preparation_days)
 
     @property
     def low_activity(self) -> Window:

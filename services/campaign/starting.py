@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Final
 
 from services.campaign import conductor
 from services.campaign.domain.campaigns import Campaign, HeldBack, move
 from services.campaign.domain.starts import pick
+from services.campaign.places import free_places
 from services.campaign.runs import commands_of_run
 from services.campaign.series import tell_missed
 from services.campaign.settings import settings_of
@@ -21,16 +21,13 @@ from topics.delivery import StopDelivery
 
 LOOKED_AT: Final = 50
 AT_ONCE: Final = 10
-# A run that is not prepared after so long takes no place any more: something else is wrong with it.
-PREPARATION: Final = timedelta(days=7)
 VALIDITY_OVER: Final = "validity over"
 
 
 async def start_due(work: Work) -> int:
     """Start due campaigns as far as there is room, hold the others back; say how many changed."""
     settings, store = settings_of(work), CampaignStore(work.connection)
-    under_way = await store.preparing(work.now - PREPARATION)
-    free = min(AT_ONCE, max(0, settings.campaign_limit_concurrency - under_way))
+    free = min(AT_ONCE, await free_places(work))
     open_now = settings.low_activity.is_open(work.now, settings.zone)
     due = list(await store.due(work.now, LOOKED_AT))
     due += await store.held_back(open_now=open_now, limit=free)

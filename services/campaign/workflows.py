@@ -14,8 +14,8 @@ async def operation_mgt(work: Work) -> Step:
     done = 0
     for task in (
         series.create_ahead,
-        series.ask_approvals,
         starting.start_due,
+        series.ask_approvals,
         starting.end_due,
         series.finish_series,
     ):

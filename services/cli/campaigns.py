@@ -35,6 +35,7 @@ from topics.campaign import (
     RequestProof,
     ResumeCampaign,
     RetryCampaign,
+    Severity,
     SuspendCampaign,
 )
 from topics.delivery import DecideApproval, Decision
@@ -51,6 +52,7 @@ Models = Annotated[list[str] | None, typer.Option("--model", help="code or id; s
 Reviewers = Annotated[list[str] | None, typer.Option("--reviewer", help="e-mail; several times")]
 At = Annotated[datetime | None, typer.Option(help="local time in --zone or the instance's zone")]
 Priority = Annotated[int | None, typer.Option(min=1, max=9, help="1 starts before 9")]
+Severe = Annotated[Severity | None, typer.Option(help="decides among equal priorities")]
 Quiet = Annotated[bool | None, typer.Option(help="start in the hours of low activity only")]
 Control = Annotated[str | None, typer.Option(help="who gets nothing: 10%, 500 or none")]
 First = Annotated[bool, typer.Option(help="take the first of the target, not a random part")]
@@ -68,6 +70,7 @@ def create(
     stock: Named = None,
     program: Named = None,
     priority: Priority = None,
+    severity: Severe = None,
     low_activity: Quiet = None,
     control: Control = None,
     control_first: First = False,
@@ -82,7 +85,7 @@ def create(
 ) -> None:
     """Create a campaign; its target is counted at once."""
     texts = {"label": label, "description": description, "remark": remark, "zone": zone}
-    plain = texts | {"priority": priority, "low_activity": low_activity}
+    plain = texts | {"priority": priority, "severity": severity, "low_activity": low_activity}
     plain |= control_group(control, first=control_first)
     names = {"targeting": targeting, "template": template, "budget": budget, "service": service}
     wish = Wish(plain, names | {"stock": stock, "program": program}, model, reviewer, start, end)
@@ -108,6 +111,7 @@ def edit(
     stock: Named = None,
     program: Named = None,
     priority: Priority = None,
+    severity: Severe = None,
     low_activity: Quiet = None,
     control: Control = None,
     control_first: First = False,
@@ -120,7 +124,8 @@ def edit(
 ) -> None:
     """Change what is named; a change of content or target asks for the proof again."""
     names = {"targeting": targeting, "template": template, "budget": budget, "service": service}
-    plain = {"label": label, "zone": zone, "priority": priority, "low_activity": low_activity}
+    plain = {"label": label, "zone": zone, "priority": priority}
+    plain |= {"severity": severity, "low_activity": low_activity}
     plain |= control_group(control, first=control_first)
     wish = Wish(plain, names | {"stock": stock, "program": program}, model, reviewer, start, end)
 

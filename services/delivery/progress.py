@@ -227,6 +227,7 @@ async def _publish(
             delivery_id=run.delivery_id,
             counts=counts,
             paused=paused and not done,
+            prepared=done or run.prepared,
             in_flight=in_flight,
             revision=revision,
         )

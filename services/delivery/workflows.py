@@ -201,7 +201,10 @@ async def _extract(work: Work) -> int:
     while index < last:
         after = await _extract_chunk(work, run, index, after, letter)
         index += 1
-    await RunStore(work.connection).change(run.run_id, letters_next=index, letters_after=after)
+    runs = RunStore(work.connection)
+    await runs.change(run.run_id, letters_next=index, letters_after=after)
+    if index == run.letters_chunks:
+        await runs.mark(run.run_id)  # it is prepared now
     return index - run.letters_next
 
 

@@ -112,7 +112,7 @@ class Series(Story):
 
     async def launched(self, schedule: Schedule = THREE, **more: object) -> None:
         await self.create()
-        await self.edit(zone="Europe/Paris", start_at=MONDAY, **more)
+        await self.edit(**{"zone": "Europe/Paris", "start_at": MONDAY} | more)
         await self.schedule(schedule)
         await self.do(LaunchCampaign(campaign_id=self.id, actor=ACTOR))
 

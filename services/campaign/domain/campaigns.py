@@ -13,7 +13,7 @@ from services.campaign.domain.earlier import EarlierRun
 from services.campaign.domain.local_times import known_zone
 from shared.errors import Refused
 from topics.actions import ActionCounts
-from topics.campaign import CampaignPlan
+from topics.campaign import CampaignPlan, Severity
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import DeliveryCounts
 from topics.schedules import CampaignKind
@@ -69,7 +69,9 @@ class Campaign:
     A recurring or periodic one has no run: its occurrences are campaigns that name it in
     ``series_id``, ``occurrence`` is their number, and ``next_at`` the date of its next one.
     ``auto_start`` is off where a person launches it; ``confirmed`` on once one did, whatever the
-    date. ``ready_at`` is when nothing but its start was left to wait for.
+    date. ``ready_at`` is when nothing but its start was left to wait for, ``asked_at`` when its
+    latest snapshot was asked for. ``delivery_prepared`` once the recipients of its run are known
+    and its letters are with the supplier.
     """
 
     campaign_id: UUID
@@ -110,6 +112,7 @@ class Campaign:
     delivery_counts: DeliveryCounts | None = None
     delivery_revision: int = 0
     delivery_done: bool = False
+    delivery_prepared: bool = False
     action_counts: ActionCounts | None = None
     action_revision: int = 0
     actions_completed: bool = False
@@ -127,6 +130,7 @@ class Campaign:
     occurrence: int | None = None
     next_at: datetime | None = None
     priority: int = 5
+    severity: Severity = Severity.NORMAL
     low_activity: bool = False
     auto_start: bool = True
     confirmed: bool = False
@@ -134,6 +138,7 @@ class Campaign:
     prove_at: datetime | None = None
     ready_at: datetime | None = None
     started_at: datetime | None = None
+    asked_at: datetime | None = None
     control_group: ControlGroup | None = None
     control_members: int = 0
 
@@ -291,6 +296,7 @@ def _chosen(plan: CampaignPlan) -> dict[str, Any]:
         "reviewer_ids": "reviewer_ids",
         "program_id": "program_id",
         "priority": "priority",
+        "severity": "severity",
         "low_activity": "low_activity",
     }
     chosen = {own: v for name, own in names.items() if (v := getattr(plan, name)) is not None}
@@ -369,6 +375,7 @@ def ended_for_rest(campaign: Campaign) -> Campaign:
         delivery_counts=None,
         delivery_revision=0,
         delivery_done=False,
+        delivery_prepared=False,
         actions_completed=False,
         organisations=0,
         persons=0,

@@ -141,6 +141,7 @@ def occurrence(
         series_id=parent.campaign_id,
         occurrence=number,
         priority=parent.priority,
+        severity=parent.severity,
         low_activity=parent.low_activity,
         control_group=parent.control_group,
         auto_start=line.to_be_started,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.campaign.domain.campaigns import FINAL, Campaign, HeldBack
 from topics.campaign import CampaignStatus as Status
+from topics.campaign import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +52,35 @@ def confirmed(campaign: Campaign, now: datetime) -> Campaign:
 
 
 def is_prepared(campaign: Campaign) -> bool:
-    """Whether a run has its recipients and its actions: it takes no place from others any more."""
-    delivered = campaign.delivery_counts is not None or campaign.delivery_done
+    """Whether a run has its recipients and actions, and its letters are with the supplier."""
+    delivered = campaign.delivery_prepared or campaign.delivery_done
     generated = campaign.actions_completed or not campaign.action_model_ids
     return generated and (delivered or not campaign.has_message)
 
 
+def takes_place(campaign: Campaign) -> bool:
+    """Whether it is one of the few under way at once: its target is frozen, or its run prepared."""
+    if campaign.is_series or campaign.status in FINAL:
+        return False
+    if campaign.status is Status.RUNNING:
+        return not is_prepared(campaign)
+    return campaign.snapshot_id is not None and campaign.snapshot_hash is None
+
+
 def gives_work(before: Campaign, after: Campaign) -> bool:
     """Whether a change lets another campaign start, or may have been the end of a series."""
-    took = before.status is Status.RUNNING and not before.is_series and not is_prepared(before)
-    takes = after.status is Status.RUNNING and not is_prepared(after)
     ended = after.status in FINAL and before.status not in FINAL
-    return (took and not takes) or (ended and after.series_id is not None)
+    left = takes_place(before) and not takes_place(after)
+    return left or (ended and after.series_id is not None)
+
+
+_SEVERITIES: Final = (Severity.CRITICAL, Severity.PRODUCTION, Severity.NORMAL)
+
+
+def first(campaign: Campaign) -> tuple[int, int, datetime, int]:
+    """Return what campaigns are sorted by, the one to start first first."""
+    severity = _SEVERITIES.index(campaign.severity)
+    return campaign.priority, severity, campaign.start_at, campaign.number
 
 
 def due_since(campaign: Campaign) -> datetime:
@@ -102,7 +121,7 @@ def pick(
     now: datetime,
     grace: timedelta,
 ) -> Picked:
-    """Return which of the due campaigns start now: by priority, then by date, as many as may.
+    """Return which of the due campaigns start now: by priority, severity, date, as many as may.
 
     Args:
         due: approved campaigns whose start has come; those held back before among them.
@@ -114,7 +133,7 @@ def pick(
     """
     started: list[Campaign] = []
     held: list[tuple[Campaign, HeldBack]] = []
-    for campaign in sorted(due, key=lambda one: (one.priority, one.start_at, one.number)):
+    for campaign in sorted(due, key=first):
         if campaign.series_id in resting:
             held.append((campaign, HeldBack.SERIES))
         elif is_missed(campaign, now, grace):

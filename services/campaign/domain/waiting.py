@@ -40,15 +40,19 @@ def _for_workflow(
     return None
 
 
+_FOR_MEANS: Final = Wait("waits for its budget and stock", "waits_means")
+_FOR_PROOF: Final = Wait("waits for the approval of its proof", "waits_proof")
+
+
 def _for_others(campaign: Campaign, now: datetime) -> Wait:
     if campaign.is_series:
         return _of_series(campaign)
     if campaign.held_back is HeldBack.MISSED and campaign.status not in FINAL:
         return Wait("its start was missed: start it now or drop it", "waits_missed")
     if campaign.status is Status.PROOF_PENDING:
-        if campaign.approved:
-            return Wait("waits for its budget and stock", "waits_means")
-        return Wait("waits for the approval of its proof", "waits_proof")
+        return _FOR_MEANS if campaign.approved else _FOR_PROOF
+    if campaign.held_back is HeldBack.QUEUED and proof_wanted(campaign):
+        return Wait("its proof is made as soon as there is room for it", "waits_proof_queue")
     if campaign.status is Status.READY_TO_RUN:
         return _of_ready(campaign, now)
     return Wait(campaign.problem or None)

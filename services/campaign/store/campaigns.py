@@ -15,7 +15,7 @@ from services.campaign.domain.earlier import EarlierRun
 from shared.database import Connection
 from shared.ids import new_id
 from topics.actions import ActionCounts
-from topics.campaign import CampaignStatus
+from topics.campaign import CampaignStatus, Severity
 from topics.delivery import DeliveryCounts
 from topics.message import Value
 from topics.schedules import CampaignKind
@@ -26,6 +26,9 @@ NAMES: Final = ", ".join(COLUMNS)
 _PLACES: Final = ", ".join(f"${i + 1}" for i in range(len(COLUMNS)))
 _SET: Final = ", ".join(f"{name} = ${i + 1}" for i, name in enumerate(COLUMNS))
 _STARTS: Final = "status = 'ready_to_run' AND approved AND kind = 'unique' AND auto_start"
+_FIRST: Final = (
+    "priority, array_position('{critical,production,normal}'::text[], severity), start_at, number"
+)
 _VALUES: Final[dict[str, type[Value]]] = {
     "counts": TargetCounts,
     "delivery_counts": DeliveryCounts,
@@ -39,6 +42,7 @@ def from_row(row: asyncpg.Record) -> Campaign:
     found: dict[str, Any] = {name: row[name] for name in COLUMNS}
     found["status"] = CampaignStatus(found["status"])
     found["kind"] = CampaignKind(found["kind"])
+    found["severity"] = Severity(found["severity"])
     found["held_back"] = HeldBack(found["held_back"]) if found["held_back"] else None
     for name in ("action_model_ids", "reviewer_ids"):
         found[name] = tuple(UUID(int=one.int) for one in found[name])
@@ -115,7 +119,7 @@ class CampaignStore:
         """Return approved campaigns whose start has come and that were not looked at, locked."""
         rows = await self._connection.fetch(
             f"SELECT {NAMES} FROM campaigns WHERE {_STARTS} AND held_back IS NULL"
-            " AND start_at <= $1 ORDER BY priority, start_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            f" AND start_at <= $1 ORDER BY {_FIRST} LIMIT $2 FOR UPDATE SKIP LOCKED",
             now,
             limit,
         )
@@ -126,19 +130,19 @@ class CampaignStore:
         rows = await self._connection.fetch(
             f"SELECT {NAMES} FROM campaigns WHERE {_STARTS}"
             " AND (held_back = 'queued' OR held_back = 'window' AND $1)"
-            " ORDER BY priority, start_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            f" ORDER BY {_FIRST} LIMIT $2 FOR UPDATE SKIP LOCKED",
             open_now,
             limit,
         )
         return [from_row(row) for row in rows]
 
     async def proofs_due(self, now: datetime, limit: int) -> Sequence[Campaign]:
-        """Return occurrences whose approval is to be asked for now, locked."""
+        """Return occurrences whose approval is to be asked for now, in order, locked."""
         rows = await self._connection.fetch(
             f"SELECT {NAMES} FROM campaigns WHERE prove_at <= $1 AND snapshot_id IS NULL"
             " AND NOT approved AND status IN ('ready_to_test', 'ready_to_run')"
             " AND counts IS NOT NULL AND held_back IS DISTINCT FROM 'missed'"
-            " ORDER BY prove_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+            f" ORDER BY {_FIRST} LIMIT $2 FOR UPDATE SKIP LOCKED",
             now,
             limit,
         )
@@ -153,16 +157,19 @@ class CampaignStore:
         )
         return frozenset(UUID(int=row["campaign_id"].int) for row in rows)
 
-    async def preparing(self, since: datetime) -> int:
-        """Return how many runs that started later are still being prepared.
+    async def under_way(self, since: datetime) -> int:
+        """Return how many campaigns take a place, of those that took it later than ``since``.
 
-        Prepared is a run whose delivery has its recipients, and whose actions are generated.
+        They are those of which :func:`~services.campaign.domain.starts.takes_place` says so.
         """
         count: int = await self._connection.fetchval(
-            "SELECT count(*) FROM campaigns WHERE status = 'running' AND kind = 'unique'"
-            " AND started_at > $1 AND (template_id IS NOT NULL AND delivery_counts IS NULL"
-            " AND NOT delivery_done"
-            " OR cardinality(action_model_ids) > 0 AND NOT actions_completed)",
+            "SELECT (SELECT count(*) FROM campaigns WHERE status = 'running' AND kind = 'unique'"
+            " AND started_at > $1 AND (template_id IS NOT NULL"
+            " AND NOT delivery_prepared AND NOT delivery_done"
+            " OR cardinality(action_model_ids) > 0 AND NOT actions_completed))"
+            " + (SELECT count(*) FROM campaigns WHERE snapshot_id IS NOT NULL"
+            " AND snapshot_hash IS NULL AND asked_at > $1"
+            " AND status <> ALL ('{cancelled,finished}'))",
             since,
         )
         return count

@@ -102,6 +102,12 @@ class Run:
         return f"{Reason.LEFT_OVER if self.rest == 'left' else Reason.STOPPED}: {self.stop_reason}"
 
     @property
+    def prepared(self) -> bool:
+        """Whether its recipients are known and its letters with the supplier, or it was stopped."""
+        handed_over = self.letters_next == self.letters_chunks or self.letters_outcome is not None
+        return self.stop_reason is not None or (self.filled and handed_over)
+
+    @property
     def letters_handed_over(self) -> bool:
         """Whether every letter is with the supplier: they cannot be called back from there."""
         return self.letters_chunks > 0 and self.letters_next == self.letters_chunks

@@ -17,10 +17,11 @@ from services.campaign.domain.starts import (
     gives_work,
     is_missed,
     pick,
+    takes_place,
 )
 from services.campaign.domain.waiting import waiting
 from tests.unit.campaign.test_domain import a_campaign
-from topics.campaign import CampaignPlan
+from topics.campaign import CampaignPlan, Severity
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import DeliveryCounts
 
@@ -56,6 +57,15 @@ def test_what_is_due_starts_by_priority_then_by_date_and_the_rest_is_queued() ->
     late, first = due(3), due(4, priority=1)
     queued = {1: HeldBack.QUEUED, 3: HeldBack.QUEUED}
     assert picked(low, early, late, first, free=2) == ([4, 2], queued)
+
+
+def test_among_equal_priorities_the_more_critical_starts_first_then_the_older() -> None:
+    normal = due(1, start_at=NOW - timedelta(minutes=59))
+    critical, production = due(2, severity=Severity.CRITICAL), due(3, severity=Severity.PRODUCTION)
+    older = replace(production, number=4, start_at=production.start_at - timedelta(minutes=1))
+    urgent = due(5, priority=4)
+    started, held = picked(normal, production, critical, older, urgent, free=4)
+    assert (started, list(held)) == ([5, 2, 4, 3], [1])
 
 
 def test_one_that_is_queued_already_is_not_told_so_again_and_never_becomes_missed() -> None:
@@ -128,14 +138,23 @@ def test_what_is_held_back_sets_no_timer_that_would_be_due_at_once_for_ever() ->
 
 def test_a_run_takes_a_place_until_its_recipients_and_actions_are_there() -> None:
     running = due(status=Status.RUNNING, template_id=uuid4())
-    prepared = replace(running, delivery_counts=DeliveryCounts(targeted=1, pending=1))
+    prepared = replace(running, delivery_prepared=True)
+    assert not gives_work(running, replace(running, delivery_counts=DeliveryCounts(targeted=1)))
     assert gives_work(running, prepared)
     assert not gives_work(prepared, prepared)
     with_actions = replace(running, action_model_ids=(uuid4(),))
-    half = replace(with_actions, delivery_counts=DeliveryCounts())
+    half = replace(with_actions, delivery_prepared=True)
     assert not gives_work(with_actions, half)
     assert gives_work(half, replace(half, actions_completed=True))
     assert gives_work(running, replace(running, status=Status.ERROR))
+
+
+def test_a_target_takes_a_place_while_it_is_frozen() -> None:
+    freezing = due(status=Status.PROOF_GENERATING, approved=False, snapshot_id=uuid4())
+    assert takes_place(freezing)
+    assert gives_work(freezing, replace(freezing, snapshot_hash="frozen"))
+    assert gives_work(freezing, replace(freezing, snapshot_id=None))
+    assert not takes_place(replace(freezing, status=Status.CANCELLED))
 
 
 def test_the_end_of_an_occurrence_may_be_the_end_of_its_series() -> None:
