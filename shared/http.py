@@ -168,7 +168,8 @@ class _Server(uvicorn.Server):
 async def serve(app: FastAPI, *, host: str, port: int, stop: asyncio.Event) -> None:
     """Serve an app until ``stop`` is set; raises ``OSError`` when the port is taken.
 
-    An app whose ``state.tls`` holds a certificate and its key (two paths) is served over TLS.
+    An app whose ``state.tls`` holds a certificate and its key (two paths) is served over TLS. What
+    its ``state.on_stop`` holds is awaited once it is served no more.
     """
     certificate, key = getattr(app.state, "tls", None) or (None, None)
     server = _Server(
@@ -189,6 +190,8 @@ async def serve(app: FastAPI, *, host: str, port: int, stop: asyncio.Event) -> N
     server.should_exit = True
     waiter.cancel()
     await asyncio.wait_for(task, timeout=5)
+    for close in getattr(app.state, "on_stop", ()):
+        await close()
     if not server.started:
         message = f"cannot listen on {host}:{port}: the port is taken or not ours"
         raise OSError(message)

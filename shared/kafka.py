@@ -68,7 +68,12 @@ def producer(settings: Settings, *, transactional_id: str) -> AIOKafkaProducer:
 def plain_producer(settings: Settings, *, client_id: str) -> AIOKafkaProducer:
     """Return an idempotent producer without transactions (event intake acknowledges each)."""
     return AIOKafkaProducer(
-        **_security(settings), client_id=client_id, enable_idempotence=True, acks="all"
+        **_security(settings),
+        client_id=client_id,
+        enable_idempotence=True,
+        acks="all",
+        max_batch_size=262_144,
+        request_timeout_ms=15_000,
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from topics.message import Actor, Command, Event, State
 from topics.names import EVENTS_COMMANDS, EVENTS_STATE, EVENTS_STATUS
@@ -24,21 +23,6 @@ class EventStatus(StrEnum):
     NOT_COVERED = "not_covered"
     EXPIRED = "expired"
     PAUSED = "paused"
-
-
-class OutsideEvent(BaseModel):
-    """The data of an outside CloudEvent on an intake topic; its ``type`` is the event's type.
-
-    Unknown fields are refused, so that a misspelt one is not lost.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    email: str = Field(min_length=3, max_length=254)
-    wished_channel: str = Field(default="email", pattern="^email$")
-    external_id: str | None = Field(default=None, max_length=200)
-    language: str = Field(default="en", pattern="^(en|fr)$")
-    ctx: dict[str, Any] = Field(default_factory=dict)
 
 
 class RouteEventType(Command, topic=EVENTS_COMMANDS, key="event_type"):

@@ -18,9 +18,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from topics.catalogue import catalogue
 from topics.cloudevents import JSON, SPEC_VERSION
-from topics.events import OutsideEvent
 from topics.message import Command, Message
 from topics.names import TOPICS, Topic
+from topics.outside import OutsideEvent
 
 HERE: Final = Path(__file__).parent
 SCHEMAS: Final = HERE / "schemas"

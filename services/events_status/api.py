@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.events_status.domain import DEFAULT_CHANNEL, MAX_TYPE
+from services.events_status.domain import DEFAULT_CHANNEL
 from services.events_status.pages import (
     NO_NUL,
     Counts,
@@ -25,6 +25,7 @@ from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import recipient_key
 from shared.rights import Right, require
 from topics.events import RouteEventType
+from topics.outside import MAX_TYPE
 
 router = APIRouter(dependencies=[Depends(may_read)])
 EventType = Annotated[str, Path(min_length=1, max_length=MAX_TYPE, pattern=NO_NUL)]

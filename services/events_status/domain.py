@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from topics.delivery import Outcome
 from topics.events import EventStatus
 
-NAMESPACE: Final = UUID("823796f8-6e05-540d-a289-af091b7fad21")
-"""Event ids are UUIDv5 in this namespace, over the CloudEvent's source, a NUL and its id."""
-
-MAX_CTX_BYTES: Final = 262_144
-MAX_TYPE: Final = 200
 DEFAULT_CHANNEL: Final = "email"
-_ADDRESS: Final = re.compile(
-    r"^[^\s@\x00-\x1f\x7f<>,;:\"()\[\]\\]{1,64}@[^\s@\x00-\x1f\x7f]{1,250}$"
-)
 
 
 class Queue(StrEnum):
@@ -81,6 +71,11 @@ class Received:
     language: str
     external_id: str | None
     ctx: dict[str, Any]
+    origin: str | None = None
+    country: str | None = None
+    email_format: str | None = None
+    scheduled: datetime | None = None
+    expiration: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +111,6 @@ class Told:
     at: datetime
 
 
-def event_id(source: str, ce_id: str) -> UUID:
-    """Return the id of the event with this CloudEvents identity: the same whenever it comes.
-
-    Neither part can hold a NUL, so two identities never make one name.
-    """
-    return uuid5(NAMESPACE, f"{source}\x00{ce_id}")
-
-
 def move(event: Tracked, to: EventStatus, *, at: datetime, reason: str = "") -> Move:
     """Return the change to a status; raise :class:`IllegalMove` when ALLOWED lacks the pair."""
     if to not in ALLOWED[event.status]:
@@ -143,35 +130,11 @@ def copy_outcomes(event: Tracked, told: Sequence[Told], *, now: datetime) -> lis
     return moves
 
 
+def due_timer(queue: Queue) -> str:
+    """Return the kind of timers that are due when scheduled events of a queue are."""
+    return f"events.scheduled.{queue}"
+
+
 def processing_of(queue: Queue) -> str:
     """Return the technical workflow that processes a queue."""
     return "rtEventsProcessing" if queue is Queue.REALTIME else "batchEventsProcessing"
-
-
-def is_address(text: str) -> bool:
-    """Whether a text looks like one e-mail address, good enough to hand to a server."""
-    return _ADDRESS.match(text.strip()) is not None
-
-
-def unstorable(value: Any) -> str | None:
-    """Return why a JSON value cannot be kept as it is, or ``None``.
-
-    PostgreSQL keeps no NUL in text, and JSON has no infinite numbers nor, here, over 64 bits.
-    """
-    if isinstance(value, str):
-        return "holds a NUL character" if "\x00" in value else None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else "holds a number that is not finite"
-    if isinstance(value, int):
-        return None if -(2**63) <= value < 2**64 else "holds a number of over 64 bits"
-    return _first(_parts(value))
-
-
-def _parts(value: Any) -> Sequence[Any]:
-    if isinstance(value, Mapping):
-        return [*value.keys(), *value.values()]
-    return value if isinstance(value, list) else []
-
-
-def _first(values: Sequence[Any]) -> str | None:
-    return next((why for why in map(unstorable, values) if why is not None), None)

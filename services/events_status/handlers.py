@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.events_status.announcing import announce
-from services.events_status.domain import Queue, Received, Told, Tracked, move, processing_of
+from services.events_status.domain import (
+    Queue,
+    Received,
+    Told,
+    Tracked,
+    due_timer,
+    move,
+    processing_of,
+)
 from services.events_status.intake import read_event
 from services.events_status.routes import RouteStore
 from services.events_status.store import EventStore
@@ -14,6 +23,7 @@ from shared.errors import Refused
 from shared.ids import new_id, recipient_key
 from shared.registry import Registry
 from shared.rights import Right, require
+from shared.timers import set_timer
 from shared.uow import Work
 from shared.workflows import wake
 from topics.cloudevents import Envelope
@@ -48,7 +58,16 @@ async def take_in(event: Received, work: Work) -> None:
     taken = move(unborn, EventStatus.PENDING, at=work.now)
     await store.move([taken])
     announce(work, [taken])
-    await wake(work, processing_of(event.queue))
+    if event.scheduled is not None and event.scheduled > work.now:
+        await await_schedule(work, event.queue, event.scheduled)
+    else:
+        await wake(work, processing_of(event.queue))
+
+
+async def await_schedule(work: Work, queue: Queue, at: datetime) -> None:
+    """Have a queue processed at a time; one timer serves all events of the same second."""
+    second = at.replace(microsecond=0) + timedelta(seconds=1 if at.microsecond else 0)
+    await set_timer(work, due_timer(queue), second.isoformat(), second)
 
 
 def _route_refused(command: RouteEventType, refusal: Refused) -> RouteRefused:

@@ -17,7 +17,8 @@ from topics.workflows import WorkflowStatus
 NO_NUL: Final = r"^[^\x00]*$"
 _SHOWN: Final = (
     "seq, event_id, event_type, queue, channel, language, external_id, status, reason, version,"
-    " template_id, received_at, changed_at, source, ce_id"
+    " template_id, received_at, changed_at, source, ce_id, origin, country, email_format,"
+    " scheduled_at, expires_at"
 )
 _LIST: Final = f"""
 SELECT {_SHOWN} FROM events
@@ -57,6 +58,11 @@ class EventRow(BaseModel):
     changed_at: datetime
     source: str
     ce_id: str
+    origin: str | None = None
+    country: str | None = None
+    email_format: str | None = None
+    scheduled_at: datetime | None = None
+    expires_at: datetime | None = None
     held_by: HeldBy | None = None
 
 

@@ -16,13 +16,24 @@ from topics.events import EventStatus
 _TRACKED: Final = "event_id, event_type, external_id, received_at, status, version"
 _ADD: Final = """
 INSERT INTO events (event_id, source, ce_id, event_type, queue, channel, address, recipient_key,
-                    language, external_id, ctx, status, received_at, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', $12, $12)
+                    language, external_id, ctx, status, received_at, changed_at,
+                    origin, country, email_format, scheduled_at, expires_at, waits_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', $12::timestamptz,
+        $12::timestamptz,
+        $13, $14, $15, $16::timestamptz, $17,
+        CASE WHEN $16::timestamptz > $12::timestamptz THEN $16 END)
 ON CONFLICT DO NOTHING RETURNING 1
 """
 _PENDING: Final = f"""
-SELECT {_TRACKED}, channel, address, recipient_key, language, ctx
-FROM events WHERE queue = $1 AND status = 'pending' ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
+SELECT {_TRACKED}, channel, address, recipient_key, language, ctx, expires_at
+FROM events WHERE queue = $1 AND status = 'pending' AND waits_until IS NULL
+ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+_RELEASE: Final = """
+UPDATE events SET waits_until = NULL WHERE event_id IN (
+    SELECT event_id FROM events
+    WHERE queue = $1 AND status = 'pending' AND waits_until <= $2
+    ORDER BY waits_until LIMIT $3 FOR UPDATE SKIP LOCKED)
 """
 _MOVE: Final = """
 UPDATE events e
@@ -72,6 +83,7 @@ class Waiting:
     recipient_key: str
     language: str
     ctx: dict[str, Any]
+    expires_at: datetime | None
 
 
 class EventStore:
@@ -96,11 +108,16 @@ class EventStore:
             event.external_id,
             event.ctx,
             now,
+            event.origin,
+            event.country,
+            event.email_format,
+            event.scheduled,
+            event.expiration,
         )
         return added is not None
 
     async def pending(self, queue: Queue, limit: int) -> list[Waiting]:
-        """Return the oldest pending events of a queue, their rows locked."""
+        """Return the oldest events of a queue that may be processed, their rows locked."""
         rows = await self._connection.fetch(_PENDING, queue.value, limit)
         return [
             Waiting(
@@ -110,17 +127,24 @@ class EventStore:
                 row["recipient_key"],
                 row["language"],
                 row["ctx"],
+                row["expires_at"],
             )
             for row in rows
         ]
 
     async def has_pending(self, queue: Queue) -> bool:
-        """Whether a queue has pending events."""
+        """Whether a queue has events that may be processed."""
         found = await self._connection.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM events WHERE queue = $1 AND status = 'pending')",
+            "SELECT EXISTS (SELECT 1 FROM events"
+            " WHERE queue = $1 AND status = 'pending' AND waits_until IS NULL)",
             queue.value,
         )
         return bool(found)
+
+    async def release_due(self, queue: Queue, now: datetime, limit: int) -> int:
+        """Let scheduled events of a queue be processed whose time has come; return how many."""
+        status = await self._connection.execute(_RELEASE, queue.value, now, limit)
+        return int(status.rpartition(" ")[2])
 
     async def lock(self, event_ids: Collection[UUID]) -> dict[UUID, Tracked]:
         """Return events by id, their rows locked in the order of their ids."""

@@ -8,9 +8,18 @@ from typing import Final
 from uuid import UUID
 
 from services.events_status.announcing import announce
-from services.events_status.domain import Move, Queue, Told, copy_outcomes, move, processing_of
+from services.events_status.domain import (
+    Move,
+    Queue,
+    Told,
+    copy_outcomes,
+    due_timer,
+    move,
+    processing_of,
+)
 from services.events_status.routes import RouteStore
 from services.events_status.store import EventStore, Waiting
+from shared.timers import take_due
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow, is_started, wake
 from topics.delivery import SendMessage
@@ -20,6 +29,8 @@ PACKAGE: Final = "Transactional message execution (Message Center - Execution)"
 # Each routed event is four rows and three messages: a chunk stays far under a second.
 CHUNK: Final = 500
 NOT_COVERED: Final = "no template is linked to this event type"
+TOO_LATE: Final = "it was to be sent before its expiration only"
+MOST_TIMERS: Final = 100
 
 
 async def process_realtime(work: Work) -> Step:
@@ -43,6 +54,10 @@ async def process_batch(work: Work) -> Step:
 async def route_chunk(work: Work, queue: Queue) -> Step:
     """Give each pending event of a chunk its message, or say that it is not covered."""
     store = EventStore(work.connection)
+    due = await take_due(work, due_timer(queue), limit=MOST_TIMERS)
+    released = await store.release_due(queue, work.now, CHUNK)
+    if released == CHUNK or len(due) == MOST_TIMERS:
+        await wake(work, processing_of(queue))
     waiting = await store.pending(queue, CHUNK)
     if not waiting:
         return Step()
@@ -62,6 +77,9 @@ def _route(
     moves: list[Move] = []
     given: dict[UUID, UUID] = {}
     for one in waiting:
+        if one.expires_at is not None and one.expires_at <= work.now:
+            moves.append(move(one.event, EventStatus.EXPIRED, at=work.now, reason=TOO_LATE))
+            continue
         template_id = templates.get((one.event.event_type, one.channel))
         if template_id is None:
             moves.append(move(one.event, EventStatus.NOT_COVERED, at=work.now, reason=NOT_COVERED))
@@ -109,6 +127,7 @@ WORKFLOWS: Final = (
         "Traitement des événements temps réel",
         PACKAGE,
         process_realtime,
+        timers=(due_timer(Queue.REALTIME),),
     ),
     TechnicalWorkflow(
         "batchEventsProcessing",
@@ -116,6 +135,7 @@ WORKFLOWS: Final = (
         "Traitement des événements batch",
         PACKAGE,
         process_batch,
+        timers=(due_timer(Queue.BATCH),),
     ),
     TechnicalWorkflow(
         "updateEventsStatus",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from typing import Final, cast
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
@@ -18,6 +19,8 @@ from starlette.responses import JSONResponse, Response
 
 from services.web import domain, keyed, tokens
 from services.web.domain import Token
+from services.web.events.door import QUEUES, EventDoor
+from services.web.events.publishing import Publisher
 from services.web.gateway import Call, pass_on, raw_target
 from services.web.merged_openapi import MergedOpenApi
 from services.web.pages import Pages
@@ -38,9 +41,10 @@ METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 class Edge:
     """The way from the public port to the services."""
 
-    def __init__(self, runtime: Runtime, upstreams: Upstreams) -> None:
+    def __init__(self, runtime: Runtime, upstreams: Upstreams, publisher: Publisher) -> None:
         self._runtime = runtime
         self._upstreams = upstreams
+        self._door = EventDoor(runtime, publisher)
         version = importlib.metadata.version("muster")
         self._openapi = MergedOpenApi(upstreams, runtime.clock, version=version)
 
@@ -61,6 +65,28 @@ class Edge:
         call = Call(service, request, target, self._identity(token, service))
         if request.method == "POST" and keyed.HEADER in request.headers:
             return await keyed.pass_on_once(self._runtime, self._upstreams, call, token.token_id)
+        return await pass_on(self._upstreams, call)
+
+    async def push(self, request: Request) -> Response:
+        """Take pushed events in, to the queue the path names."""
+        token = await self._token(request)
+        if isinstance(token, Response):
+            return token
+        if not domain.allows(token.scopes, "POST", "events_status"):
+            return _out_of_scope(token, "POST", "events")
+        queue = request.url.path.rpartition("/")[2]
+        return await self._door.push(request, token.operator_id, queue)
+
+    async def event(self, request: Request) -> Response:
+        """Return an event with every status it had, from Message Center."""
+        token = await self._token(request)
+        if isinstance(token, Response):
+            return token
+        if not domain.allows(token.scopes, "GET", "events_status"):
+            return _out_of_scope(token, "GET", "events")
+        event: UUID = request.path_params["event_id"]
+        target = f"/api/v1/events_status/events/{event}".encode()
+        call = Call("events_status", request, target, self._identity(token, "events_status"))
         return await pass_on(self._upstreams, call)
 
     async def openapi(self, request: Request) -> Response:
@@ -152,10 +178,12 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     elsewhere: Resolve = resolve or (lambda _: None)
     settings = web_settings(runtime.settings)
     upstreams = open_upstreams(settings, lambda name: own if name == "web" else elsewhere(name))
-    edge, pages = Edge(runtime, upstreams), Pages(runtime)
+    publisher = Publisher(runtime.settings)
+    edge, pages = Edge(runtime, upstreams, publisher), Pages(runtime)
     app = FastAPI(title="Muster", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.runtime = runtime
     app.state.upstreams = upstreams
+    app.state.on_stop = (publisher.close, upstreams.aclose)
     app.state.tls = settings.tls
     add_problem_handlers(app)
     for kind in INTERRUPTIONS:
@@ -175,6 +203,9 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     for path in ("/f/{token}", "/f/{token}/{name}", "/r/{token}", "/r/{token}/proof"):
         app.add_route(path, edge.files, methods=["GET", "HEAD"])
     app.add_route("/api/v1/openapi.json", edge.openapi, methods=["GET"])
+    for queue in QUEUES:
+        app.add_route(f"/api/v1/events/{queue}", edge.push, methods=["POST"])
+    app.add_route("/api/v1/events/{event_id:uuid}", edge.event, methods=["GET"])
     app.add_route("/api/v1/{service}/{path:path}", edge.call, methods=METHODS)
     app.add_route("/{path:path}", edge.anything_else, methods=METHODS)
     return app

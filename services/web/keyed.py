@@ -12,6 +12,7 @@ import httpx
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from services.web.events.keys import prune as prune_keys
 from services.web.gateway import Call, RawHeaders, response_headers, unreachable
 from services.web.idempotency import (
     LARGEST_ANSWER,
@@ -152,12 +153,13 @@ def _again(kept: Kept) -> Response:
 
 
 async def prune(runtime: Runtime, stop: asyncio.Event) -> None:
-    """Remove answers past their time, every ten minutes until ``stop`` (a task of the service)."""
+    """Remove answers and keys past their time, every ten minutes until ``stop`` (a task)."""
     keep = timedelta(hours=web_settings(runtime.settings).idempotency_hours)
     while not stop.is_set():
         try:
             async with runtime.uow.begin() as work:
                 await KeptAnswers(work.connection).prune(work.now - keep)
+                await prune_keys(work.connection, work.now)
         except INTERRUPTIONS as trouble:
             log.warning("answers.prune_interrupted", error=reason_of(trouble))
         await wait_or_stop(stop, PRUNE_SECONDS)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 import orjson
 
+from services.web.events import openapi
 from services.web.upstreams import Unreachable, Upstreams
 from shared.clock import Clock
 from shared.logs import logger
@@ -57,10 +58,11 @@ _KEY: Final[Document] = {
 def merge(documents: Mapping[str, Document], *, version: str, missing: list[str]) -> Document:
     """Return one document: paths as they are, components named ``<service>.<Name>``.
 
-    A service's paths outside ``/api/v1/<service>/`` are left out: web does not pass them on.
+    Web's own routes of pushed events stand beside them. A service's paths outside
+    ``/api/v1/<service>/`` are left out: web does not pass them on.
     """
-    paths: Document = {}
-    schemas: Document = {"Problem": _PROBLEM}
+    paths: Document = openapi.paths(_PROBLEM_ANSWER, _KEY)
+    schemas: Document = {"Problem": _PROBLEM} | openapi.schemas()
     for name, document in documents.items():
         own = _renamed(document, name)
         prefix = f"/api/v1/{name}/"

@@ -11,7 +11,6 @@ import pytest
 
 from services.cli.checking import verdicts
 from services.events_status.app import SERVICE
-from services.events_status.domain import event_id
 from shared.consumer import HALT_AFTER
 from shared.service import Runtime
 from tests.conftest import Open
@@ -42,6 +41,7 @@ from tests.waiting import eventually
 from topics.delivery import Outcome
 from topics.events import EventState, EventStatus, EventStatusChanged, RouteEventType
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, EVENTS_STATE, EVENTS_STATUS
+from topics.outside import event_id
 from topics.workflows import Control, ControlWorkflow
 
 Place = tuple[Runtime, Outside]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from services.events_status.app import SERVICE
-from services.events_status.domain import event_id
 from services.events_status.erase import erase
 from services.events_status.handlers import batch_registry, route_event_type
 from services.events_status.invariants import INVARIANTS
 from services.events_status.workflows import process_batch, process_realtime, update_statuses
 from shared import identity
+from shared.clock import DrivenClock
 from shared.consumer import Batcher
 from shared.http import create_app
 from shared.ids import recipient_key
@@ -44,6 +44,7 @@ from topics.cloudevents import Envelope
 from topics.delivery import MessageOutcome, Outcome, SendMessage, TemplateState
 from topics.events import EventStatus, EventTypeRouted, RouteEventType, RouteRefused
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
+from topics.outside import event_id
 from topics.workflows import Control, ControlWorkflow
 
 TEMPLATE = uuid4()
@@ -322,3 +323,43 @@ async def test_each_check_notices_what_it_is_for(runtime: Runtime, name: str) ->
     await runtime.pool.execute(BREAKS[name])
     assert any(one.startswith(name) for one in await broken(runtime))
     assert {one for one in BREAKS for full in INVARIANTS if full.startswith(one)} == set(BREAKS)
+
+
+async def test_a_scheduled_event_waits_for_its_time_and_an_expired_one_is_not_sent(
+    open_service: Open,
+) -> None:
+    clock = DrivenClock(datetime(2026, 11, 26, 9, tzinfo=UTC))
+    runtime = await open_service(SERVICE, clock)
+    await know_operators(runtime)
+    await runtime.execute(link(KIND, TEMPLATE))
+    hour = timedelta(hours=1)
+    await take(runtime, "later", scheduled=(clock.now() + hour).isoformat())
+    await take(runtime, "in time", expiration=(clock.now() + hour).isoformat())
+    await take(runtime, "too late", scheduled=(clock.now() + hour).isoformat(),
+               expiration=(clock.now() + 2 * hour).isoformat())  # fmt: skip
+    assert (await step(runtime, process_realtime))[0] == Step(1, 1)
+    assert await statuses(runtime) == {
+        "later": "pending",
+        "in time": "pending_delivery",
+        "too late": "pending",
+    }
+    timers = await runtime.pool.fetch("SELECT kind, due_at FROM timers")
+    assert [tuple(one) for one in timers] == [("events.scheduled.realtime", clock.now() + hour)]
+    clock.advance(hour - timedelta(seconds=1))
+    assert (await step(runtime, process_realtime))[0] == Step()
+    clock.advance(timedelta(hours=1, seconds=1))
+    assert (await step(runtime, process_realtime))[0] == Step(2, 1)
+    assert await statuses(runtime) == {
+        "later": "pending_delivery",
+        "in time": "pending_delivery",
+        "too late": "expired",
+    }
+    assert await broken(runtime) == []
+
+
+async def test_an_event_by_sms_is_not_covered_while_no_template_is_for_sms(
+    runtime: Runtime,
+) -> None:
+    await take(runtime, "1", email=None, phone="+33612345678")
+    await step(runtime, process_realtime)
+    assert await statuses(runtime) == {"1": "not_covered"}

@@ -15,10 +15,13 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from deploy.embedded.ports import free_port
 from services.campaign.app import SERVICE as CAMPAIGN
+from services.events_status.app import SERVICE as EVENTS
 from shared.service import Service
 from tests.conftest import Open
+from tests.instances import make_topics
 from tests.integration.test_web_streams import served
 from tests.integration.web_edge import open_edge
+from topics.names import EVENTS_BATCH, EVENTS_REALTIME
 
 EXAMPLES: Final = 6
 CHECKS: Final = [not_a_server_error, content_type_conformance, response_schema_conformance]
@@ -48,19 +51,22 @@ def fuzz(operation: APIOperation[Any, Any, Any, Any], url: str, headers: dict[st
     return calls
 
 
-@pytest.mark.parametrize("service", [CAMPAIGN, None], ids=["campaign", "web"])
+@pytest.mark.parametrize(
+    ("service", "name"), [(CAMPAIGN, "campaign"), (None, "web"), (EVENTS, "events")]
+)
 async def test_no_described_call_ends_in_a_failure(
-    open_service: Open, service: Service | None
+    open_service: Open, service: Service | None, name: str
 ) -> None:
     port = free_port()
     async with (
         open_edge(open_service, *([service] if service else [])) as edge,
         served(edge.app, port),
     ):
+        await make_topics(edge.web.settings, EVENTS_REALTIME, EVENTS_BATCH)
         headers = await edge.headers()
         answer = await edge.client.get("/api/v1/openapi.json", headers=headers)
         schema = schemathesis.openapi.from_dict(answer.json())
-        prefix = f"/api/v1/{service.name if service else 'web'}/"
+        prefix = f"/api/v1/{name}/"
         chosen = schema.include(path_regex=f"^{prefix}")
         calls = 0
         for found in chosen.get_all_operations():

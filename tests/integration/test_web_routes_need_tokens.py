@@ -34,7 +34,7 @@ async def test_every_route_of_every_service_takes_a_token(open_service: Open) ->
     async with open_edge(open_service, *(find(name) for name in UPSTREAMS)) as edge:
         routes = await routes_of(edge)
         services = {path.split("/")[3] for _, path in routes}
-        assert services == {*UPSTREAMS, "web"}
+        assert services == {*UPSTREAMS, "web", "events"}
         for method, path in routes:
             bare = await edge.client.request(method, path)
             assert bare.status_code == 401, f"{method} {path}"

@@ -14,10 +14,7 @@ from services.events_status.domain import (
     Told,
     Tracked,
     copy_outcomes,
-    event_id,
-    is_address,
     move,
-    unstorable,
 )
 from topics.delivery import Outcome
 from topics.events import EventStatus
@@ -86,34 +83,3 @@ def test_a_late_bounce_turns_sent_into_a_delivery_error_in_whatever_order_they_a
 def test_an_outcome_after_the_end_changes_nothing() -> None:
     event = an_event(EventStatus.DELIVERY_ERROR)
     assert copy_outcomes(event, [told(event, Outcome.SENT)], now=NOW) == []
-
-
-def test_the_same_identity_is_the_same_event_and_another_is_not() -> None:
-    assert event_id("/shop", "1") == event_id("/shop", "1")
-    assert len({event_id("/shop", "1"), event_id("/shop", "2"), event_id("/shop1", "")}) == 3
-
-
-@pytest.mark.parametrize("address", ["a@b.example", " Ann.Lee+x@mail.example.org "])
-def test_an_address_is_accepted(address: str) -> None:
-    assert is_address(address)
-
-
-@pytest.mark.parametrize(
-    "address", ["ann", "ann@", "@b.example", "a b@c.example", "a@b@c", "a@b\nBcc: x@y", "a<b>@c.d"]
-)
-def test_what_is_no_address_is_not(address: str) -> None:
-    assert not is_address(address)
-
-
-@pytest.mark.parametrize(
-    ("value", "why"),
-    [
-        ({"a": [1, 2.5, None, True, "x", {"b": -(2**63)}]}, None),
-        ({"a": ["x\x00y"]}, "holds a NUL character"),
-        ({"x\x00y": 1}, "holds a NUL character"),
-        ({"a": float("nan")}, "holds a number that is not finite"),
-        ({"a": {"b": 2**64}}, "holds a number of over 64 bits"),
-    ],
-)
-def test_a_value_that_rows_cannot_keep_is_named(value: object, why: str | None) -> None:
-    assert unstorable(value) == why

@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from services.events_status.domain import Queue, event_id
+from services.events_status.domain import Queue
 from services.events_status.intake import read_event
 from shared.errors import Permanent
 from topics.cloudevents import Envelope
+from topics.outside import event_id
 
 SECRET_VALUE = "marie.curie@radium.example"
 

@@ -1,0 +1,195 @@
+"""What an outside system says when something happened: the data of an event, and its identity.
+
+Every way in (Kafka, REST, SOAP, files) reads it with this one model, so that an event which one
+of them takes is never refused behind it. Source: Adobe Campaign, Message Center, description of
+an event.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID, uuid5
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+EVENT_NAMESPACE: Final = UUID("823796f8-6e05-540d-a289-af091b7fad21")
+MAX_TYPE: Final = 200
+MAX_CTX_BYTES: Final = 262_144
+EMAIL: Final = "email"
+SMS: Final = "sms"
+_ADDRESS: Final = re.compile(
+    r"^[^\s@\x00-\x1f\x7f<>,;:\"()\[\]\\]{1,64}@[^\s@\x00-\x1f\x7f]{1,250}$"
+)
+
+
+def event_id(source: str, ce_id: str) -> UUID:
+    """Return the id of the event with this CloudEvents identity: the same whenever it comes.
+
+    UUIDv5 over the source, a NUL and the id. Neither part can hold a NUL, so two identities never
+    make one name.
+    """
+    return uuid5(EVENT_NAMESPACE, f"{source}\x00{ce_id}")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text looks like one e-mail address, good enough to hand to a server."""
+    return _ADDRESS.match(text.strip()) is not None
+
+
+def unstorable(value: Any) -> str | None:
+    """Return why a JSON value cannot be kept as it is, or ``None``.
+
+    PostgreSQL keeps no NUL in text, and JSON has no infinite numbers nor, here, over 64 bits.
+    """
+    if isinstance(value, str):
+        return "holds a NUL character" if "\x00" in value else None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "holds a number that is not finite"
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**64 else "holds a number of over 64 bits"
+    return _first(_parts(value))
+
+
+def _parts(value: Any) -> Sequence[Any]:
+    if isinstance(value, Mapping):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _first(values: Sequence[Any]) -> str | None:
+    return next((why for why in map(unstorable, values) if why is not None), None)
+
+
+def _wrong(why: str) -> PydanticCustomError:
+    return PydanticCustomError("not_valid", "{why}", {"why": why})
+
+
+def _email(text: str) -> str:
+    if not is_address(text):
+        raise _wrong("is no e-mail address (such as name@example.org)")
+    return text.strip()
+
+
+def _text(text: str) -> str:
+    if "\x00" in text:
+        raise _wrong("holds a NUL character")
+    return text
+
+
+def _context(ctx: dict[str, Any]) -> dict[str, Any]:
+    try:
+        why = unstorable(ctx)
+        size = len(orjson.dumps(ctx)) if why is None else 0
+    except (RecursionError, orjson.JSONEncodeError):
+        raise _wrong("is nested too deep, or holds what is no text") from None
+    if why is not None:
+        raise _wrong(why)
+    if size > MAX_CTX_BYTES:
+        raise _wrong(f"{size} bytes, at most {MAX_CTX_BYTES}")
+    return ctx
+
+
+Words = Annotated[str, Field(max_length=200), AfterValidator(_text)]
+
+
+class OutsideEvent(BaseModel):
+    """The data of an outside CloudEvent on an intake topic; its ``type`` is the event's type.
+
+    Unknown fields are refused, so that a misspelt one is not lost.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wished_channel: str | None = Field(
+        default=None,
+        description="email or sms; e-mail unless there is nothing but a phone number",
+        examples=[EMAIL, SMS],
+    )
+    phone: str | None = Field(
+        default=None,
+        validate_default=True,
+        pattern=r"^\+?[0-9][0-9 ().-]{3,28}$",
+        description="whom a message by SMS goes to",
+    )
+    email: str | None = Field(
+        default=None,
+        validate_default=True,
+        min_length=3,
+        max_length=254,
+        description="whom a message by e-mail goes to",
+    )
+    external_id: Words | None = Field(default=None, description="the sender's name of the event")
+    origin: Words | None = Field(default=None, description="where it happened (a shop, a form)")
+    language: str = Field(default="en", pattern=r"^(en|fr)$")
+    country: str | None = Field(
+        default=None, pattern=r"^[A-Za-z]{2}$", description="ISO 3166-1 alpha-2"
+    )
+    email_format: str | None = Field(
+        default=None, pattern=r"^(html|text)$", description="what the recipient reads"
+    )
+    scheduled: AwareDatetime | None = Field(
+        default=None, description="the event is not processed before"
+    )
+    expiration: AwareDatetime | None = Field(
+        default=None, description="an event not processed by then expires"
+    )
+    ctx: Annotated[dict[str, Any], AfterValidator(_context)] = Field(
+        default_factory=dict, description="what its template may say; at most 256 KiB of JSON"
+    )
+
+    @field_validator("wished_channel")
+    @classmethod
+    def _known_channel(cls, wished: str | None) -> str | None:
+        if wished not in {None, EMAIL, SMS}:
+            raise _wrong(f"is neither {EMAIL} nor {SMS}")
+        return wished
+
+    # After the wished channel, so that a missing address is told at its own field.
+    @field_validator("phone")
+    @classmethod
+    def _phone_for_sms(cls, phone: str | None, info: ValidationInfo) -> str | None:
+        if phone is None and info.data.get("wished_channel") == SMS:
+            raise _wrong("a message by SMS needs a phone number")
+        return phone
+
+    @field_validator("email")
+    @classmethod
+    def _address_for_email(cls, email: str | None, info: ValidationInfo) -> str | None:
+        if email is not None:
+            return _email(email)
+        wished, phone = info.data.get("wished_channel"), info.data.get("phone")
+        if wished == EMAIL or (wished is None and phone is None):
+            raise _wrong("a message by e-mail needs an address")
+        return None
+
+    @field_validator("expiration")
+    @classmethod
+    def _after_scheduled(cls, expiration: datetime | None, info: ValidationInfo) -> datetime | None:
+        scheduled = info.data.get("scheduled")
+        if expiration is not None and scheduled is not None and expiration <= scheduled:
+            raise _wrong("is not after the time the event is scheduled for")
+        return expiration
+
+    @property
+    def channel(self) -> str:
+        """The wished channel, or the one there is an address for."""
+        return self.wished_channel or (SMS if self.email is None and self.phone else EMAIL)
+
+    @property
+    def address(self) -> str | None:
+        """The address of its channel; ``None`` when it has none."""
+        return self.phone if self.channel == SMS else self.email
