@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from bot.workflows import WORKFLOWS
 from shared.logs import logger
 from shared.registry import Registry
 from shared.service import Runtime, Service
+from shared.supervision import Running
 
 log = logger(__name__)
 
@@ -90,14 +92,18 @@ async def run_slack(runtime: Runtime, stop: asyncio.Event) -> None:
         app = slack_app(client, settings, front)
         async with runtime.uow.begin() as work:
             await approvals.show_missing(work)
+        tasks: dict[str, Running] = {
+            "posting": poster.run,
+            "reminding": Reminding(runtime.uow, client, settings).run,
+            "pictures": Pictures(runtime.uow, client, settings).run,
+        }
+        if settings.slack_mode == "http":
+            tasks["slack over http"] = partial(http_mode.serve, app, settings, runtime.clock)
+        else:
+            tasks["slack over socket"] = partial(socket_mode.serve, app, settings)
         async with asyncio.TaskGroup() as group:
-            group.create_task(poster.run(stop))
-            group.create_task(Reminding(runtime.uow, client, settings).run(stop))
-            group.create_task(Pictures(runtime.uow, client, settings).run(stop))
-            if settings.slack_mode == "http":
-                group.create_task(http_mode.serve(app, settings, runtime.clock, stop))
-            else:
-                group.create_task(socket_mode.serve(app, settings, stop))
+            for name, run in tasks.items():
+                group.create_task(runtime.supervision.keep(name, run, stop))
 
 
 SERVICE = Service(

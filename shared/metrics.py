@@ -42,6 +42,14 @@ PARTITION_HALTED: Final = Gauge(
 READY: Final = Gauge(
     "muster_ready", "1 while PostgreSQL and Kafka answer a service, else 0", ["service"]
 )
+TASK_FAILURES: Final = Counter(
+    "muster_task_failures_total", "Failures of tasks that are started again", ["service", "task"]
+)
+TASK_FAILING: Final = Gauge(
+    "muster_task_failing",
+    "1 from a task's failure until it has run well for a while, else 0",
+    ["service", "task"],
+)
 WORKFLOW_RUNS: Final = Counter(
     "muster_workflow_runs_total", "Runs of technical workflows", ["service", "name", "result"]
 )

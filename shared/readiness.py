@@ -9,7 +9,7 @@ from typing import Final
 import asyncpg
 
 from shared import metrics
-from shared.consumer import Consumer
+from shared.consumer import Consumer, wait_or_stop
 from shared.database import Pool
 from shared.errors import INTERRUPTIONS
 from shared.kafka import KafkaError
@@ -44,9 +44,9 @@ class Lookout:
         """Take every server for silent until it has answered."""
         self.silent = tuple(self._asks)
 
-    async def run(self) -> None:
-        """Look until cancelled; again soon while a server is silent."""
-        while True:
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look until ``stop`` is set; again soon while a server is silent."""
+        while not stop.is_set():
             silent = tuple([name for name, ask in self._asks.items() if not await _answers(ask)])
             metrics.READY.labels(self._service).set(not silent)
             if silent != self.silent:
@@ -55,7 +55,7 @@ class Lookout:
                     log.warning("service.not_ready", service=self._service, silent=silent)
                 else:
                     log.info("service.ready", service=self._service)
-            await asyncio.sleep(LOOK_AGAIN_SECONDS if silent else LOOK_SECONDS)
+            await wait_or_stop(stop, LOOK_AGAIN_SECONDS if silent else LOOK_SECONDS)
 
     async def _ask_postgresql(self) -> None:
         await self._pool.fetchval("SELECT 1")

@@ -37,9 +37,15 @@ class Waiting:
     record: Record
 
 
-def backoff(attempts: int, *, base_seconds: float, spread: random.Random) -> float:
-    """Return seconds until the next try: doubled each time up to 5 minutes, with jitter."""
-    ceiling = min(base_seconds * 2.0**attempts, 300.0)
+def backoff(
+    attempts: int,
+    *,
+    base_seconds: float,
+    spread: random.Random,
+    longest_seconds: float = 300.0,
+) -> float:
+    """Return seconds until the next try: doubled each time up to the longest, with jitter."""
+    ceiling = min(base_seconds * 2.0 ** min(attempts, 500), longest_seconds)
     return ceiling * spread.uniform(0.5, 1.0)
 
 

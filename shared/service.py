@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from fastapi import APIRouter, FastAPI
 
@@ -22,6 +23,7 @@ from shared.registry import Registry, answer
 from shared.relay import Relay
 from shared.rights import operators
 from shared.settings import Settings
+from shared.supervision import Supervision
 from shared.uow import UnitOfWork, Work
 from shared.views import View
 from shared.workflows import Engine, TechnicalWorkflow
@@ -35,7 +37,15 @@ _OLDEST: Final = (
     " FROM pg_stat_activity WHERE state <> 'idle' AND backend_type = 'client backend'"
 )
 
-Task = Callable[["Runtime", asyncio.Event], Awaitable[None]]
+
+class Task(Protocol):
+    """What runs while a service does; its function's name is what logs and readiness call it."""
+
+    __name__: str
+
+    def __call__(self, runtime: Runtime, stop: asyncio.Event, /) -> Awaitable[None]:
+        """Run until ``stop`` is set."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,8 @@ class Service:
         router: its HTTP routes, mounted under ``/api/v1/<name>``.
         consumers: registries that are read apart, by a consumer of their own each, so that a flood
             there holds up nothing else; by the name of its group and its inbox.
-        tasks: what else runs while it runs (a sender); each gets the runtime and a stop event.
+        tasks: what else runs while it runs (a sender); each gets the runtime and a stop event, and
+            is started again when it fails.
         views: read models that can be dropped and refilled from their topics.
         make_app: makes its ASGI app, where the plain one of :mod:`shared.http` is not enough.
     """
@@ -84,7 +95,8 @@ class Runtime:
         self.pool = pool
         self.clock = clock or clock_of(settings.muster_clock_file)
         self.uow = UnitOfWork(pool, service=service.name, settings=settings, clock=self.clock)
-        self.engine = Engine(self.uow, service.workflows, settings)
+        self.supervision = Supervision(service.name)
+        self.engine = Engine(self.uow, service.workflows, settings, self.supervision)
         self.registry = Registry()
         self.registry.include(service.registry)
         self.registry.include(operators)
@@ -125,6 +137,7 @@ class Runtime:
         """Why the service is not ready, in words; empty when it is."""
         found = [] if self.ready else ["starting or stopping"]
         found += [f"{server} does not answer" for server in self.lookout.silent]
+        found += self.supervision.problems
         halted = [name for consumer in self.consumers for name in consumer.halted]
         return found + [f"partition {name} is halted" for name in halted]
 
@@ -144,19 +157,21 @@ async def run(runtime: Runtime, stop: asyncio.Event) -> None:
     service, settings = runtime.service, runtime.settings
     await runtime.engine.register()
     runtime.lookout.expect()
+    keep = runtime.supervision.keep
     apart = {
+        # The relay survives whatever it meets by itself.
         asyncio.create_task(Relay(runtime.pool, settings, service.name).run()),
-        asyncio.create_task(runtime.lookout.run()),
+        asyncio.create_task(keep("lookout", runtime.lookout.run, asyncio.Event())),
     }
     try:
         async with asyncio.TaskGroup() as group:
             for consumer in runtime.consumers:
-                group.create_task(consumer.run(stop))
-                group.create_task(consumer.run_retries(stop))
+                group.create_task(keep(f"consumer {consumer.name}", consumer.run, stop))
+                group.create_task(keep(f"retries {consumer.name}", consumer.run_retries, stop))
             group.create_task(runtime.engine.run(stop))
-            group.create_task(_housekeeping(runtime, stop))
+            group.create_task(keep("housekeeping", partial(_housekeeping, runtime), stop))
             for task in service.tasks:
-                group.create_task(_as_coroutine(task, runtime, stop))
+                group.create_task(keep(task.__name__, partial(task, runtime), stop))
             runtime.ready = True
             await stop.wait()
             runtime.ready = False
@@ -167,10 +182,6 @@ async def run(runtime: Runtime, stop: asyncio.Event) -> None:
         await asyncio.wait(apart, timeout=6)
         await asyncio.wait_for(runtime.pool.close(), timeout=5)
         log.info("service.stopped", service=service.name)
-
-
-async def _as_coroutine(task: Task, runtime: Runtime, stop: asyncio.Event) -> None:
-    await task(runtime, stop)
 
 
 async def _drain_outbox(runtime: Runtime) -> None:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from shared.registry import Registry
 from shared.rights import Right, require
 from shared.schedules import Every, Schedule
 from shared.settings import Settings
+from shared.supervision import Supervision
 from shared.uow import UnitOfWork, Work
 from topics.workflows import (
     Control,
@@ -131,11 +133,16 @@ class Engine:
     """Runs the technical workflows of one service."""
 
     def __init__(
-        self, uow: UnitOfWork, workflows: Sequence[TechnicalWorkflow], settings: Settings
+        self,
+        uow: UnitOfWork,
+        workflows: Sequence[TechnicalWorkflow],
+        settings: Settings,
+        supervision: Supervision,
     ) -> None:
         self._uow = uow
         self._workflows = {workflow.name: workflow for workflow in workflows}
         self._settings = settings
+        self._supervision = supervision
         self._sweep = Every(settings.workflow_sweep_seconds)
         self._owner = f"{settings.muster_instance}:{id(self)}"
 
@@ -169,9 +176,10 @@ class Engine:
             await stop.wait()
             return
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._beat(stop))
-            for workflow in self._workflows.values():
-                group.create_task(self._watch(workflow, stop))
+            group.create_task(self._supervision.keep("heartbeats", self._beat, stop))
+            for name, workflow in self._workflows.items():
+                watching = partial(self._watch, workflow)
+                group.create_task(self._supervision.keep(f"workflow {name}", watching, stop))
 
     async def _watch(self, workflow: TechnicalWorkflow, stop: asyncio.Event) -> None:
         while not stop.is_set():

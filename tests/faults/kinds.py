@@ -162,8 +162,14 @@ def _watch_workflows() -> None:
 
         return replace(workflow, run=run)
 
-    def init(self: Engine, uow: Any, workflows: Sequence[TechnicalWorkflow], settings: Any) -> None:
-        inner(self, uow, [watched(one) for one in workflows], settings)
+    def init(
+        self: Engine,
+        uow: Any,
+        workflows: Sequence[TechnicalWorkflow],
+        settings: Any,
+        supervision: Any,
+    ) -> None:
+        inner(self, uow, [watched(one) for one in workflows], settings, supervision)
 
     Engine.__init__ = init  # type: ignore[method-assign]  # in a child process only
 

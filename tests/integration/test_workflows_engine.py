@@ -245,7 +245,7 @@ async def test_two_engines_share_a_lease_and_a_run_is_one_engines(open_service: 
     runtime = await opened(open_service, duty.workflow(Every(0.2)))
     elsewhere = runtime.settings.model_copy(update={"muster_instance": "elsewhere"})
     uow = UnitOfWork(runtime.pool, service="targeting", settings=elsewhere, clock=runtime.clock)
-    other = Engine(uow, runtime.service.workflows, elsewhere)
+    other = Engine(uow, runtime.service.workflows, elsewhere, runtime.supervision)
     duty.waiting = 60
     async with running(runtime.engine, other):
         await eventually(lambda: duty.done == 60)
