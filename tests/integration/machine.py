@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from shared.clock import Clock
 from shared.database import Connection
 from shared.service import Runtime, Service, open_runtime
 from shared.uow import Work
@@ -70,12 +71,16 @@ def play(
     *,
     examples: int,
     prepare: Callable[[Runtime], Coroutine[Any, Any, None]] = nothing,
+    clock: Clock | None = None,
 ) -> None:
     """Play sequences of a machine's rules on an instance of its service."""
     stack = AsyncExitStack()
     with asyncio.Runner() as runner:
         try:
-            machine.loop, machine.runtime = runner, runner.run(_opened(stack, service, servers))
+            machine.loop, machine.runtime = (
+                runner,
+                runner.run(_opened(stack, service, servers, clock)),
+            )
             runner.run(prepare(machine.runtime))
             run_state_machine_as_test(
                 machine,
@@ -90,11 +95,13 @@ def play(
             runner.run(stack.aclose())
 
 
-async def _opened(stack: AsyncExitStack, service: Service, servers: Servers) -> Runtime:
+async def _opened(
+    stack: AsyncExitStack, service: Service, servers: Servers, clock: Clock | None
+) -> Runtime:
     instance = await stack.enter_async_context(fresh_instance(servers))
     chosen = instance.settings(service.settings)
     await make_schemas(chosen, {service.name: service.migrations})
-    runtime = await open_runtime(service, chosen)
+    runtime = await open_runtime(service, chosen, clock=clock)
     stack.push_async_callback(runtime.pool.close)
     await runtime.engine.register()
     return runtime
