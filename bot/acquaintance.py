@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.approvals import show_cards_of
 from bot.roster import Roster
 from bot.slack import Denied, Limited, Lost, answered
+from bot.store import BotStore
 from bot.words import FRENCH
 from shared.logs import logger
 from shared.uow import UnitOfWork
@@ -56,15 +57,16 @@ class Acquaintance:
                 raise
             user = {"deleted": True}
         async with self._uow.begin() as work:
-            left = await Roster(work.connection).know(
+            changed = await Roster(work.connection).know(
                 slack_user_id,
                 zone=str(user.get("tz") or ""),
                 language=_language(str(user.get("locale") or "")),
                 has_left=bool(user.get("deleted")),
                 now=work.now,
             )
-            if left:
-                await show_cards_of(slack_user_id, work)
+            known = await BotStore(work.connection).operator_of(slack_user_id) if changed else None
+            if known is not None:
+                await show_cards_of(known[0], work)
 
     async def quiet_until(self, slack_user_id: str) -> datetime | None:
         """Return until when somebody asked not to be disturbed; ``None`` when that is not now.

@@ -15,9 +15,11 @@ from bot.roster import Roster
 from bot.store import BotStore, Estimate, Person
 from shared.errors import Transient
 from shared.registry import Registry
+from shared.rights import copy_operator, find
 from shared.uow import Work
 from topics.budget import CostEstimated
 from topics.delivery import ApprovalOutcome, ApprovalReminded, ApprovalState
+from topics.operators import OperatorState
 from topics.stock import StockLineState
 
 registry = Registry()
@@ -45,6 +47,8 @@ async def keep_approval(state: ApprovalState, work: Work) -> None:
         album = Album(work.connection)
         await album.want(state.approval_id, state.revision, state.proof_path or "", work.now)
     await show_card(state, work)
+    if state.outcome is ApprovalOutcome.PENDING and _is_on(work):
+        await tell_nobody_is_left(state, await beside(state, work), work)
 
 
 def _is_on(work: Work) -> bool:
@@ -175,10 +179,26 @@ async def tell_nobody_is_left(state: ApprovalState, known: Beside, work: Work) -
             )
 
 
-async def show_cards_of(slack_user_id: str, work: Work) -> None:
-    """Have the open cards that name somebody among the reviewers say that they have left."""
-    for state in await BotStore(work.connection).open_approvals_of(slack_user_id):
+@registry.on(OperatorState)
+async def keep_operator(state: OperatorState, work: Work) -> None:
+    """Keep an operator; the open cards that name one who was deactivated, or is back, say so."""
+    operator_id = str(state.operator_id)
+    before = await find(work, operator_id)
+    await copy_operator(state, work)
+    after = await find(work, operator_id)
+    if before and after and before.active != after.active:
+        await show_cards_of(operator_id, work)
+
+
+async def show_cards_of(operator_id: str, work: Work) -> None:
+    """Have the open cards that name an operator among the reviewers show whether they are there.
+
+    Where nobody is left, who asked is told.
+    """
+    for state in await BotStore(work.connection).open_approvals_of(operator_id):
         await show_card(state, work)
+        if _is_on(work):
+            await tell_nobody_is_left(state, await beside(state, work), work)
 
 
 async def _reviewers(event: ApprovalReminded, known: Beside, work: Work) -> dict[str, Person]:

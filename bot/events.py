@@ -1,4 +1,4 @@
-"""What happens in Slack besides commands, buttons and modals: the Home tab, a shortcut."""
+"""What happens in Slack besides commands, buttons and modals: the Home tab, people, a shortcut."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bot.home import home_view, stranger_home
 from bot.limits import INPUT_CHARS, Json
 from bot.modals import LABEL_CHARS
 from bot.orders import open_form
+from bot.roster import Roster
 from shared.rights import Right
 from topics.campaign import CampaignPlan
 
@@ -27,6 +28,10 @@ def attach(app: AsyncApp, front: Front) -> None:
             sender = Sender(str(event["user"]), "", str(body["event_id"]), "event")
             await front.event(sender, show_home)
 
+    async def changed(body: dict[str, Any], event: dict[str, Any]) -> None:
+        who = str(event["user"]["id"])
+        await front.event(Sender(who, "", str(body["event_id"]), "event"), look_again)
+
     async def begun(ack: AsyncAck, body: dict[str, Any]) -> None:
         channel = (body.get("channel") or {}).get("id", "")
         sender = Sender(body["user"]["id"], channel, body["trigger_id"], "click")
@@ -34,6 +39,7 @@ def attach(app: AsyncApp, front: Front) -> None:
         await front.click(ack, sender, lambda visit: begin_campaign(visit, said))
 
     app.event("app_home_opened")(opened)
+    app.event("user_change")(changed)
     app.shortcut({"type": "message_action", "callback_id": FROM_MESSAGE})(begun)
 
 
@@ -46,6 +52,15 @@ async def begin_campaign(visit: Visit, said: str) -> Json:
     label = clip(words.partition("\n")[0].strip(), LABEL_CHARS)
     plan = CampaignPlan(label=label or None, description=clip(words, INPUT_CHARS) or None)
     await open_form(visit, plan)
+    return NOTHING
+
+
+async def look_again(visit: Visit) -> Json:
+    """Have Slack asked about somebody who changed there: their zone, language, whether they left.
+
+    What the event itself says may be older than what was asked since.
+    """
+    await Roster(visit.work.connection).changed(visit.sender.user, visit.work.now)
     return NOTHING
 
 

@@ -86,6 +86,12 @@ class Roster:
         """Have Slack asked about people it was not asked about in the last hour."""
         await self._connection.execute(_MEET, list(set(slack_user_ids)), now, now - FRESH_FOR)
 
+    async def changed(self, slack_user_id: str, now: datetime) -> None:
+        """Have Slack asked again about somebody it was asked about before."""
+        await self._connection.execute(
+            "UPDATE slack_people SET next_at = $2 WHERE slack_user_id = $1", slack_user_id, now
+        )
+
     async def strangers(self, now: datetime, limit: int) -> Sequence[str]:
         """Take people about whom Slack is to be asked; nobody else does for a while."""
         rows = await self._connection.fetch(
@@ -101,14 +107,14 @@ class Roster:
     async def know(
         self, slack_user_id: str, *, zone: str, language: str | None, has_left: bool, now: datetime
     ) -> bool:
-        """Keep what Slack says of somebody; return whether they have left since it was asked."""
+        """Keep what Slack says of somebody; return whether they left, or came back, since."""
         before = await self._connection.fetchval(
             "SELECT has_left FROM slack_people WHERE slack_user_id = $1", slack_user_id
         )
         await self._connection.execute(
             _KNOWN, slack_user_id, zone, language, has_left, now, now + KNOWN_FOR
         )
-        return has_left and not before
+        return has_left != bool(before)
 
     async def remind(
         self,

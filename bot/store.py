@@ -247,12 +247,12 @@ class BotStore:
         )
         return (row["operator_id"], row["language"]) if row else None
 
-    async def open_approvals_of(self, slack_user_id: str) -> list[ApprovalState]:
-        """Return the open approvals that name a Slack user among their reviewers."""
+    async def open_approvals_of(self, operator_id: str) -> list[ApprovalState]:
+        """Return the open approvals that name an operator among their reviewers."""
         rows = await self._connection.fetch(
-            "SELECT state FROM approvals JOIN operators ON operator_id = ANY (reviewers)"
-            " WHERE slack_user_id = $1 AND outcome = 'pending' ORDER BY deadline_at",
-            slack_user_id,
+            "SELECT state FROM approvals"
+            " WHERE $1 = ANY (reviewers) AND outcome = 'pending' ORDER BY deadline_at",
+            operator_id,
         )
         return [ApprovalState.model_validate(row["state"]) for row in rows]
 

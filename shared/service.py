@@ -28,6 +28,7 @@ from shared.uow import UnitOfWork, Work
 from shared.views import View
 from shared.workflows import Engine, TechnicalWorkflow
 from topics.message import Message
+from topics.operators import OperatorState
 
 log = logger(__name__)
 
@@ -99,7 +100,9 @@ class Runtime:
         self.engine = Engine(self.uow, service.workflows, settings, self.supervision)
         self.registry = Registry()
         self.registry.include(service.registry)
-        self.registry.include(operators)
+        if self.registry.entry(OperatorState) is None:
+            # Who has more to do when an operator changes copies them itself.
+            self.registry.include(operators)
         if service.workflows:
             self.registry.include(self.engine.registry())
         self.consumers = tuple(

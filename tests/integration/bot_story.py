@@ -92,6 +92,17 @@ class BotStory:
         row = await self.runtime.pool.fetchrow("SELECT * FROM slack_messages WHERE key = $1", key)
         return dict(row) if row else {}
 
+    async def connected(self, port: int) -> None:
+        """Have Slack reach the bot the way it runs, and wait until it does."""
+        if self.mode == "http":
+            await self.people.use_http(f"http://127.0.0.1:{port}/slack/events")
+            await eventually(self._answers, what="the bot listening")
+        else:
+            await self.people.wait_for_connection(timeout=PATIENCE)
+
+    async def _answers(self) -> bool:
+        return (await self.people.verify_url()).acknowledged
+
     async def quiet(self) -> None:
         """Wait until nothing is left to send."""
         pool = self.runtime.pool
@@ -133,20 +144,11 @@ async def talking(story: BotStory, port: int) -> AsyncIterator[None]:
     story.stop = asyncio.Event()
     task = asyncio.create_task(run_slack(story.runtime, story.stop))
     try:
-        if story.mode == "http":
-            url = f"http://127.0.0.1:{port}/slack/events"
-            await story.people.use_http(url)
-            await eventually(lambda: _answers(story), what="the bot listening")
-        else:
-            await story.people.wait_for_connection()
+        await story.connected(port)
         yield
     finally:
         story.stop.set()
         await asyncio.wait_for(task, PATIENCE)
-
-
-async def _answers(story: BotStory) -> bool:
-    return (await story.people.verify_url()).acknowledged
 
 
 async def opened_form(story: BotStory) -> View:

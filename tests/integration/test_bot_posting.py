@@ -1,10 +1,9 @@
-"""The posting loop against a Slack that limits, loses answers, goes away and comes back."""
+"""A Slack that limits, is slow, loses answers, goes away and comes back; in both modes."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +21,7 @@ from tests.integration.bot_story import (
     MANAGER,
     REVIEWER,
     BotStory,
+    Mode,
     free_port,
     opened_form,
     slack_settings,
@@ -34,11 +34,13 @@ from topics.delivery import ApprovalOutcome, ApprovalReminded
 from topics.message import Actor, Via
 from topics.workflows import Control, ControlWorkflow
 
+MODES: tuple[Mode, ...] = ("socket", "http")
 
-@pytest.fixture
-async def story(open_service: Open, tmp_path: Path) -> AsyncIterator[BotStory]:
-    async with telling(open_service, tmp_path, "socket") as told:
-        yield told
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look lost messages up sooner: here an answer that is lost is lost at once."""
+    monkeypatch.setattr(messages, "LOST_WAIT", 0.1)
 
 
 async def test_a_lost_answer_is_looked_up_and_the_card_posted_once(story: BotStory) -> None:
@@ -119,10 +121,11 @@ async def test_a_form_whose_opening_was_lost_is_not_called_late(story: BotStory)
     assert await story.people.ephemerals(MANAGER) == []
 
 
+@pytest.mark.parametrize("mode", MODES)
 async def test_changes_of_one_card_are_gathered_and_the_last_one_stands(
-    open_service: Open, tmp_path: Path
+    mode: Mode, open_service: Open, tmp_path: Path
 ) -> None:
-    async with telling(open_service, tmp_path, "socket", SLACK_UPDATE_SECONDS="1") as story:
+    async with telling(open_service, tmp_path, mode, SLACK_UPDATE_SECONDS="1") as story:
         state = samples.an_approval(count=0)
         await story.hear(state)
         card = await story.people.wait_for_message("C-1042", CHANNEL)
@@ -156,15 +159,16 @@ async def test_a_card_slack_will_never_take_does_not_hold_up_the_others(story: B
     assert (row["failed"], row["error"]) == (True, "invalid_blocks")
 
 
+@pytest.mark.parametrize("mode", MODES)
 async def test_slack_being_away_makes_rows_wait_and_catch_up_in_order(
-    open_service: Open, tmp_path: Path
+    mode: Mode, open_service: Open, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port, own_port = free_port(), free_port()
     stub = SlackStub(tmp_path, port=port)
-    settings = slack_settings(stub, "socket", port)
+    settings = slack_settings(stub, mode, own_port)
     url = f"http://127.0.0.1:{port}/api/"
     runtime = await open_service(SERVICE, **settings | {"SLACK_API_URL": url})
-    story = BotStory(runtime, stub.workspace(), "socket")
+    story = BotStory(runtime, stub.workspace(), mode)
     states = [samples.an_approval(campaign_number=number) for number in range(1001, 1004)]
     await story.hear(*samples.OPERATORS, *states)
     task = asyncio.create_task(run_slack(runtime, story.stop))
@@ -178,7 +182,8 @@ async def test_slack_being_away_makes_rows_wait_and_catch_up_in_order(
         await people.wait_for_message("C-1003", CHANNEL, timeout=PATIENCE)
         texts = [row.text for row in await people.messages(CHANNEL)]
         assert [text.split("C-")[1][:4] for text in texts] == ["1001", "1002", "1003"]
-        await people.wait_for_connection(timeout=PATIENCE)
+        story.people = people
+        await story.connected(own_port)
         story.stop.set()
         await asyncio.wait_for(task, PATIENCE)
 
@@ -197,8 +202,9 @@ async def test_without_the_look_up_a_lost_answer_would_post_twice(
     assert len(await story.people.messages(CHANNEL)) == 2
 
 
+@pytest.mark.parametrize("mode", MODES)
 async def test_without_a_workspace_the_bot_only_keeps_its_read_models(
-    open_service: Open, tmp_path: Path
+    mode: Mode, open_service: Open, tmp_path: Path
 ) -> None:
     off = await open_service(SERVICE)
     still_open, ended = samples.an_approval(), samples.an_approval(campaign_number=1043)
@@ -206,15 +212,16 @@ async def test_without_a_workspace_the_bot_only_keeps_its_read_models(
     quiet = asyncio.Event()
     task = asyncio.create_task(run_slack(off, quiet))
     async with SlackStub(tmp_path) as stub, stub.workspace() as people:
-        story = BotStory(off, people, "socket")
+        story = BotStory(off, people, mode)
         await story.hear(*samples.OPERATORS, still_open, ended, ended.model_copy(update=over))
         # Its outbox holds how its workflow stands, which is not for Slack.
         assert {name for name, count in (await story.rows()).items() if count} == {"outbox"}
         quiet.set()
         await asyncio.wait_for(task, PATIENCE)
         # Once there is a workspace, what waits for an answer gets its card.
-        on = await open_service(SERVICE, **slack_settings(stub, "socket", free_port()))
-        async with talking(BotStory(on, people, "socket"), 0):
+        port = free_port()
+        on = await open_service(SERVICE, **slack_settings(stub, mode, port))
+        async with talking(BotStory(on, people, mode), port):
             await people.wait_for_message("C-1042", CHANNEL)
             assert len(await people.messages(CHANNEL)) == 1
 
@@ -223,25 +230,16 @@ async def test_a_bot_that_is_started_again_goes_on_with_what_waits(story: BotSto
     story.stop.set()
     await eventually(lambda: _gone(story), what="the bot leaving")
     await story.hear(samples.an_approval())
-    async with talking(story, 0):
+    async with talking(story, story.runtime.settings.model_dump()["slack_http_port"]):
         await story.people.wait_for_message("C-1042", CHANNEL)
         ack = await story.people.slash(REVIEWER, "/campaign", "help")
         assert ack.acknowledged
 
 
 async def _gone(story: BotStory) -> bool:
+    if story.mode == "http":
+        return not (await story.people.slash(REVIEWER, "/campaign", "help")).acknowledged
     return bool((await story.people.about())["connected"] == 0)
-
-
-async def test_the_connection_is_renewed_when_slack_asks_or_the_network_breaks(
-    story: BotStory,
-) -> None:
-    assert await story.people.disconnect() == 1
-    await story.people.wait_for_connection()
-    assert (await story.people.slash(MANAGER, "/campaign", "help")).acknowledged
-    await story.people.drop_connections()
-    await story.people.wait_for_connection(timeout=PATIENCE)
-    assert (await story.people.slash(MANAGER, "/campaign", "help")).acknowledged
 
 
 async def hold(story: BotStory, control: Control) -> None:
