@@ -20,6 +20,7 @@ from topics.names import (
     DELIVERY_MESSAGES,
     TEMPLATES_STATE,
 )
+from topics.waves import WaveProgress, Waves
 
 
 class Channel(StrEnum):
@@ -194,6 +195,7 @@ class StartDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
     rate_per_minute: int | None = Field(
         default=None, gt=0, description="messages a minute at most; none: as fast as they are taken"
     )
+    waves: Waves | None = None
 
 
 class PauseDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
@@ -442,6 +444,7 @@ class DeliveryProgressed(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
     counts: DeliveryCounts
     paused: bool = False
     prepared: bool = True
+    waves: WaveProgress | None = None
     in_flight: int = Field(
         default=0, description="of the pending, how many may be in a server's hands right now"
     )

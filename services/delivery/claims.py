@@ -215,7 +215,10 @@ class Claims:
                 lease = self._settings.sender_lease_seconds
                 await slices.open_window(part, window, at=work.now, seconds=lease)
                 return Opened(rows, len(window))
-        await slices.finish(part)
+        if part.until < part.end:
+            await slices.release(part, part.until, work.now)
+        else:
+            await slices.finish(part)
         await RunStore(work.connection).mark(part.run_id)
         return Opened([], 0)
 

@@ -15,6 +15,12 @@ CHECKS: Final[dict[str, str]] = {
         SELECT format('run %s, channel %s: %s rows for one recipient', run_id, channel, count(*))
         FROM ledger WHERE twin IS NULL GROUP BY run_id, recipient_key, channel HAVING count(*) > 1
     """,
+    "I1 nobody is sent to before the wave they are in": """
+        SELECT format('run %s: %s messages before their wave', r.run_id, count(*))
+        FROM runs r JOIN ledger l ON l.run_id = r.run_id
+        WHERE l.position >= r.wave_until AND l.channel = 'email'
+          AND l.outcome IN ('sent', 'ambiguous') GROUP BY r.run_id
+    """,
     "I1 doubles go only where the approved content says so": """
         SELECT format('run %s, member %s stands as a double of its own', l.run_id, l.member_id)
         FROM ledger l JOIN runs r USING (run_id) LEFT JOIN contents c USING (template_hash)

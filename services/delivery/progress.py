@@ -24,6 +24,7 @@ from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.sending import Result, SendingStore
 from services.delivery.store.slices import Abandoned, SliceStore
 from services.delivery.store.snapshots import SnapshotStore
+from services.delivery.store.waves import WaveStore
 from shared import faults
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
@@ -228,6 +229,7 @@ async def _publish(
             counts=counts,
             paused=paused and not done,
             prepared=done or run.prepared,
+            waves=await WaveStore(work.connection).progress(run.run_id),
             in_flight=in_flight,
             revision=revision,
         )

@@ -22,6 +22,7 @@ from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.snapshots import SnapshotStore
 from services.delivery.store.templates import TemplateStore
 from services.delivery.tracking.copies import keep_copies
+from services.delivery.waving import WAVE, open_wave, plan_waves
 from shared.timers import take_due
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
@@ -43,7 +44,7 @@ RUNS_PURGED_A_STEP: Final = 100
 
 async def deliveries_in_campaigns(work: Work) -> Step:
     """Do the first of deliveryMgt's pieces that has something to do."""
-    for piece in (_expire, _remind, _start, _fill, _again, _extract, _tidy, _purge):
+    for piece in (_expire, _remind, _start, _fill, open_wave, _again, _extract, _tidy, _purge):
         done = await piece(work)
         if done:
             return Step(rows_in=done, rows_out=len(work.emitted), more=True)
@@ -158,6 +159,7 @@ async def _fill(work: Work) -> int:
     await runs.change(run.run_id, next_chunk=until, filled=until == run.chunks)
     if until == run.chunks:
         await _plan_letters(work, run)
+        await plan_waves(work, run)
     await runs.mark(run.run_id)
     return max(rows, 1)
 
@@ -266,6 +268,6 @@ WORKFLOWS: Final = (
         label_fr="Traitements sur les diffusions dans les opérations",
         package="Campaign",
         run=deliveries_in_campaigns,
-        timers=(DEADLINE, REMINDER),
+        timers=(DEADLINE, REMINDER, WAVE),
     ),
 )

@@ -101,6 +101,8 @@ async def start_delivery(command: StartDelivery, work: Work) -> None:
         supplier_service_id=delivery.supplier_service_id,
         retry_until=work.now + timedelta(hours=hours),
         rate_per_minute=command.rate_per_minute,
+        waves=command.waves,
+        wave_until=None if command.waves is None else 0,
     )
     runs = RunStore(work.connection)
     if await runs.add(run, work.now) or await _ask_again(run, work):
@@ -124,6 +126,8 @@ async def _ask_again(run: Run, work: Work) -> bool:
         snapshot_hash=run.snapshot_hash,
         count=run.count,
         chunks=run.chunks,
+        waves=run.waves.model_dump(mode="json") if run.waves is not None else None,
+        wave_until=run.wave_until,
     )
     return True
 

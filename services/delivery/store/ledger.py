@@ -11,7 +11,7 @@ from uuid import UUID
 from services.delivery.domain.runs import REST, Reason
 from services.delivery.store.runs import Run
 from services.delivery.store.sending import SendingStore
-from services.delivery.store.slices import PER_CHUNK, SliceStore
+from services.delivery.store.slices import EMAIL, PER_CHUNK, SliceStore
 from shared.database import Connection
 from topics.delivery import Channel, DeliveryCounts, Outcome
 
@@ -196,6 +196,14 @@ class LedgerStore:
             "SELECT count(*) FROM ledger WHERE run_id = $1", run.run_id
         )
         return rows == run.count
+
+    async def emails_count(self, run_id: UUID) -> int:
+        """Return how many e-mails of a run are pending."""
+        count: int = await self._connection.fetchval(
+            f"SELECT count(*) FROM ledger l WHERE run_id = $1 AND outcome = 'pending' AND {EMAIL}",
+            run_id,
+        )
+        return count
 
     async def letters_count(self, run_id: UUID) -> int:
         """Return how many letters of a run are pending."""

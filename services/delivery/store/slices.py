@@ -24,6 +24,11 @@ PER_CHUNK: Final = 10_000
 # plan reads the whole run for a window of it.
 EMAIL: Final = "(l.channel = 'email') IS TRUE"
 
+_LAST: Final = 2_147_483_647
+# Slices that an open wave of run ``r`` reaches; a run that is not sent in waves has no gate.
+_OPEN: Final = f"""s.number <= coalesce(r.wave_until / {PER_CHUNK}, {_LAST})
+    AND s.window_to < coalesce(r.wave_until, {_LAST})
+"""
 # Whether a limited run may send a message: asked before any slice of it is claimed, of which it may
 # have thousands, each read only to be given back.
 _MAY_SEND: Final = """(r.rate_per_minute IS NULL OR tokens
@@ -37,7 +42,8 @@ _DUE: Final = f"""
 SELECT EXISTS (
     SELECT 1 FROM runs r WHERE r.kind = 'campaign' AND {ACTIVE} AND {_MAY_SEND} AND coalesce(
         (SELECT true FROM slices s
-         WHERE s.run_id = r.run_id AND s.lease_until IS NULL AND s.next_at <= $1 LIMIT 1),
+         WHERE s.run_id = r.run_id AND s.lease_until IS NULL AND s.next_at <= $1 AND {_OPEN}
+         LIMIT 1),
         (SELECT true FROM queue q
          WHERE q.run_id = r.run_id AND NOT q.urgent AND q.lease_until IS NULL
            AND q.next_at <= $1 LIMIT 1),
@@ -50,15 +56,16 @@ ON CONFLICT DO NOTHING
 """
 _CLAIM: Final = f"""
 WITH chosen AS (
-    SELECT s.run_id, s.number FROM slices s
-    WHERE s.run_id = $1 AND s.lease_until IS NULL AND s.next_at <= $2
-    ORDER BY s.number LIMIT 1 FOR UPDATE SKIP LOCKED)
+    SELECT s.run_id, s.number FROM slices s JOIN runs r ON r.run_id = s.run_id
+    WHERE s.run_id = $1 AND s.lease_until IS NULL AND s.next_at <= $2 AND {_OPEN}
+    ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED)
 UPDATE slices s
 SET lease_owner = $3, lease_until = clock_timestamp() + $4 * interval '1 second',
     lease_epoch = s.lease_epoch + 1
 FROM chosen c JOIN runs r ON r.run_id = c.run_id
 WHERE s.run_id = c.run_id AND s.number = c.number AND {ACTIVE}
-RETURNING s.run_id, s.number, s.lease_epoch AS epoch, s.window_to AS start, r.rate_per_minute
+RETURNING s.run_id, s.number, s.lease_epoch AS epoch, s.window_to AS start, r.rate_per_minute,
+    r.wave_until
 """
 _ROWS: Final = f"""
 SELECT l.run_id, l.member_id, l.recipient_key, l.address, l.merge, l.attempts + 1 AS number,
@@ -132,18 +139,27 @@ RETURNING least($3, floor(refilled.tokens))::int AS granted,
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A slice under lease; ``start`` is the first position not called yet."""
+    """A slice under lease; ``start`` is the first position not called yet.
+
+    Rows at ``wave_until`` and behind it wait for their wave.
+    """
 
     run_id: UUID
     number: int
     epoch: int
     start: int
     rate_per_minute: int | None = None
+    wave_until: int | None = None
 
     @property
     def end(self) -> int:
         """The position after its last."""
         return (self.number + 1) * PER_CHUNK
+
+    @property
+    def until(self) -> int:
+        """The position after the last of its open waves."""
+        return self.end if self.wave_until is None else min(self.end, self.wave_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +209,8 @@ class SliceStore:
         return Slice(**dict(row)) if row else None
 
     async def rows(self, part: Slice) -> list[Claimed]:
-        """Return a slice's rows that were never called, in order of position."""
-        rows = await self._connection.fetch(_ROWS, part.run_id, part.start, part.end)
+        """Return a slice's rows that were never called and may be, in order of position."""
+        rows = await self._connection.fetch(_ROWS, part.run_id, part.start, part.until)
         return [claimed(row) for row in rows]
 
     async def held(self, part: Slice, owner: str) -> Hold | None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from tests.faults.world import manager
 from tests.waiting import eventually
 from topics.delivery import PauseDelivery, ResumeDelivery, SendMessage, StopDelivery
 from topics.targeting import ConsentChanged
+from topics.waves import WaveDate, Waves, WaveUnit
 
 PATIENCE_SECONDS: Final = 150.0
 PAUSE_SECONDS: Final = 0.5
@@ -70,7 +71,7 @@ class Asked:
             people(self.drawn.people, self.lane.domain, letters=letters), letters=bool(letters)
         )
         self.campaigns.append(made)
-        await self.lane.rig.send(made.start())
+        await self.lane.rig.send(made.start(waves=quick_waves() if self.drawn.waves else None))
         return made
 
     async def send_singles(self, count: int) -> None:
@@ -205,3 +206,12 @@ class Asked:
             stands = await self.lane.rig.rows(_HOW_IT_STANDS, self.runs + self.singles)
             message = f"{what} within {seconds:.0f} s: {[tuple(row.values()) for row in stands]}"
             raise AssertionError(message) from None
+
+
+def quick_waves() -> Waves:
+    """Return waves that follow each other by half a second; the last one has the rest."""
+    now = datetime.now(UTC)
+    dates = [now + i * timedelta(seconds=0.5) for i in range(4)]
+    return Waves(
+        unit=WaveUnit.PERCENT, calendar=tuple(WaveDate(at=date, size=25) for date in dates)
+    )

@@ -116,6 +116,7 @@ class Draw:
         resends: what a person makes of those that are held: sent again, or taken for sent.
         pauses: the campaign is paused and resumed meanwhile.
         opt_outs: how many people opt out meanwhile.
+        waves: the campaign leaves in waves, half a second apart.
     """
 
     seed: int
@@ -133,6 +134,7 @@ class Draw:
     opt_outs: int = 0
     stops: bool = False
     letters: int = 0
+    waves: bool = False
     title: str = ""
 
     @property
@@ -158,6 +160,7 @@ class Draw:
         found += [f"{self.opt_outs} opt out"] if self.opt_outs else []
         found += ["stopped"] if self.stops else []
         found += [f"{self.letters} letters"] if self.letters else []
+        found += ["in waves"] if self.waves else []
         found += [f"killed again after {self.again_after:.1f} s"] if self.again_after else []
         return "; ".join(found)
 
@@ -191,6 +194,7 @@ def draw(seed: int) -> Draw:
         # A stop is for good: nobody pauses what is stopped.
         pauses=drawn.pauses and not stops,
         letters=chance.randint(MOST_LETTERS + 1, 2 * MOST_LETTERS) if letters else 0,
+        waves=chance.random() < 0.25,
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from services.cli import checking
@@ -95,7 +95,7 @@ class Campaign:
     snapshot_id: UUID = field(default_factory=new_id)
     run_id: UUID = field(default_factory=new_id)
 
-    def start(self, **more: int) -> StartDelivery:
+    def start(self, **more: Any) -> StartDelivery:
         """Return the command that starts it."""
         return StartDelivery(
             campaign_id=self.campaign_id,
