@@ -38,7 +38,7 @@ ANSWERS = frozenset(OUTCOME_OF.values())
 HOURS = st.integers(min_value=1, max_value=40)
 
 places = st.integers(min_value=0, max_value=999)
-people = st.sampled_from([REVIEWER, REVIEWER, MANAGER, OTHER, STRANGER])
+people = st.sampled_from([*[REVIEWER] * 5, MANAGER, OTHER, STRANGER])
 
 
 class Approvals(Machine):
@@ -86,9 +86,14 @@ class Approvals(Machine):
             )
         )
 
-    @rule(place=places, by=people, decision=st.sampled_from(Decision), behind=st.integers(0, 1))
+    @rule(
+        place=places,
+        by=people,
+        decision=st.sampled_from(Decision),
+        behind=st.sampled_from([0, 0, 0, 1]),
+    )
     def answer(self, place: int, by: UUID, decision: Decision, behind: int) -> None:
-        asked = self.approvals()
+        asked = self.approvals()[-3:]
         if asked:
             approval_id, campaign_id, revision, *_ = asked[place % len(asked)]
             self.later(
@@ -110,9 +115,9 @@ class Approvals(Machine):
     def later(self, command: Command) -> None:
         self.waiting.append((command, new_id_text()))
 
-    @rule(place=places)
-    def hand_over_any(self, place: int) -> None:
-        if self.waiting:
+    @rule(place=places, often=st.integers(1, 3))
+    def hand_over_some(self, place: int, often: int) -> None:
+        for _ in range(min(often, len(self.waiting))):
             one = self.waiting.pop(place % len(self.waiting))
             self.handed.append(one)
             self.hand_over(*one)
@@ -189,4 +194,4 @@ async def known(runtime: Runtime) -> None:
 
 
 def test_random_sequences_of_commands_end_each_approval_once(servers: Servers) -> None:
-    play(Approvals, SERVICE, servers, examples=25, prepare=known, clock=CLOCK)
+    play(Approvals, SERVICE, servers, examples=40, prepare=known, clock=CLOCK)
