@@ -71,9 +71,9 @@ class Approvals(Machine):
         ours = (one for one in said if isinstance(one, ApprovalState | ApprovalDecided))
         self.said += [one for one in ours if one.campaign_id in self.campaigns]
 
-    @rule(place=places, named=st.booleans())
-    def ask(self, place: int, named: bool) -> None:
-        self.later(
+    @rule(place=places, named=st.booleans(), late=st.booleans())
+    def ask(self, place: int, named: bool, late: bool) -> None:
+        self.give(
             RequestApproval(
                 campaign_id=self.campaigns[place % len(self.campaigns)],
                 campaign_number=1042,
@@ -83,7 +83,8 @@ class Approvals(Machine):
                 count=12,
                 reviewer_ids=(REVIEWER, MANAGER) if named else (),
                 requested_by=actor(MANAGER),
-            )
+            ),
+            late,
         )
 
     @rule(
@@ -91,12 +92,13 @@ class Approvals(Machine):
         by=people,
         decision=st.sampled_from(Decision),
         behind=st.sampled_from([0, 0, 0, 1]),
+        late=st.booleans(),
     )
-    def answer(self, place: int, by: UUID, decision: Decision, behind: int) -> None:
+    def answer(self, place: int, by: UUID, decision: Decision, behind: int, late: bool) -> None:
         asked = self.approvals()[-3:]
         if asked:
             approval_id, campaign_id, revision, *_ = asked[place % len(asked)]
-            self.later(
+            self.give(
                 DecideApproval(
                     approval_id=approval_id,
                     campaign_id=campaign_id,
@@ -104,16 +106,24 @@ class Approvals(Machine):
                     decision=decision,
                     reason="because",
                     actor=actor(by),
-                )
+                ),
+                late,
             )
 
-    @rule(place=places)
-    def withdraw(self, place: int) -> None:
+    @rule(place=places, late=st.booleans())
+    def withdraw(self, place: int, late: bool) -> None:
         campaign = self.campaigns[place % len(self.campaigns)]
-        self.later(WithdrawApproval(campaign_id=campaign, reason="edited", actor=actor(MANAGER)))
+        command = WithdrawApproval(campaign_id=campaign, reason="edited", actor=actor(MANAGER))
+        self.give(command, late)
 
-    def later(self, command: Command) -> None:
-        self.waiting.append((command, new_id_text()))
+    def give(self, command: Command, late: bool) -> None:
+        """Hand a command over, or keep it for later, out of its turn."""
+        one = command, new_id_text()
+        if late:
+            self.waiting.append(one)
+        else:
+            self.handed.append(one)
+            self.hand_over(*one)
 
     @rule(place=places, often=st.integers(1, 3))
     def hand_over_some(self, place: int, often: int) -> None:
