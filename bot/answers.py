@@ -6,25 +6,26 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from bot.blocks import content
+from bot.blocks import actions, button, content, section
 from bot.cards import Setting, already_decided, campaign_name
-from bot.choices import Choices
 from bot.cutting import esc
+from bot.form_reading import BLOCK_OF, step_of
+from bot.form_store import NAMED, Forms
 from bot.handlers import channel_setting, outgoing_of, settings_of
 from bot.labels import control_name, reason_text, status_name, workflow_name
 from bot.limits import Json
 from bot.memory import Memory
-from bot.modals import Preset, campaign_modal, form_id
+from bot.steps import AGAIN
 from bot.store import Ask, BotStore, Person
 from bot.words import all_keys, say
 from shared.registry import Registry
 from shared.uow import Work
 from topics.campaign import (
     CampaignCreated,
-    CampaignFormOpened,
     CampaignMoved,
     CampaignRefused,
     CampaignStatus,
+    CreateCampaign,
 )
 from topics.delivery import AnswerRefused, ApprovalOutcome
 from topics.message import Actor, Via
@@ -95,25 +96,9 @@ async def known_name(work: Work, campaign_id: UUID, number: int | None) -> str:
     state = await BotStore(work.connection).campaign(campaign_id)
     if state is not None:
         return campaign_name(state.number, state.label)
-    form = await Memory(work.connection).form(campaign_id)
+    form = await Forms(work.connection).find(campaign_id)
     known = number or (form.number if form else None)
     return f"*C-{known}*" if known else "*C-…*"
-
-
-@registry.on(CampaignFormOpened)
-async def show_number(event: CampaignFormOpened, work: Work) -> None:
-    """Show the number in the form that is open."""
-    memory = Memory(work.connection)
-    form = await memory.form(event.campaign_id)
-    if form is None or not await memory.number_form(event.campaign_id, event.number):
-        return
-    person = await person_of(work, form.operator_id)
-    if person is not None and is_fresh(work):
-        preset = await Preset.of(form.plan, BotStore(work.connection), Choices(work.connection))
-        setting = personal(work, person)
-        view = campaign_modal(event.campaign_id, event.number, setting, preset)
-        outgoing = outgoing_of(work)
-        await outgoing.change_view(form_id(event.campaign_id), view)
 
 
 @registry.on(CampaignCreated)
@@ -164,7 +149,17 @@ async def tell_refused(event: CampaignRefused, work: Work) -> None:
     verb = say(language, VERBS[event.command]) if event.command in VERBS else event.command
     line = say(language, "refused", what=f"{name}, {verb}", reason=_reason(event, language, work))
     channel = await Memory(work.connection).channel_of(str(event.campaign_id), event.actor.id)
-    await tell(work, person, channel, content(line))
+    await tell(work, person, channel, content(line, _form_again(event, line, language)))
+
+
+def _form_again(event: CampaignRefused, line: str, language: str) -> list[Json]:
+    """Return what leads back to a form that could not be saved, at the step to mend."""
+    if event.command != CreateCampaign.__name__:
+        return []
+    block = BLOCK_OF.get(event.field or "")
+    step = step_of(block) if block else NAMED
+    again = button(say(language, "form_again"), AGAIN, f"{event.campaign_id} {step}")
+    return [section(line), actions(f"form:{event.campaign_id}", [again])]
 
 
 @registry.on(AnswerRefused)

@@ -18,11 +18,13 @@ from bot import (
     approvals,
     commands,
     events,
+    form_answers,
     fund_buttons,
     funds,
     handlers,
     http_mode,
     socket_mode,
+    stepping,
     stock_alerts,
     troubles,
     views,
@@ -42,7 +44,7 @@ from shared.supervision import Running
 log = logger(__name__)
 
 registry = Registry()
-for part in (handlers, approvals, answers, funds, stock_alerts, troubles):
+for part in (handlers, approvals, answers, form_answers, funds, stock_alerts, troubles):
     registry.include(part.registry)
 
 
@@ -64,7 +66,7 @@ def slack_app(client: AsyncWebClient, settings: BotSettings, front: Front) -> As
         authorize=authorize,
         signing_secret=secret.get_secret_value() if secret else "",
     )
-    for listeners in (commands, actions, views, fund_buttons, events):
+    for listeners in (commands, actions, views, stepping, fund_buttons, events):
         listeners.attach(app, front)
     return app
 

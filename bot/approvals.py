@@ -9,6 +9,8 @@ from bot import cards, notices
 from bot.album import Album
 from bot.cards import Beside, Setting
 from bot.choices import Choices
+from bot.form_answers import keep_cost
+from bot.form_store import Forms
 from bot.handlers import channel_setting, outgoing_of, settings_of, stock_alert
 from bot.memory import Memory
 from bot.roster import Roster
@@ -78,15 +80,15 @@ async def show_missing(work: Work) -> None:
 
 async def beside(state: ApprovalState, work: Work) -> Beside:
     """Return what a card says beside its approval."""
-    store, memory = BotStore(work.connection), Memory(work.connection)
+    store = BotStore(work.connection)
     named = [state.requested_by, state.decided_by or "", *map(str, state.reviewer_ids)]
-    form = await memory.form(state.campaign_id)
+    form = await Forms(work.connection).find(state.campaign_id)
     alert = ""
     if form and form.stock_line_id:
         alert = await Choices(work.connection).stock_alert(form.stock_line_id)
     return Beside(
         await store.people(named),
-        await memory.estimate(state.campaign_id),
+        await Memory(work.connection).estimate(state.campaign_id),
         alert,
         await Album(work.connection).shown(state.approval_id, state.revision),
         await store.approved(state.campaign_id),
@@ -104,6 +106,7 @@ async def keep_estimate(event: CostEstimated, work: Work) -> None:
     estimate = Estimate(event.amount_minor, event.left_minor, event.currency)
     await Memory(work.connection).save_estimate(event.campaign_id, estimate, work.now)
     await _show_open_cards(event.campaign_id, work)
+    await keep_cost(event, work)
 
 
 @registry.on(StockLineState)
@@ -121,7 +124,7 @@ async def keep_stock_line(state: StockLineState, work: Work) -> None:
         state=state,
     )
     if alert != before:
-        for campaign_id in await Memory(work.connection).campaigns_with_stock(state.line_id):
+        for campaign_id in await Forms(work.connection).with_stock(state.line_id):
             await _show_open_cards(campaign_id, work)
 
 

@@ -149,9 +149,15 @@ def confirmed(element: Json, *, title: str, text: str, yes: str, no: str) -> Jso
 
 
 def field(
-    name: str, label: str, element: Json, *, optional: bool = True, hint: str | None = None
+    name: str,
+    label: str,
+    element: Json,
+    *,
+    optional: bool = True,
+    hint: str | None = None,
+    told: bool = False,
 ) -> Json:
-    """Return an input block; block and action share the name."""
+    """Return an input block; block and action share the name. ``told``: each choice is sent."""
     block: Json = {
         "type": "input",
         "block_id": name,
@@ -159,6 +165,8 @@ def field(
         "label": plain(label, LABEL_CHARS),
         "element": element | {"action_id": name},
     }
+    if told:
+        block["dispatch_action"] = True
     return block | {"hint": plain(hint, LABEL_CHARS)} if hint else block
 
 
@@ -172,8 +180,8 @@ def text_input(most: int, *, multiline: bool = False, initial: str = "") -> Json
     return element | {"initial_value": clip(initial, most)} if initial else element
 
 
-def chooser(placeholder: str, *, many: bool = False, initial: Sequence[Json] = ()) -> Json:
-    """Return a select whose options the bot offers while somebody types; ``initial`` are chosen."""
+def chooser(placeholder: str, *, many: bool = False) -> Json:
+    """Return a select whose options the bot offers while somebody types."""
     element: Json = {
         "type": "multi_external_select" if many else "external_select",
         "placeholder": plain(placeholder, PLACEHOLDER_CHARS),
@@ -181,11 +189,6 @@ def chooser(placeholder: str, *, many: bool = False, initial: Sequence[Json] = (
     }
     if many:
         element["max_selected_items"] = CHOSEN
-    if initial:
-        chosen = (
-            {"initial_options": list(initial[:CHOSEN])} if many else {"initial_option": initial[0]}
-        )
-        element |= chosen
     return element
 
 

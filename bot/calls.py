@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.form_store import Forms
 from bot.limits import Json, fitted_message, fitted_view
 from bot.outgoing import Call, CallKind, Outgoing
 from bot.pump import LONGEST_WAIT, back_off, later, lease_is_short, surely
@@ -18,6 +20,8 @@ from shared.uow import UnitOfWork
 log = logger(__name__)
 
 WHISPERS: Final = 200
+STALE_HASH: Final = "hash_conflict"
+"""Slack: the view was changed since it had this hash."""
 
 
 class Calls:
@@ -84,13 +88,39 @@ class Calls:
             view = fitted_view(given["view"])
             await answered(self._client.views_publish(user_id=given["user"], view=view))
         elif call.kind is CallKind.UPDATE:
-            view = fitted_view(given["view"])
-            update = self._client.views_update(view=view, external_id=given["external_id"])
-            await answered(update)
+            await self._change_form(given)
         else:
             view = fitted_view(given["view"])
             opening = self._client.views_open(trigger_id=given["trigger_id"], view=view)
-            await answered(opening)
+            opened = await answered(opening)
+            if "form" in given:
+                await self._note_hash(given, opened["view"]["hash"])
+
+    async def _change_form(self, given: Json) -> None:
+        """Change a campaign form where it stands, unless it is at another step by now."""
+        async with self._uow.begin() as work:
+            form = await Forms(work.connection).find(UUID(given["form"]))
+        if form is None or form.turn != given["turn"]:
+            log.info("slack.form_overtaken", campaign_id=given["form"])
+            return
+        view = fitted_view(given["view"])
+        update = self._client.views_update(
+            view=view, external_id=given["view"]["external_id"], hash=form.view_hash
+        )
+        try:
+            changed = await answered(update)
+        except Denied as problem:
+            if problem.error != STALE_HASH:
+                raise
+            # Either its last change had no answer, or a step is being taken: the turn will tell.
+            await self._note_hash(given, None)
+            raise Lost(STALE_HASH) from None
+        await self._note_hash(given, changed["view"]["hash"])
+
+    async def _note_hash(self, given: Json, view_hash: str | None) -> None:
+        async with self._uow.begin() as work:
+            forms = Forms(work.connection)
+            await forms.note_hash(UUID(given["form"]), given["turn"], view_hash)
 
     async def _given_up(self, call: Call, error: str) -> None:
         """Note that a call will not be made; tell who waits for a form, unless it did open."""

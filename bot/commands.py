@@ -16,8 +16,9 @@ from bot.front import NOTHING, Act, Front, Sender, Visit
 from bot.fund_store import FundStore, askers
 from bot.limits import Json
 from bot.lists import campaign_list
-from bot.orders import VERBS, open_form, typed_order
+from bot.orders import VERBS, typed_order
 from bot.reading import PAGE, Which
+from bot.stepping import open_form
 from bot.workflow_list import workflow_list
 from shared.rights import Right
 

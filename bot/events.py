@@ -7,13 +7,13 @@ from typing import Any, Final
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.cutting import clip, read_marked
+from bot.form_reading import LABEL_CHARS
 from bot.front import NOTHING, Front, Sender, Visit
 from bot.fund_store import askers
 from bot.home import home_view, stranger_home
 from bot.limits import INPUT_CHARS, Json
-from bot.modals import LABEL_CHARS
-from bot.orders import open_form
 from bot.roster import Roster
+from bot.stepping import open_form
 from shared.rights import Right
 from topics.campaign import CampaignPlan
 

@@ -10,13 +10,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
+from uuid import UUID
 
 from bot.blocks import content
 from bot.cards import Setting
 from bot.choices import Choices
+from bot.form_store import Forms
 from bot.labels import right_name
-from bot.limits import Json, fitted_errors, fitted_message, fitted_options
+from bot.limits import Json, fitted_errors, fitted_message, fitted_options, fitted_view
 from bot.memory import Memory
 from bot.outgoing import Outgoing
 from bot.reading import Reading
@@ -55,6 +57,17 @@ class Wake(Protocol):
     def __call__(self) -> None:
         """Wake the posting loop."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A submitted modal does not close: it shows another view."""
+
+    view: Json
+
+
+Outcome: TypeAlias = dict[str, str] | Shown
+"""What becomes of a submitted modal: its errors by field (none: it closes), or another view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +144,19 @@ class Visit:
         """Whether this is the first delivery of what the person did; only then it has an effect."""
         return await self.memory.take(f"{self.sender.kind}:{self.sender.trigger}", self.work.now)
 
-    async def open_view(self, external_id: str, view: Json) -> None:
-        """Have a modal opened; who did something is told when that could not be in time."""
+    @property
+    def forms(self) -> Forms:
+        """The campaign forms opened here."""
+        return Forms(self.work.connection)
+
+    async def open_view(self, key: str, view: Json, *, form: UUID | None = None) -> None:
+        """Have a modal opened, that of a campaign form if one is given.
+
+        Who did something is told when that could not be in time.
+        """
         late = content(self.say("form_late"))
         teller = {"user": self.sender.user, "channel": self.sender.channel, "content": late}
-        await self.outgoing.open_view(external_id, self.sender.trigger, view, teller)
+        await self.outgoing.open_view(key, self.sender.trigger, view, teller, form=form)
 
     def say(self, key: str, **values: object) -> str:
         """Return a sentence in the person's language."""
@@ -193,16 +214,19 @@ class Front:
             await self._recorded(sender, act)
 
     async def submission(
-        self, ack: Ack, sender: Sender, act: Act[dict[str, str]], *, first_field: str
+        self, ack: Ack, sender: Sender, act: Act[Outcome], *, first_field: str
     ) -> None:
-        """Take a submitted modal: it closes, or shows its errors by field."""
+        """Take a submitted modal: it closes, shows its errors by field, or another view."""
+        outcome: Outcome
         try:
-            errors = await self._recorded(sender, act)
+            outcome = await self._recorded(sender, act)
         except NotRecorded:
-            errors = {first_field: self._say("send_again")}
+            outcome = {first_field: self._say("send_again")}
         faults.reach("bot.before_ack")
-        if errors:
-            await ack(response_action="errors", errors=fitted_errors(errors))
+        if isinstance(outcome, Shown):
+            await ack(response_action="update", view=fitted_view(outcome.view))
+        elif outcome:
+            await ack(response_action="errors", errors=fitted_errors(outcome))
         else:
             await ack()
 

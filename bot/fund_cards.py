@@ -11,9 +11,9 @@ from bot import formats
 from bot.blocks import actions, button, content, facts, field, header, modal, section, text_input
 from bot.cards import Setting, campaign_name, mention
 from bot.cutting import esc, typed
+from bot.fields import Values
 from bot.fund_store import Funds, FundsOutcome
 from bot.limits import Json
-from bot.modals import Values
 from bot.store import Person
 from bot.words import say
 from topics.funds import FundsAwaitApproval

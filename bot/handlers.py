@@ -7,6 +7,7 @@ from typing import Final
 from bot import lists
 from bot.cards import Setting
 from bot.choices import Choices
+from bot.form_store import Forms
 from bot.memory import Memory
 from bot.outgoing import Outgoing
 from bot.settings import BotSettings
@@ -18,9 +19,9 @@ from topics.budget import BudgetState
 from topics.campaign import CampaignState, CampaignStatus, RequestProof
 from topics.delivery import DeliveryProgressed, TemplateState
 from topics.message import Actor, Via
+from topics.plans import ProgramState
 from topics.stock import StockLineState
 from topics.supplier import SupplierServiceState
-from topics.targeting import TargetingState
 from topics.workflows import WorkflowHeartbeat
 
 registry = Registry()
@@ -97,9 +98,9 @@ async def _ask_for_proof(state: CampaignState, work: Work) -> None:
     """Ask for the proof once the target is counted, for who ticked it in the form."""
     if state.status not in _PROVABLE or state.snapshot_id is not None:
         return
-    memory = Memory(work.connection)
-    if await memory.grant_wish(state.campaign_id):
-        form = await memory.form(state.campaign_id)
+    forms = Forms(work.connection)
+    if await forms.grant_wish(state.campaign_id):
+        form = await forms.find(state.campaign_id)
         actor = Actor(id=form.operator_id if form else state.manager_id, via=Via.SLACK)
         work.emit(RequestProof(campaign_id=state.campaign_id, actor=actor))
 
@@ -120,14 +121,6 @@ async def _tell_waiting(before: CampaignState | None, state: CampaignState, work
         await outgoing.show(key, settings.slack_channel, shown)
 
 
-@registry.on(TargetingState)
-async def keep_targeting(state: TargetingState, work: Work) -> None:
-    """Keep a targeting for the form."""
-    await Choices(work.connection).save(
-        "targeting", state.targeting_id, version=state.version, label=state.label
-    )
-
-
 @registry.on(TemplateState)
 async def keep_template(state: TemplateState, work: Work) -> None:
     """Keep a template for the form."""
@@ -141,6 +134,14 @@ async def keep_budget(state: BudgetState, work: Work) -> None:
     """Keep a budget for the form."""
     await Choices(work.connection).save(
         "budget", state.budget_id, version=state.version, label=state.label, state=state
+    )
+
+
+@registry.on(ProgramState)
+async def keep_program(state: ProgramState, work: Work) -> None:
+    """Keep a program for the form."""
+    await Choices(work.connection).save(
+        "program", state.program_id, version=state.version, label=state.label
     )
 
 

@@ -1,13 +1,12 @@
-"""What the bot remembers of its own doing: identities taken, asks, forms, estimates."""
+"""What the bot remembers of its own doing: identities taken, asks, followers, estimates."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from bot.store import Ask, Estimate, Form
+from bot.store import Ask, Estimate
 from shared.database import Connection
-from topics.campaign import CampaignPlan
 
 
 class Memory:
@@ -69,71 +68,6 @@ class Memory:
             "DELETE FROM asks WHERE subject = $1 RETURNING operator_id, channel", subject
         )
         return [Ask(row["operator_id"], row["channel"]) for row in rows]
-
-    async def open_form(
-        self, campaign_id: UUID, ask: Ask, plan: CampaignPlan | None, now: datetime
-    ) -> None:
-        """Remember a campaign form that is being opened, and the choices it starts from."""
-        await self._connection.execute(
-            "INSERT INTO forms (campaign_id, operator_id, channel, plan, opened_at)"
-            " VALUES ($1, $2, $3, $4, $5)",
-            campaign_id,
-            ask.operator_id,
-            ask.channel,
-            plan.model_dump(mode="json") if plan else None,
-            now,
-        )
-
-    async def form(self, campaign_id: UUID) -> Form | None:
-        """Return a form that was opened here."""
-        row = await self._connection.fetchrow(
-            "SELECT operator_id, channel, number, stock_line_id, proof_wished, plan"
-            " FROM forms WHERE campaign_id = $1",
-            campaign_id,
-        )
-        if row is None:
-            return None
-        plan = CampaignPlan.model_validate(row["plan"]) if row["plan"] else None
-        return Form(**dict(row) | {"plan": plan})
-
-    async def number_form(self, campaign_id: UUID, number: int) -> bool:
-        """Note a form's number; return whether it had none."""
-        return bool(
-            await self._connection.fetchval(
-                "UPDATE forms SET number = $2 WHERE campaign_id = $1 AND number IS NULL"
-                " RETURNING true",
-                campaign_id,
-                number,
-            )
-        )
-
-    async def submit_form(
-        self, campaign_id: UUID, *, stock_line_id: UUID | None, proof_wished: bool
-    ) -> None:
-        """Note what the campaign itself does not say: its stock line, and the wish for a proof."""
-        await self._connection.execute(
-            "UPDATE forms SET stock_line_id = $2, proof_wished = $3 WHERE campaign_id = $1",
-            campaign_id,
-            stock_line_id,
-            proof_wished,
-        )
-
-    async def grant_wish(self, campaign_id: UUID) -> bool:
-        """Return whether a proof was wished for with the save, once."""
-        return bool(
-            await self._connection.fetchval(
-                "UPDATE forms SET proof_wished = false WHERE campaign_id = $1 AND proof_wished"
-                " RETURNING true",
-                campaign_id,
-            )
-        )
-
-    async def campaigns_with_stock(self, line_id: UUID) -> list[UUID]:
-        """Return the campaigns made here that use a stock line."""
-        rows = await self._connection.fetch(
-            "SELECT campaign_id FROM forms WHERE stock_line_id = $1", line_id
-        )
-        return [row["campaign_id"] for row in rows]
 
     async def follow(
         self, campaign_id: UUID, operator_id: str, message_key: str, now: datetime

@@ -10,19 +10,18 @@ from uuid import UUID
 from bot.blocks import button, confirmed, content
 from bot.cards import Setting, campaign_name
 from bot.cutting import clip
+from bot.form_reading import LABEL_CHARS
 from bot.front import NOTHING, Visit
 from bot.limits import Json
 from bot.lists import campaign_status, live_status
-from bot.modals import LABEL_CHARS, Preset, campaign_modal, form_id
+from bot.stepping import open_form
 from bot.stopping import ENDED, launch_question, pause_effect, stop_modal
 from bot.words import say
-from shared.ids import new_id
 from shared.rights import Right
 from topics.campaign import (
     CampaignPlan,
     CampaignState,
     LaunchCampaign,
-    OpenCampaignForm,
     RequestProof,
     ResumeCampaign,
     RetryCampaign,
@@ -204,19 +203,6 @@ async def _duplicate(visit: Visit, state: CampaignState, _reason: str) -> Json:
     label = visit.say("copy_of", label=clip(state.label, LABEL_CHARS - 20))
     await open_form(visit, plan.model_copy(update={"label": label}))
     return NOTHING
-
-
-async def open_form(visit: Visit, plan: CampaignPlan | None = None) -> None:
-    """Open the campaign form and ask for its number; what was sent once is one form."""
-    if not await visit.once():
-        return
-    campaign_id = new_id()
-    await visit.memory.open_form(campaign_id, visit.ask, plan, visit.work.now)
-    await visit.memory.ask(str(campaign_id), visit.ask, visit.work.now)
-    preset = await Preset.of(plan, visit.store, visit.choices)
-    view = campaign_modal(campaign_id, None, visit.setting, preset)
-    await visit.open_view(form_id(campaign_id), view)
-    visit.work.emit(OpenCampaignForm(campaign_id=campaign_id, actor=visit.actor))
 
 
 async def _follow(visit: Visit, state: CampaignState, _reason: str) -> Json:

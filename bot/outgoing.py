@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -18,6 +19,8 @@ LEASE: Final = timedelta(seconds=20)
 TELL_WITHIN: Final = timedelta(hours=12)
 OPEN_WITHIN: Final = timedelta(seconds=2.9)
 """A trigger opens a view for three seconds."""
+FORM_WITHIN: Final = timedelta(minutes=10)
+"""Who has not got a figure into a form by then asks again."""
 HOME_WITHIN: Final = timedelta(minutes=10)
 """An older Home tab is not worth showing: who looks again gets a new one."""
 
@@ -172,19 +175,22 @@ class Outgoing:
         )
         return bool(found)
 
-    async def open_view(self, external_id: str, trigger: str, view: Json, teller: Json) -> None:
+    async def open_view(
+        self, key: str, trigger: str, view: Json, teller: Json, *, form: UUID | None = None
+    ) -> None:
         """Have a modal opened while its trigger holds; ``teller`` says whom to tell if not."""
-        arguments = {"trigger_id": trigger, "view": view, "teller": teller}
-        await self._call(
-            f"open:{external_id}", f"view:{external_id}", CallKind.OPEN, arguments, OPEN_WITHIN
-        )
+        arguments: Json = {"trigger_id": trigger, "view": view, "teller": teller}
+        arguments |= {"form": str(form), "turn": 0} if form else {}
+        await self._call(f"open:{key}", f"view:{key}", CallKind.OPEN, arguments, OPEN_WITHIN)
 
-    async def change_view(self, external_id: str, view: Json) -> None:
-        """Have an open modal changed; nothing happens when it was closed meanwhile."""
-        arguments = {"external_id": external_id, "view": view}
-        await self._call(
-            f"update:{external_id}", f"view:{external_id}", CallKind.UPDATE, arguments, TELL_WITHIN
-        )
+    async def change_form(self, campaign_id: UUID, turn: int, view: Json, *, key: str) -> None:
+        """Have an open campaign form changed, once per ``key``.
+
+        Nothing happens when it was closed meanwhile, or a step was taken since ``turn``.
+        """
+        arguments: Json = {"form": str(campaign_id), "turn": turn, "view": view}
+        lane = f"view:{view['external_id']}"
+        await self._call(f"update:{key}", lane, CallKind.UPDATE, arguments, FORM_WITHIN)
 
     async def show_home(self, user: str, trigger: str, view: Json) -> None:
         """Have somebody's Home tab show a view, once per ``trigger``."""

@@ -8,8 +8,8 @@ from uuid import UUID
 from bot import formats
 from bot.blocks import field, modal, section, text_input
 from bot.cards import Setting, campaign_name
+from bot.fields import Values
 from bot.limits import Json
-from bot.modals import Values
 from bot.words import say
 from topics.campaign import CampaignState, CampaignStatus
 

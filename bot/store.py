@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.database import Connection
-from topics.campaign import CampaignPlan, CampaignState
+from topics.campaign import CampaignState
 from topics.delivery import ApprovalState
 from topics.message import State
 from topics.workflows import WorkflowState
@@ -36,18 +36,6 @@ class Estimate:
     amount_minor: int
     left_minor: int
     currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A campaign form that was opened here."""
-
-    operator_id: str
-    channel: str
-    number: int | None
-    stock_line_id: UUID | None
-    proof_wished: bool
-    plan: CampaignPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

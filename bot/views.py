@@ -4,37 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, Final
-from uuid import UUID
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.actions import no_longer_open, record_decision
-from bot.front import Front, Sender, Visit
+from bot.fields import offered
+from bot.form_reading import MANY, ONE
+from bot.front import Front, Outcome, Sender, Visit
 from bot.limits import OPTIONS, Json
-from bot.modals import (
-    CAMPAIGN,
-    MANY,
-    ONE,
-    REASON,
-    Submitted,
-    offered,
-    read_campaign,
-    read_reason,
-)
+from bot.modals import REASON, read_reason
 from bot.stopping import ENDED, STOP, read_stop
 from shared.rights import Right
-from topics.campaign import CancelCampaign, CreateCampaign
+from topics.campaign import CancelCampaign
 
 REVIEWERS: Final = "reviewers"
 
 
 def attach(app: AsyncApp, front: Front) -> None:
     """Register the modals and their selects."""
-
-    async def campaign(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
-        await front.submission(
-            ack, sender_of(body), lambda visit: create(visit, view), first_field="label"
-        )
 
     async def reason(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
         await front.submission(
@@ -50,7 +37,6 @@ def attach(app: AsyncApp, front: Front) -> None:
         kind, query = str(body["action_id"]), str(body.get("value") or "")
         await front.suggestion(ack, sender_of(body), lambda visit: suggest(visit, kind, query))
 
-    app.view(CAMPAIGN)(campaign)
     app.view(REASON)(reason)
     app.view(STOP)(stop)
     for name in (*ONE, *MANY):
@@ -62,39 +48,7 @@ def sender_of(body: dict[str, Any]) -> Sender:
     return Sender(body["user"]["id"], "", body.get("trigger_id", ""), "view")
 
 
-async def create(visit: Visit, view: Json) -> dict[str, str]:
-    """Save a campaign from its form; return what is wrong with it, by field."""
-    refusal = visit.refusal(Right.MANAGE_CAMPAIGNS)
-    if refusal:
-        return {"label": str(refusal["text"])}
-    campaign_id = UUID(view["private_metadata"])
-    submitted = read_campaign(view["state"]["values"], visit.setting, visit.work.now)
-    errors = submitted.errors | await _gone(visit, submitted)
-    if errors or not await visit.memory.take(f"view:{view['id']}", visit.work.now):
-        return errors
-    await visit.memory.submit_form(
-        campaign_id,
-        stock_line_id=submitted.plan.stock_line_id,
-        proof_wished=submitted.proof_wished,
-    )
-    visit.work.emit(CreateCampaign(campaign_id=campaign_id, actor=visit.actor, plan=submitted.plan))
-    return {}
-
-
-async def _gone(visit: Visit, submitted: Submitted) -> dict[str, str]:
-    """Return an error for each choice that was removed while the form was open."""
-    errors = {}
-    for block, plan_field in ONE.items():
-        chosen = getattr(submitted.plan, plan_field)
-        if chosen is not None and await visit.choices.missing(block, [chosen]):
-            errors[block] = visit.say("gone")
-    models = submitted.plan.action_model_ids or ()
-    if await visit.choices.missing("models", models):
-        errors["models"] = visit.say("gone")
-    return errors
-
-
-async def give_reason(visit: Visit, view: Json) -> dict[str, str]:
+async def give_reason(visit: Visit, view: Json) -> Outcome:
     """Record a request for changes or a rejection with its reason."""
     refusal = visit.refusal(Right.APPROVE)
     if refusal:
@@ -110,7 +64,7 @@ async def give_reason(visit: Visit, view: Json) -> dict[str, str]:
     return {}
 
 
-async def stop_campaign(visit: Visit, view: Json) -> dict[str, str]:
+async def stop_campaign(visit: Visit, view: Json) -> Outcome:
     """Stop a campaign, after its effect was read."""
     refusal = visit.refusal(Right.MANAGE_CAMPAIGNS)
     if refusal:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from bot.words_forms import FORMS
 from bot.words_screens import SCREENS
 
-_WORDS: Final[dict[str, tuple[str, str]]] = SCREENS | {
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    **SCREENS,
+    **FORMS,
     # Refusals and troubles
     "stranger": (
         (
@@ -104,49 +107,6 @@ _WORDS: Final[dict[str, tuple[str, str]]] = SCREENS | {
             "• `/budget [mots]` · `/stock [mots]` l’argent et les articles\n"
             "• `/workflows` les workflows techniques"
         ),
-    ),
-    # The campaign form
-    "new_campaign": ("New campaign", "Nouvelle campagne"),
-    "campaign_number": ("Campaign {number}", "Campagne {number}"),
-    "number_comes": ("Its number is on its way…", "Son numéro arrive…"),
-    "number_is": ("This will be *{number}*.", "Ce sera *{number}*."),
-    "save": ("Save", "Enregistrer"),
-    "close": ("Close", "Fermer"),
-    "label": ("Label", "Libellé"),
-    "start_date": ("Start date", "Date de début"),
-    "start_time": ("Start time ({zone})", "Heure de début ({zone})"),
-    "start_hint": ("Empty means now.", "Vide : maintenant."),
-    "end_date": ("End date", "Date de fin"),
-    "end_hint": ("Empty means 90 days after the start.", "Vide : 90 jours après le début."),
-    "targeting": ("Targeting", "Ciblage"),
-    "template": ("Message template", "Modèle de message"),
-    "budget": ("Budget", "Budget"),
-    "models": ("Action models", "Modèles d’action"),
-    "service": ("Supplier’s service", "Service du prestataire"),
-    "stock": ("Stock line", "Ligne de stock"),
-    "reviewers": ("Reviewers", "Valideurs"),
-    "description": ("Description", "Description"),
-    "remark": ("Remark", "Remarque"),
-    "choose": ("Type to search", "Tapez pour chercher"),
-    "proof_now": ("Proof", "BAT"),
-    "proof_now_choice": (
-        "Ask for the proof as soon as the target is counted",
-        "Demander le BAT dès que la cible est comptée",
-    ),
-    "label_missing": ("A campaign needs a label.", "Une campagne a besoin d’un libellé."),
-    "label_long": (
-        "At most 200 characters; this has {count}.",
-        "200 caractères au plus ; celui-ci en a {count}.",
-    ),
-    "date_missing": (
-        "Choose a date for this time, or clear the time.",
-        "Choisissez une date pour cette heure, ou effacez l’heure.",
-    ),
-    "end_before": ("The end must come after the start.", "La fin doit suivre le début."),
-    "end_past": ("The end has passed already.", "La fin est déjà passée."),
-    "gone": (
-        "This choice no longer exists; choose another.",
-        "Ce choix n’existe plus ; choisissez-en un autre.",
     ),
     # The proof card
     "approve": ("Approve", "Valider"),

@@ -153,7 +153,8 @@ class SaveBudget(Command, topic=BUDGET_COMMANDS, key="budget_id"):
 class EstimateCost(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
     """The target is known: say what it would cost, and plan it; nothing is held.
 
-    Source: campaign. Answer: ``CostEstimated``.
+    Source: campaign, bot. For a ``draft``, a campaign that is not saved yet, nothing is planned.
+    Answer: ``CostEstimated``.
     """
 
     campaign_id: UUID
@@ -161,6 +162,7 @@ class EstimateCost(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
     volumes: Volumes
     program_id: UUID | None = None
     plan_id: UUID | None = None
+    draft: bool = False
 
 
 class ReserveFunds(Command, topic=BUDGET_COMMANDS, key="campaign_id"):

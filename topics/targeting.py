@@ -69,7 +69,7 @@ class SaveTargeting(Command, topic=TARGETING_COMMANDS, key="targeting_id"):
 
 
 class CountTarget(Command, topic=TARGETING_COMMANDS, key="campaign_id"):
-    """Count what a targeting chooses now. Source: campaign.
+    """Count what a targeting chooses now. Source: campaign, bot (a draft's id is as good).
 
     Answers: ``TargetCounted`` or ``TargetRefused``.
     """

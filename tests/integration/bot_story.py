@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +149,23 @@ async def talking(story: BotStory, port: int) -> AsyncIterator[None]:
     finally:
         story.stop.set()
         await asyncio.wait_for(task, PATIENCE)
+
+
+async def taken(
+    story: BotStory, view: View, callback_id: str, values: Mapping[str, Any] | None = None
+) -> View:
+    """Have the manager submit a step of the campaign form without a mistake; return the next."""
+    ack = await story.people.submit(MANAGER, view, values)
+    assert (ack.acknowledged, ack.errors, ack.problem) == (True, {}, None)
+    return await story.people.wait_for_view(MANAGER, callback_id=callback_id)
+
+
+async def saved_form(story: BotStory, view: View, values: Mapping[str, Any] | None = None) -> None:
+    """Have the manager take the first step of a form with what it says, and the others as is."""
+    aimed = await taken(story, view, "campaign_target", values)
+    means = await taken(story, aimed, "campaign_means")
+    ack = await story.people.submit(MANAGER, means)
+    assert (ack.errors, ack.problem) == ({}, None)
 
 
 async def opened_form(story: BotStory) -> View:

@@ -16,6 +16,7 @@ from tests.integration.bot_story import (
     STRANGER,
     SUPERVISOR,
     BotStory,
+    taken,
 )
 from tests.unit.bot import samples
 from topics.budget import CostEstimated
@@ -281,7 +282,9 @@ async def test_a_stock_warning_of_a_campaign_made_here_stands_on_its_card(
     await story.hear(line)
     await story.people.slash(MANAGER, "/campaign", "new")
     form = await story.people.wait_for_view(MANAGER)
-    await story.people.submit(MANAGER, form, {"label": "Spring", "stock": "Leaflets (Depot)"})
+    aimed = await taken(story, form, "campaign_target", {"label": "Spring"})
+    means = await taken(story, aimed, "campaign_means")
+    await story.people.submit(MANAGER, means, {"stock": "Leaflets (Depot)"})
     (create,) = await story.emitted(CreateCampaign)
     card = await shown_card(story, samples.an_approval(campaign_id=create.campaign_id))
     assert "Leaflets" not in render_text(card)

@@ -18,6 +18,7 @@ from tests.integration.bot_story import (
     REVIEWER,
     BotStory,
     Mode,
+    taken,
     telling,
 )
 from tests.unit.bot import samples
@@ -71,7 +72,10 @@ async def test_an_exact_replay_has_no_second_effect(http_story: BotStory) -> Non
     form = await story.people.wait_for_view(MANAGER)
     await story.people.click(REVIEWER, card, "Approve")
     assert (await story.people.replay()).status == 200
-    await story.people.submit(MANAGER, form, {"label": "Spring"})
+    aimed = await taken(story, form, "campaign_target", {"label": "Spring"})
+    assert (await story.people.replay()).status == 200
+    means = await taken(story, aimed, "campaign_means")
+    await story.people.submit(MANAGER, means)
     assert (await story.people.replay()).status == 200
     for kind in (OpenCampaignForm, DecideApproval, CreateCampaign):
         assert len(await story.emitted(kind)) == 1
@@ -102,11 +106,13 @@ async def test_what_is_not_committed_in_time_is_said_to_be_not_recorded(story: B
     card = await story.people.wait_for_message("C-1042", CHANNEL)
     await story.people.slash(MANAGER, "/campaign", "new")
     form = await story.people.wait_for_view(MANAGER)
+    aimed = await taken(story, form, "campaign_target", {"label": "Spring"})
+    means = await taken(story, aimed, "campaign_means")
     async with inbox_is_stuck(story):
         ack = await story.people.slash(MANAGER, "/campaign", "new")
         assert "not recorded" in str(ack.payload)
-        ack = await story.people.submit(MANAGER, form, {"label": "Spring"})
-        assert "Not recorded" in ack.errors["label"]
+        ack = await story.people.submit(MANAGER, means)
+        assert "Not recorded" in ack.errors["budget"]
         ack = await story.people.click(REVIEWER, card, "Approve")
         assert ack.acknowledged
         assert ack.seconds < 2
@@ -114,7 +120,7 @@ async def test_what_is_not_committed_in_time_is_said_to_be_not_recorded(story: B
     assert await story.emitted(DecideApproval) == []
     assert (await story.people.click(REVIEWER, card, "Approve")).acknowledged
     assert len(await story.emitted(DecideApproval)) == 1
-    assert (await story.people.submit(MANAGER, form, {"label": "Spring"})).errors == {}
+    assert (await story.people.submit(MANAGER, means)).errors == {}
     assert len(await story.emitted(CreateCampaign)) == 1
 
 

@@ -12,6 +12,7 @@ from tests.integration.bot_story import (
     STRANGER,
     SUPERVISOR,
     BotStory,
+    saved_form,
 )
 from tests.unit.bot import samples
 from topics.campaign import (
@@ -165,7 +166,7 @@ async def test_a_duplicate_starts_from_the_choices_of_the_other(story: BotStory)
     await story.hear(CampaignFormOpened(campaign_id=opened.campaign_id, number=1043, actor=ACTOR))
     numbered = await story.people.wait_for_view(MANAGER, contains="C-1043")
     assert numbered.id == view.id
-    await story.people.submit(MANAGER, numbered)
+    await saved_form(story, numbered)
     (created,) = await story.emitted(CreateCampaign)
     assert created.plan.label == "Spring 1042 (copy)"
     assert created.plan.description == "Twice a year"
@@ -183,7 +184,7 @@ async def test_a_message_becomes_the_form_of_a_campaign(story: BotStory) -> None
     ack = await story.people.shortcut(MANAGER, "campaign_from_message", message)
     view = await story.people.wait_for_view(MANAGER, callback_id="campaign_new")
     await story.people.redeliver(ack)
-    await story.people.submit(MANAGER, view)
+    await saved_form(story, view)
     (created,) = await story.emitted(CreateCampaign)
     assert created.plan.label == "Spring sale & more"
     assert created.plan.description == "Spring sale & more\nFor Camille, by Monday"

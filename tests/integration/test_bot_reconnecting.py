@@ -79,6 +79,9 @@ async def test_whatever_slack_sends_again_has_one_effect(story: BotStory) -> Non
     await sent_again(story, await story.people.slash(MANAGER, "/campaign", "new"))
     form = await story.people.wait_for_view(MANAGER)
     await sent_again(story, await story.people.submit(MANAGER, form, {"label": "Spring"}))
+    for callback_id in ("campaign_target", "campaign_means"):
+        shown = await story.people.wait_for_view(MANAGER, callback_id=callback_id)
+        await sent_again(story, await story.people.submit(MANAGER, shown))
     await sent_again(story, await story.people.click(REVIEWER, card, "Approve"))
     opened = await story.people.home_opened(MANAGER)
     await story.people.wait_for_home(MANAGER, "C-1042")

@@ -171,6 +171,17 @@ async def test_an_old_estimate_read_again_plans_nothing(budget: Runtime) -> None
     assert await levels(budget, budget_id) == {"planned": 1300}
 
 
+async def test_a_draft_is_told_its_cost_and_plans_nothing(budget: Runtime) -> None:
+    budget_id = await saved(budget, structures=(MAILING,))
+    estimate = an_estimate(a_hold(budget_id, emails=100), emails=100)
+    draft = estimate.model_copy(update={"draft": True})
+    told = only(CostEstimated, await budget.execute(draft))
+    assert (told.amount_minor, await levels(budget, budget_id)) == (1300, {})
+    await budget.execute(estimate)
+    await budget.execute(draft)
+    assert await levels(budget, budget_id) == {"planned": 1300}
+
+
 async def test_a_campaign_that_ends_before_it_holds_plans_nothing_more(budget: Runtime) -> None:
     budget_id = await saved(budget, structures=(MAILING,))
     hold = a_hold(budget_id, emails=100)

@@ -17,7 +17,13 @@ from deploy.embedded.slack.inputs import (
     require_complete,
 )
 from deploy.embedded.slack.methods.views import shown as shown_view
-from deploy.embedded.slack.places import Surroundings, UnknownName, find_action, look
+from deploy.embedded.slack.places import (
+    Surroundings,
+    UnknownName,
+    find_action,
+    look,
+    require_told,
+)
 from deploy.embedded.slack.responses import Responses
 from deploy.embedded.slack.seed import Channel, Person
 from deploy.embedded.slack.submissions import settle_submission
@@ -76,6 +82,7 @@ class People:
         if around.view is not None:
             around = await self._typed(around, person, deed.values)
         block, element = find_action(around.blocks, deed.action_id, deed.block_id, deed.value)
+        require_told(block)
         offered = await self._offered(person, around, block, element, deed.value)
         ts = self.ctx.state.next_ts()
         done = payloads.action(block, element, deed.value, offered=offered, ts=ts)

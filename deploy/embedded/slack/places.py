@@ -121,6 +121,12 @@ def find_action(
     raise InputRefused(f"{what} named {action_id!r} here; there are: {known or 'none'}")
 
 
+def require_told(block: Mapping[str, Any]) -> None:
+    """Raise ``InputRefused`` for a field that tells the app nothing before it is submitted."""
+    if block["type"] == "input" and not block.get("dispatch_action"):
+        raise InputRefused(f"{block['block_id']} has no dispatch_action: Slack sends no action")
+
+
 def _is_named(element: Mapping[str, Any], name: str) -> bool:
     text = element.get("text")
     label = text.get("text") if isinstance(text, dict) else None

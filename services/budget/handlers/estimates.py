@@ -62,7 +62,10 @@ async def choose_costs(command: ChooseCosts, work: Work) -> None:
 
 @registry.on(EstimateCost)
 async def estimate_cost(command: EstimateCost, work: Work) -> None:
-    """Say what volumes would cost now, and plan it; an old message again plans nothing."""
+    """Say what volumes would cost now, and plan it.
+
+    An old message again plans nothing, nor does a draft.
+    """
     books = await Books.open(work, command.budget_id, cause_of(work))
     if books is None or not plausible(command.volumes):
         work.emit(
@@ -81,7 +84,7 @@ async def estimate_cost(command: EstimateCost, work: Work) -> None:
     lines = cost_lines(tariff, command.volumes, budget.currency, charged=charged)
     # Nothing is planned any more for a campaign that has ended, whatever comes late.
     over = await CampaignStore(work.connection).is_finished(command.campaign_id)
-    if await first_time(work) and not over:
+    if not command.draft and await first_time(work) and not over:
         expense = replace(
             await books.delivery(command.campaign_id),
             stage=Stage.ANALYSED,

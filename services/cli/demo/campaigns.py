@@ -56,10 +56,17 @@ class Campaign:
             lambda: form(self._stage, contains="C-"), "the campaign form"
         )
         step.advance("the form has its number")
-        ack = await slack.submit(MANAGER, view, values)
-        if ack.errors:
-            raise Stuck(f"the form was refused: {ack.errors}")
-        step.advance("submitted")
+        while True:
+            held = {block["block_id"] for block in view.blocks}
+            typed = {name: value for name, value in values.items() if name in held}
+            ack = await slack.submit(MANAGER, view, typed)
+            if ack.errors or ack.problem:
+                raise Stuck(f"the form was refused: {ack.errors or ack.problem}")
+            shown = await slack.views(MANAGER)
+            if not shown:
+                break
+            view = shown[-1]
+        step.advance("its three steps are submitted")
         row = await self._telling.until(lambda: self._after(last), "the campaign being saved")
         self.campaign_id, self.number = row["campaign_id"], f"C-{row['number']}"
         step.advance(f"{self.number} is New")

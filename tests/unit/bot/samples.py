@@ -8,13 +8,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bot.cards import Setting
+from bot.form_store import Form
 from bot.store import Person
 from shared.ids import new_id
-from topics.budget import BudgetState
+from topics.budget import BudgetState, CostEstimated
 from topics.campaign import CampaignState, CampaignStatus, Synthesis
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState
 from topics.operators import OperatorState, Role
-from topics.stock import StockLineState
+from topics.stock import StockEstimated, StockLineState
 from topics.workflows import WorkflowState, WorkflowStatus
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
@@ -54,6 +55,38 @@ def person(operator: OperatorState) -> Person:
 
 
 PEOPLE = {one.operator_id: one for one in map(person, OPERATORS)}
+
+
+def a_form(**changes: Any) -> Form:
+    return Form(new_id(), str(MANAGER.operator_id), "C0CAMPAIGNS", **changes)
+
+
+def a_cost(campaign_id: UUID, **changes: Any) -> CostEstimated:
+    fields: dict[str, Any] = {
+        "campaign_id": campaign_id,
+        "budget_id": UUID(int=9),
+        "amount_minor": 123_456,
+        "left_minor": 5,
+        "currency": "EUR",
+        "note": "<choose>",
+    }
+    return CostEstimated(**fields | changes)
+
+
+def some_goods(campaign_id: UUID, **changes: Any) -> StockEstimated:
+    fields: dict[str, Any] = {
+        "campaign_id": campaign_id,
+        "line_id": UUID(int=9),
+        "stock": "Depot",
+        "label": "Leaflets",
+        "asked": 9,
+        "available": 5,
+        "on_order": 0,
+        "alert_level": 2,
+        "covered": False,
+        "reaches_alert": True,
+    }
+    return StockEstimated(**fields | changes)
 
 
 def a_campaign(number: int = 1042, **changes: Any) -> CampaignState:

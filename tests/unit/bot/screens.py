@@ -12,14 +12,18 @@ from bot import cards, lists, modals, notices, stock_alerts, troubles
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.cards import Beside, Setting, Target
-from bot.cutting import clip
+from bot.cutting import clip, esc
+from bot.fields import offered, state_of_choice, state_of_text
 from bot.figures import budget_list, stock_list
+from bot.form_reading import CRITERIA, MANY, ONE, STEPS
+from bot.form_store import Counted
 from bot.fund_cards import funds_card, refuse_modal
 from bot.fund_store import Funds, FundsOutcome
 from bot.home import home_view, stranger_home
 from bot.limits import Json
 from bot.orders import order_buttons
 from bot.reading import PAGE, ApprovalPage, Listed, Overview, Page, Which
+from bot.steps import step_view
 from bot.stopping import stop_modal
 from bot.store import Beat, Estimate, Person
 from bot.words import say
@@ -31,9 +35,12 @@ from tests.unit.bot.samples import (
     PEOPLE,
     a_budget,
     a_campaign,
+    a_cost,
+    a_form,
     a_stock_line,
     a_workflow,
     an_approval,
+    some_goods,
     sums,
 )
 from topics.campaign import CampaignStatus
@@ -42,6 +49,7 @@ from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 from topics.funds import FundsAwaitApproval
 from topics.message import Actor, Via
 from topics.stock import StockAlertCleared, StockAlertRaised
+from topics.targeting import TargetCounts
 from topics.workflows import Trouble, TroubleCleared, TroubleRaised, WorkflowStatus
 
 WILD = "<!channel> & <@U0NOBODY001> *é* `x` _y_ " * 60
@@ -234,21 +242,40 @@ def overview(words: str) -> Overview:
     )
 
 
+def _steps(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
+    """Yield the steps of the campaign form: empty, filled, counted, estimated."""
+    options = offered([(str(UUID(int=9)), words)])
+    typed: Json = {}
+    for block in (*ONE, *MANY):
+        typed |= state_of_choice(block, options, many=block in MANY)
+    for block in ("label", *CRITERIA, "per_letter", "description", "remark"):
+        typed |= state_of_text(block, clip(words, 4 if block == "per_letter" else 200))
+    full = replace(a_form(), number=999_999_999, typed=typed)
+    counted = replace(full, counted=Counted(UUID(int=9), TargetCounts(reachable=10**9)))
+    known = replace(counted, cost=a_cost(full.campaign_id), goods=some_goods(full.campaign_id))
+    refused = replace(full, counted=Counted(UUID(int=9), None, words))
+    for name, form in {
+        "empty": a_form(),
+        "full": full,
+        "counted": counted,
+        "known": known,
+        "refused": refused,
+    }.items():
+        for step in STEPS:
+            shown = step_view(replace(form, step=step), setting, notice=esc(words[:300]))
+            yield f"step {step} {name}", shown
+
+
 def views(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     """Yield every modal and Home view the bot can show, by name."""
     target = Target(uuid4(), uuid4(), 7)
-    yield "new form", modals.campaign_modal(uuid4(), None, setting)
+    yield from _steps(setting, words)
     seen = overview(words)
     known = people(words)
     yield "home", home_view(seen, known, setting, now=NOW, may_control=True)
     nothing = Overview([], [], 0, [], [], [], [], [], {})
     yield "empty home", home_view(nothing, {}, setting, now=NOW, may_control=False)
     yield "stranger", stranger_home(say(setting.language, "stranger"))
-    yield "numbered form", modals.campaign_modal(uuid4(), 999_999_999, setting)
-    choices = modals.offered([(str(uuid4()), words)] * 25)
-    blocks = (*modals.ONE, *modals.MANY)
-    preset = modals.Preset(words, words, dict.fromkeys(blocks, choices))
-    yield "duplicate", modals.campaign_modal(uuid4(), 7, setting, preset)
     yield "refuse funds", refuse_modal(some_funds(words), "C" * 20, setting)
     for state in campaigns(words):
         yield f"stop {state.status}", stop_modal(state, 41, "C" * 20, setting, reason=words)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from bot import cards, modals
+from bot import cards
 from bot.cards import Beside, Setting
+from bot.fields import offered
 from bot.store import Beat
 from bot.workflow_list import trouble
 from deploy.embedded.slack import check_blocks, check_view
@@ -38,7 +38,7 @@ def test_every_view_is_one_slack_takes(setting: Setting) -> None:
 
 
 def test_options_are_cut_to_what_slack_takes() -> None:
-    option = modals.offered([("i" * 36, WILD)])[0]
+    option = offered([("i" * 36, WILD)])[0]
     assert len(option["text"]["text"]) == 75
     assert option["text"]["text"].endswith("…")
 
@@ -59,15 +59,6 @@ def test_nobody_can_mention_a_channel_through_a_label() -> None:
     for name, shown in messages(ENGLISH):
         for text in [shown["text"], *_marked(shown["blocks"])]:
             assert "<!" not in text, name
-
-
-def test_the_form_keeps_its_fields_when_its_number_comes() -> None:
-    campaign_id = uuid4()
-    before = modals.campaign_modal(campaign_id, None, ENGLISH)
-    after = modals.campaign_modal(campaign_id, 1042, ENGLISH)
-    assert before["external_id"] == after["external_id"]
-    assert before["blocks"][1:] == after["blocks"][1:]
-    assert before["blocks"][0] != after["blocks"][0]
 
 
 def test_a_card_says_so_where_doubles_are_sent_to() -> None:

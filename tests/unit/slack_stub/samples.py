@@ -46,6 +46,7 @@ def campaign_modal() -> Json:
             field(
                 "targeting",
                 {"type": "external_select", "action_id": "targeting", "min_query_length": 0},
+                dispatch_action=True,
             ),
             field("start", {"type": "datepicker", "action_id": "start_input"}, optional=True),
         ],

@@ -12,6 +12,7 @@ from deploy.embedded.slack.inputs import (
     initial_values,
     require_complete,
 )
+from deploy.embedded.slack.places import require_told
 from tests.unit.slack_stub.samples import field, option
 
 OPTIONS = [option("Low", "1"), option("High", "2")]
@@ -91,3 +92,11 @@ def test_required_fields_are_named_when_empty() -> None:
     ]
     with pytest.raises(InputRefused, match=r"remark \(Remark\)$"):
         require_complete(blocks, initial_values(blocks))
+
+
+def test_a_field_tells_of_a_choice_before_its_form_is_sent_only_where_it_was_asked_to() -> None:
+    quiet = {"type": "input", "block_id": "budget"}
+    require_told(quiet | {"dispatch_action": True})
+    require_told({"type": "actions", "block_id": "row"})
+    with pytest.raises(InputRefused, match="budget has no dispatch_action"):
+        require_told(quiet)
