@@ -27,7 +27,7 @@ from bot.front import NOTHING, Front, Sender, Visit
 from bot.labels import control_name
 from bot.limits import Json
 from bot.modals import reason_modal
-from bot.orders import VERBS, pressed_order
+from bot.orders import PRESSED, pressed_order
 from bot.reading import Which
 from shared.rights import Right
 from topics.delivery import ApprovalOutcome, ApprovalState, DecideApproval, Decision
@@ -36,7 +36,7 @@ from topics.workflows import Control, ControlWorkflow
 
 _DECISION: Final = re.compile(r"^(approve|request_changes|reject)$")
 _CONTROL: Final = re.compile(r"^workflow_(start|pause|resume|stop|run_now)$")
-_ORDER: Final = re.compile(rf"^campaign_({'|'.join(VERBS)})$")
+_ORDER: Final = re.compile(rf"^campaign_({'|'.join(PRESSED)})$")
 _SCREEN: Final = re.compile(
     r"^(list_(above|below|mine|words|status)|(workflows|budget|stock|approvals)_(on|back)"
     r"|approvals_(mine|waiting|overdue)|approval_show)$"

@@ -235,4 +235,6 @@ _ACTS: Final[dict[str, Act]] = {
     "follow": _follow,
     "unfollow": _unfollow,
 }
-VERBS: Final = (*ORDERS, *_ACTS, *OTHER_NAMES)
+PRESSED: Final = (*ORDERS, *_ACTS)
+"""What buttons say."""
+VERBS: Final = (*PRESSED, *OTHER_NAMES)

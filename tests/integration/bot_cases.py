@@ -1,0 +1,316 @@
+"""A case for every command, button, modal, select, shortcut and event of the bot."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from deploy.embedded.slack import Message as SlackMessage
+from tests.integration.bot_deeds import (
+    Deed,
+    Kind,
+    Screen,
+    form,
+    home,
+    message,
+    pressing,
+    said,
+    typing,
+)
+from tests.integration.bot_story import MANAGER, REVIEWER, SUPERVISOR, BotStory
+from tests.integration.test_bot_forms import CHOICES
+from tests.integration.test_bot_funds import asked
+from tests.unit.bot import samples
+from topics.campaign import (
+    CampaignState,
+    CampaignStatus,
+    CancelCampaign,
+    CreateCampaign,
+    LaunchCampaign,
+    OpenCampaignForm,
+    RequestProof,
+    ResumeCampaign,
+    RetryCampaign,
+    SuspendCampaign,
+)
+from topics.delivery import ApprovalOutcome, DecideApproval
+from topics.funds import DecideFunds
+from topics.message import Message
+from topics.workflows import ControlWorkflow, WorkflowState, WorkflowStatus
+
+
+def campaign(status: CampaignStatus = CampaignStatus.RUNNING, **changes: Any) -> CampaignState:
+    return samples.a_campaign(status=status, **changes)
+
+
+def workflow(status: WorkflowStatus = WorkflowStatus.STARTED) -> WorkflowState:
+    return samples.a_workflow(status=status)
+
+
+APPROVAL: Final = samples.an_approval()
+OVERDUE: Final = samples.an_approval(
+    campaign_number=1003,
+    campaign_id=samples.a_campaign(1003).campaign_id,
+    outcome=ApprovalOutcome.EXPIRED,
+    deadline_at=APPROVAL.requested_at - timedelta(days=1),
+)
+MANY: Final[dict[str, tuple[Message, ...]]] = {
+    "campaigns": tuple(samples.a_campaign(number) for number in range(1001, 1013)),
+    "approvals": tuple(samples.an_approval(campaign_number=1001 + n) for n in range(12)),
+    "budget": tuple(samples.a_budget(label=f"Budget {n:02}") for n in range(1, 13)),
+    "stock": tuple(samples.a_stock_line(label=f"Line {n:02}") for n in range(1, 13)),
+    "workflows": tuple(samples.a_workflow(f"job{n:02}") for n in range(1, 18)),
+}
+CARD: Final = message("C-1042")
+FUNDS: Final = message("Budget to approve")
+LIST: Final = typing("/campaign", "list", contains="C-1012")
+APPROVALS: Final = typing("/approvals", contains="C-1042")
+STATUS: Final = typing("/campaign", "status C-1042", contains="C-1042")
+WORKFLOWS: Final = typing("/workflows", contains="operationMgt")
+FOLLOWED: Final = "You follow"
+FILLED: Final = {
+    "label": "Spring",
+    "start_date": "2099-12-01",
+    "start_time": "09:30",
+    "end_date": "2099-12-24",
+    "targeting": str(UUID(int=11)),
+    "template": "Spring letter",
+    "budget": "Marketing 2026",
+    "models": ["CALL Call"],
+    "service": "Letters (Router)",
+    "stock": "Leaflets (Depot)",
+    "reviewers": ["Robin Clarke"],
+    "description": "What it is",
+    "remark": "A remark",
+    "proof_now": ["yes"],
+}
+
+
+async def followed(story: BotStory, who: str) -> SlackMessage:
+    """Show the message of a campaign that is followed."""
+    await story.people.slash(who, "/campaign", "follow C-1042")
+    return await story.people.wait_for_message("C-1042", who)
+
+
+def _command(name: str, typed: str = "", **more: Any) -> Deed:
+    return Deed(Kind.COMMAND, name, typed=typed, **more)
+
+
+def _press(name: str, screen: Screen, *world: Message, **more: Any) -> Deed:
+    return Deed(Kind.ACTION, name, screen=screen, world=world, **more)
+
+
+COMMANDS: Final = (
+    _command("/campaign new", opens="campaign_new", emits=OpenCampaignForm),
+    _command("/campaign list", "mine running", world=(campaign(),), tells="C-1042"),
+    _command("/campaign help", tells="What I understand"),
+    _command("/campaign proof", "C-1042", world=(campaign(),), emits=RequestProof),
+    _command("/campaign test", "C-1042", world=(campaign(),), emits=RequestProof),
+    _command("/campaign launch", "C-1042", world=(campaign(),), emits=LaunchCampaign),
+    _command("/campaign pause", "C-1042 why", world=(campaign(),), emits=SuspendCampaign),
+    _command("/campaign resume", "C-1042", world=(campaign(),), emits=ResumeCampaign),
+    _command("/campaign retry", "C-1042", world=(campaign(),), emits=RetryCampaign),
+    _command("/campaign status", "C-1042", world=(campaign(),), tells="Running"),
+    _command("/campaign stop", "C-1042", world=(campaign(),), opens="campaign_stop"),
+    _command("/campaign cancel", "C-1042", world=(campaign(),), opens="campaign_stop"),
+    _command(
+        "/campaign duplicate",
+        "C-1042",
+        world=(campaign(),),
+        opens="campaign_new",
+        emits=OpenCampaignForm,
+    ),
+    _command("/campaign follow", "C-1042", world=(campaign(),), tells=FOLLOWED),
+    _command("/campaign unfollow", "C-1042", world=(campaign(),), tells="no longer follow"),
+    *(
+        _command(f"/approvals {word}".strip(), who=REVIEWER, world=(APPROVAL,), tells="C-1042")
+        for word in ("", "mine", "waiting", "miennes", "attente")
+    ),
+    *(
+        _command(
+            f"/approvals {word}",
+            who=REVIEWER,
+            world=(OVERDUE, samples.a_campaign(1003)),
+            tells="C-1003",
+        )
+        for word in ("overdue", "retard")
+    ),
+    _command("/budget", "spring", world=(samples.a_budget(),), tells="Spring budget"),
+    _command("/stock", "", world=(samples.a_stock_line(),), tells="Envelopes"),
+    _command("/workflows", world=(workflow(),), tells="operationMgt"),
+)
+
+
+def _pages(kind: str, command: str, first: str, last: str) -> tuple[Deed, Deed]:
+    """Return the turns of a list's pages."""
+    front = typing(command, contains=first)
+    rest = pressing(front, f"{kind}_on", contains=last)
+    world = {"who": REVIEWER} if kind == "approvals" else {}
+    return (
+        _press(f"{kind}_on", front, *MANY[kind], tells=last, **world),
+        _press(f"{kind}_back", rest, *MANY[kind], tells=first, **world),
+    )
+
+
+def _order(verb: str, status: CampaignStatus, **more: Any) -> Deed:
+    return _press(f"campaign_{verb}", STATUS, campaign(status), **more)
+
+
+def _control(verb: str, status: WorkflowStatus) -> Deed:
+    return _press(
+        f"workflow_{verb}", WORKFLOWS, workflow(status), who=SUPERVISOR, emits=ControlWorkflow
+    )
+
+
+BUTTONS: Final = (
+    _press("approve", CARD, APPROVAL, who=REVIEWER, emits=DecideApproval),
+    _press("request_changes", CARD, APPROVAL, who=REVIEWER, opens="approval_reason"),
+    _press("reject", CARD, APPROVAL, who=REVIEWER, opens="approval_reason"),
+    _press("see_proof", CARD, APPROVAL, who=REVIEWER, is_open=True),
+    _press("approval_show", APPROVALS, APPROVAL, who=REVIEWER, tells="Proof 1 to approve"),
+    _press(
+        "approvals_mine",
+        typing("/approvals", "waiting", contains="C-1042"),
+        APPROVAL,
+        who=REVIEWER,
+        tells="C-1042",
+    ),
+    _press("approvals_waiting", APPROVALS, APPROVAL, who=REVIEWER, tells="C-1042"),
+    _press(
+        "approvals_overdue",
+        APPROVALS,
+        APPROVAL,
+        OVERDUE,
+        samples.a_campaign(1003),
+        who=REVIEWER,
+        tells="C-1003",
+    ),
+    _press("funds_approve", FUNDS, asked(), who=REVIEWER, emits=DecideFunds),
+    _press("funds_refuse", FUNDS, asked(), who=REVIEWER, opens="funds_reason"),
+    _press(
+        "funds_show",
+        typing("/approvals", contains="Marketing"),
+        asked(),
+        who=REVIEWER,
+        tells="Budget to approve",
+    ),
+    _press("list_below", LIST, *MANY["campaigns"], tells="C-1002"),
+    _press(
+        "list_above",
+        pressing(LIST, "list_below", contains="C-1002"),
+        *MANY["campaigns"],
+        tells="C-1012",
+    ),
+    _press("list_mine", LIST, *MANY["campaigns"], tells="C-1012"),
+    _press(
+        "list_words",
+        typing("/campaign", "list 1005", contains="C-1005"),
+        *MANY["campaigns"],
+        tells="C-1012",
+    ),
+    _press("list_status", LIST, *MANY["campaigns"], typed="Finished", tells="No campaign is like"),
+    *_pages("approvals", "/approvals", "C-1001", "C-1012"),
+    *_pages("budget", "/budget", "Budget 01", "Budget 12"),
+    *_pages("stock", "/stock", "Line 01", "Line 12"),
+    *_pages("workflows", "/workflows", "job01", "job17"),
+    _order("proof", CampaignStatus.READY_TO_TEST, emits=RequestProof),
+    _order("launch", CampaignStatus.READY_TO_RUN, emits=LaunchCampaign),
+    _order("pause", CampaignStatus.RUNNING, emits=SuspendCampaign),
+    _order("resume", CampaignStatus.SUSPENDED, emits=ResumeCampaign),
+    _order("retry", CampaignStatus.ERROR, emits=RetryCampaign),
+    _order("stop", CampaignStatus.RUNNING, opens="campaign_stop"),
+    _order("duplicate", CampaignStatus.FINISHED, opens="campaign_new", emits=OpenCampaignForm),
+    _order("follow", CampaignStatus.RUNNING, tells=FOLLOWED),
+    _press("campaign_status", home("C-1042"), campaign(), tells="Running"),
+    _press(
+        "campaign_unfollow",
+        followed,
+        campaign(),
+        tells="no longer follow",
+    ),
+    _press("home_refresh", home("C-1042"), campaign(), home="C-1042"),
+    _control("start", WorkflowStatus.STOPPED),
+    _control("pause", WorkflowStatus.STARTED),
+    _control("resume", WorkflowStatus.PAUSED),
+    _control("stop", WorkflowStatus.STARTED),
+    _control("run_now", WorkflowStatus.STARTED),
+)
+MODALS: Final = (
+    Deed(
+        Kind.VIEW,
+        "campaign_new",
+        screen=form("campaign_new", typed="new"),
+        world=CHOICES,
+        values=FILLED,
+        wrong=(FILLED | {"label": "  "}, "label", "needs a label"),
+        emits=CreateCampaign,
+    ),
+    Deed(
+        Kind.VIEW,
+        "approval_reason",
+        who=REVIEWER,
+        screen=form("approval_reason", CARD, "reject"),
+        world=(APPROVAL,),
+        values={"reason": "The price <is> wrong"},
+        wrong=({"reason": "  "}, "reason", "say why"),
+        emits=DecideApproval,
+    ),
+    Deed(
+        Kind.VIEW,
+        "campaign_stop",
+        screen=form("campaign_stop", typed="stop C-1042"),
+        world=(campaign(),),
+        values={"reason": "no longer wanted"},
+        emits=CancelCampaign,
+    ),
+    Deed(
+        Kind.VIEW,
+        "funds_reason",
+        who=REVIEWER,
+        screen=form("funds_reason", FUNDS, "funds_refuse"),
+        world=(asked(),),
+        values={"reason": "too dear"},
+        wrong=({"reason": "  "}, "reason", "say why"),
+        emits=DecideFunds,
+    ),
+)
+SELECTS: Final = tuple(
+    Deed(
+        Kind.OPTIONS,
+        name,
+        screen=form("campaign_new", typed="new"),
+        world=CHOICES,
+        typed=words,
+        tells=words,
+    )
+    for name, words in {
+        "targeting": "Lapsed",
+        "template": "Spring",
+        "budget": "Marketing",
+        "models": "CALL",
+        "service": "Letters",
+        "stock": "Leaflets",
+        "reviewers": "Robin",
+    }.items()
+)
+REST: Final = (
+    Deed(
+        Kind.SHORTCUT,
+        "campaign_from_message",
+        screen=said("Spring sale"),
+        opens="campaign_new",
+        emits=OpenCampaignForm,
+    ),
+    Deed(Kind.EVENT, "app_home_opened", who=MANAGER, world=(campaign(),), home="C-1042"),
+    Deed(
+        Kind.EVENT,
+        "user_change",
+        who=REVIEWER,
+        screen=CARD,
+        world=(APPROVAL,),
+        shows="Robin Clarke (has left)",
+        is_open=True,
+    ),
+)
+DEEDS: Final = (*COMMANDS, *BUTTONS, *MODALS, *SELECTS, *REST)
