@@ -74,6 +74,12 @@ class CostStructure(Value):
     whole_batches: bool = Field(
         default=False, description="whether a begun batch costs a whole one"
     )
+    stock_line_id: UUID | None = Field(
+        default=None, description="the stock line that what it counts is taken from"
+    )
+    stock_quantity: int = Field(
+        default=1, ge=1, le=1000, description="pieces that one of what it counts takes"
+    )
     bands: tuple[Band, ...] = Field(default=(), max_length=50)
 
 

@@ -55,6 +55,18 @@ class DecideFunds(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
     actor: Actor
 
 
+class UseGoods(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
+    """The extraction took goods: what a hold's cost types count leaves the stock, once a file.
+
+    Source: campaign, for each file of letters (``cause_id``). The budget asks the stock.
+    """
+
+    campaign_id: UUID
+    hold_id: UUID
+    cause_id: UUID
+    letters: int = Field(ge=0)
+
+
 class FundsAwaitApproval(Event, topic=BUDGET_EVENTS, key="campaign_id"):
     """The money is held, and a person must approve it before the campaign goes on."""
 

@@ -37,21 +37,23 @@ class OrderStock(Command, topic=STOCK_COMMANDS, key="line_id"):
 
 
 class ReserveStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
-    """Hold goods for an approved campaign. Source: campaign.
+    """Hold goods for an approved campaign. Source: campaign; budget, for the costs of a hold.
 
-    One reservation per id. Answers: ``StockReserved`` or ``StockReservationRefused``.
+    One reservation per id. Answers: ``StockReserved`` or ``StockReservationRefused``, with the
+    hold, which tells the budget's reservations from the campaign's own.
     """
 
     campaign_id: UUID
     reservation_id: UUID
     line_id: UUID
     quantity: int = Field(gt=0)
+    hold_id: UUID | None = None
 
 
 class EstimateStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
     """Say whether a line could cover a campaign, holding nothing.
 
-    Source: campaign, bot. Answer: ``StockEstimated``; none for a line that is not known.
+    Source: campaign, budget, bot. Answer: ``StockEstimated``; none for a line that is not known.
     """
 
     campaign_id: UUID
@@ -70,7 +72,7 @@ class ReleaseStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
 class ConsumeStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
     """The extraction took goods of a reservation; ``cause_id`` (the file) counts once.
 
-    Source: campaign. Answer: ``StockConsumed``.
+    Source: campaign, budget. Answer: ``StockConsumed``.
     """
 
     campaign_id: UUID
@@ -87,6 +89,7 @@ class StockReserved(Event, topic=STOCK_EVENTS, key="campaign_id"):
     line_id: UUID
     quantity: int
     available: int
+    hold_id: UUID | None = None
 
 
 class StockReservationRefused(Event, topic=STOCK_EVENTS, key="campaign_id"):
@@ -98,6 +101,7 @@ class StockReservationRefused(Event, topic=STOCK_EVENTS, key="campaign_id"):
     asked: int
     available: int
     reason: str
+    hold_id: UUID | None = None
 
 
 class StockEstimated(Event, topic=STOCK_EVENTS, key="campaign_id"):

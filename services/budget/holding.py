@@ -48,6 +48,7 @@ def reserved(row: HoldRow, budget: Budget) -> FundsReserved:
         left_minor=budget.balance.left_minor,
         currency=budget.currency,
         over_minor=row.over_minor,
+        decided_by=row.decided_by,
     )
 
 

@@ -100,6 +100,13 @@ SELECT hold_id, campaign_id, budget_id, status FROM holds
 WHERE requested_by IS NOT NULL AND decided_by IS NOT NULL
   AND requested_by ->> 'id' = decided_by ->> 'id'
 """
+# A hold whose money is gone keeps no goods, and one that stands lacks none that it was refused.
+_GOODS: Final = """
+SELECT g.hold_id, g.line_id, h.status AS hold, g.status
+FROM hold_goods g JOIN holds h USING (hold_id)
+WHERE (g.status = 'refused' AND h.status IN ('held', 'committed', 'spent'))
+   OR (g.status IN ('asked', 'held') AND h.status IN ('spent', 'refused', 'released'))
+"""
 
 INVARIANTS: Final[dict[str, str]] = {
     "I7 a budget's balances are the sums of its ledger": _BALANCES,
@@ -110,6 +117,7 @@ INVARIANTS: Final[dict[str, str]] = {
     "I7 a finished task cost the sum of its cost lines": _TASKS,
     "I7 what is invoiced is what invoices that were paid charge": _PAID,
     "I7 no hold goes past its budget's limit": _LIMIT,
+    "I7 a hold's goods stand and fall with it": _GOODS,
     "I7 nobody approves the money that they asked for": _APPROVED,
 }
 SHOWN: Final = 20

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from services.budget.domain.costs import Tariff
+from services.budget.domain.goods import GoodsStatus
 from services.budget.domain.holds import HoldStatus
 from services.budget.domain.ledger import Account, EntryKind
 from services.budget.domain.money import in_words
@@ -50,6 +51,11 @@ SELECT h.hold_id, h.budget_id, b.currency, h.status, h.amount_minor, h.over_mino
        c.requested_at AS commit_asked_at, c.booked_at, coalesce(c.over_hold_minor, 0) AS over_hold
 FROM holds h LEFT JOIN budgets b USING (budget_id) LEFT JOIN commits c USING (hold_id)
 WHERE h.campaign_id = $1 ORDER BY h.asked_at, h.hold_id
+"""
+_GOODS: Final = """
+SELECT g.hold_id, g.line_id, g.reservation_id, g.quantity, g.status
+FROM hold_goods g JOIN holds h USING (hold_id)
+WHERE h.campaign_id = $1 ORDER BY h.asked_at, g.hold_id, g.line_id
 """
 _LINES: Final = """
 SELECT l.category, l.label, l.quantity, l.amount_minor, l.surcharge_minor
@@ -150,11 +156,22 @@ class HoldView(BaseModel):
     note: str
 
 
+class GoodsView(BaseModel):
+    """What a campaign's cost types take of a stock line; the stock knows what was used of it."""
+
+    hold_id: UUID
+    line_id: UUID
+    reservation_id: UUID
+    quantity: int
+    status: GoodsStatus
+
+
 class CampaignCosts(BaseModel):
     """What a campaign holds and cost; ``spent_minor`` is the sum of the lines."""
 
     campaign_id: UUID
     holds: tuple[HoldView, ...]
+    goods: tuple[GoodsView, ...]
     lines: tuple[CostLine, ...]
     spent_minor: int
 
@@ -184,12 +201,14 @@ async def category_sums(connection: Connection, budget_id: UUID) -> tuple[Catego
 
 
 async def campaign_costs(connection: Connection, campaign_id: UUID) -> CampaignCosts:
-    """Return a campaign's holds and cost lines."""
+    """Return a campaign's holds, the goods they take and the cost lines."""
     holds = await connection.fetch(_HOLDS, campaign_id)
+    goods = await connection.fetch(_GOODS, campaign_id)
     lines = tuple(CostLine(**dict(row)) for row in await connection.fetch(_LINES, campaign_id))
     return CampaignCosts(
         campaign_id=campaign_id,
         holds=tuple(_hold(**dict(row)) for row in holds),
+        goods=tuple(GoodsView(**dict(row)) for row in goods),
         lines=lines,
         spent_minor=sum(line.amount_minor for line in lines),
     )

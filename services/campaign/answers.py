@@ -28,6 +28,7 @@ from topics.delivery import (
     ProofSent,
     RequestApproval,
 )
+from topics.funds import UseGoods
 from topics.message import Actor
 from topics.stock import ConsumeStock
 from topics.supplier import ExtractionProduced
@@ -309,10 +310,10 @@ async def extracted(event: ExtractionProduced, work: Work) -> None:
         return
     if before.run_id == event.run_id:
         kept = before.reservation_id if before.goods == "held" else None
-        per_letter = before.stock_per_letter
+        hold_id, per_letter = before.hold_id, before.stock_per_letter
         after = replace(before, extracted=event.rows)
     elif (run := before.earlier(event.run_id)) is not None:
-        kept, per_letter = run.reservation_id, run.stock_per_letter
+        kept, per_letter, hold_id = run.reservation_id, run.stock_per_letter, run.hold_id
         after = before.with_earlier(run.model_copy(update={"extracted": event.rows}))
     else:
         return
@@ -323,6 +324,15 @@ async def extracted(event: ExtractionProduced, work: Work) -> None:
                 reservation_id=kept,
                 cause_id=event.file_id,
                 quantity=event.rows * per_letter,
+            )
+        )
+    if hold_id is not None:
+        work.emit(
+            UseGoods(
+                campaign_id=before.campaign_id,
+                hold_id=hold_id,
+                cause_id=event.file_id,
+                letters=event.rows,
             )
         )
     await conductor.save(work, before, after, SYSTEM)

@@ -36,7 +36,12 @@ async def funds_reserved(event: FundsReserved, work: Work) -> None:
 
 @registry.on(StockReserved)
 async def stock_reserved(event: StockReserved, work: Work) -> None:
-    """The goods are held; a reservation nobody wants any more goes back."""
+    """The goods are held; a reservation nobody wants any more goes back.
+
+    What a hold's cost types take is the budget's matter.
+    """
+    if event.hold_id is not None:
+        return
     before = await find(work, event.campaign_id)
     if before is None or before.reservation_id != event.reservation_id:
         work.emit(

@@ -164,6 +164,7 @@ async def _decide(
         line_id=command.line_id,
         quantity=command.quantity,
         available=booked.levels.available,
+        hold_id=command.hold_id,
     )
 
 
@@ -182,6 +183,7 @@ def _refusal(command: ReserveStock, available: int, reason: str) -> StockReserva
         asked=command.quantity,
         available=available,
         reason=reason,
+        hold_id=command.hold_id,
     )
 
 

@@ -43,6 +43,7 @@ from topics.delivery import (
     StopDelivery,
     WithdrawApproval,
 )
+from topics.funds import UseGoods
 from topics.message import Message
 from topics.operators import OperatorState, Role
 from topics.stock import ConsumeStock, ReleaseStock, ReserveStock, StockReserved
@@ -303,7 +304,7 @@ async def test_goods_of_a_file_that_was_on_its_way_are_taken_once_and_the_others
     emitted = await story.decide(ApprovalOutcome.APPROVED)
     kept = one(ReserveStock, emitted)
     assert kept.quantity == 4
-    story.hold_id = one(ReserveFunds, emitted).hold_id
+    story.hold_id = held_for = one(ReserveFunds, emitted).hold_id
     await story.do(
         StockReserved(
             campaign_id=story.id,
@@ -329,8 +330,12 @@ async def test_goods_of_a_file_that_was_on_its_way_are_taken_once_and_the_others
         rows=2,
         sha256="0" * 64,
     )
-    taken = one(ConsumeStock, await story.do(file))
+    told = await story.do(file)
+    taken = one(ConsumeStock, told)
     assert (taken.reservation_id, taken.quantity) == (kept.reservation_id, 4)
+    counted = one(UseGoods, told)
+    assert (counted.hold_id, counted.cause_id) == (held_for, file.file_id)
+    assert counted.letters == 2
     ended = DeliveryCounts(targeted=10, sent=5, ignored=5, emails_sent=3, letters_sent=2)
     emitted = await found.progressed(ended, done=True)
     assert one(ReleaseStock, emitted).reservation_id == kept.reservation_id

@@ -38,6 +38,8 @@ def _problems(tariff: Tariff, allocated_minor: int) -> Iterator[Problem]:
         seen.add(structure.structure_id)
         for problem in _CHECKS[structure.formula](structure):
             yield problem.under(where)
+        for problem in _goods(structure):
+            yield problem.under(where)
     yield from _category_problems(tariff, allocated_minor)
 
 
@@ -88,6 +90,16 @@ def choice_problem(tariff: Tariff, *, task: bool = False) -> Problem | None:
 def _is_for_tasks(tariff: Tariff, structure: CostStructure) -> bool:
     processes = [one.process for one in tariff.categories if one.label == structure.category]
     return structure.formula is Formula.DAILY or processes == [CostProcess.TASK]
+
+
+def _goods(structure: CostStructure) -> Iterator[Problem]:
+    counted = structure.driver is CostDriver.LETTERS or structure.formula is Formula.FIXED
+    if structure.stock_line_id is not None and not counted:
+        reason = (
+            f"“{structure.label}” takes goods, which leave with a supplier's file:"
+            " it must be fixed or count letters"
+        )
+        yield Problem(reason, "stock_line_id")
 
 
 def _fixed(structure: CostStructure) -> Iterator[Problem]:

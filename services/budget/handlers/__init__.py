@@ -10,6 +10,7 @@ from services.budget.handlers import (
     decisions,
     estimates,
     expenses,
+    goods,
     holds,
     invoices,
     tasks,
@@ -17,5 +18,5 @@ from services.budget.handlers import (
 from shared.registry import Registry
 
 registry: Final = Registry()
-for noun in (budgets, estimates, holds, decisions, campaigns, expenses, tasks, invoices):
+for noun in (budgets, estimates, holds, decisions, goods, campaigns, expenses, tasks, invoices):
     registry.include(noun.registry)

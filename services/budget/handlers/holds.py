@@ -8,6 +8,7 @@ from typing import TypeAlias
 from services.budget.books import WORKFLOW, Books
 from services.budget.domain.costs import Tariff, cost_lines, plausible, total
 from services.budget.domain.expenses import Stage
+from services.budget.domain.goods import needs
 from services.budget.domain.holds import Decision, Hold, HoldStatus, refuse, release, reserve
 from services.budget.domain.ledger import EntryKind
 from services.budget.domain.money import in_words
@@ -20,7 +21,9 @@ from services.budget.holding import (
     reserved,
     unchosen,
 )
+from services.budget.stocking import all_held, give_goods_back
 from services.budget.store.budgets import Budget
+from services.budget.store.goods import GoodsStore
 from services.budget.store.holds import HoldStore
 from services.budget.store.tariffs import TariffStore
 from shared.answers import AnswerStore
@@ -45,23 +48,29 @@ registry = Registry()
 
 @registry.on(ReserveFunds)
 async def reserve_funds(command: ReserveFunds, work: Work) -> None:
-    """Hold what the volumes may cost, or refuse with both amounts."""
+    """Hold what the volumes may cost, or refuse with both amounts.
+
+    Where cost types take goods, the answer waits for the stock's.
+    """
     holds = HoldStore(work.connection)
     row = await holds.claim(command.hold_id, command.campaign_id, work.now)
     answers = AnswerStore(work.connection)
     answer: Message | None = await answers.find(command.hold_id, ReserveFunds)
     if answer is None and row.hold.status is HoldStatus.PENDING:
         answer = await awaiting(row, work)
+    elif answer is None and row.hold.account is not None:
+        await all_held(row, work)
     elif answer is None:
         answer = await _decide_hold(command, row.hold, work)
-        if not isinstance(answer, FundsAwaitApproval):
+        if answer is not None and not isinstance(answer, FundsAwaitApproval):
             await answers.keep(command.hold_id, ReserveFunds, answer)
-    work.emit(answer)
+    if answer is not None:
+        work.emit(answer)
     if await holds.commit_waits(command.hold_id):
         await wake(work, WORKFLOW)
 
 
-async def _decide_hold(command: ReserveFunds, hold: Hold, work: Work) -> Answer:
+async def _decide_hold(command: ReserveFunds, hold: Hold, work: Work) -> Answer | None:
     holds = HoldStore(work.connection)
     books = await Books.open(work, command.budget_id, str(command.hold_id))
     tariff = await TariffStore(work.connection).of_campaign(command.budget_id, command.campaign_id)
@@ -80,10 +89,11 @@ async def _decide_hold(command: ReserveFunds, hold: Hold, work: Work) -> Answer:
     return _refusal(command, books.budget if books else None, reason=reason)
 
 
-async def _hold(command: ReserveFunds, books: Books, tariff: Tariff, work: Work) -> Answer:
+async def _hold(command: ReserveFunds, books: Books, tariff: Tariff, work: Work) -> Answer | None:
     holds, budget = HoldStore(work.connection), books.budget
     charged = await holds.charged(command.campaign_id, budget.budget_id)
-    asked = total(cost_lines(tariff, command.volumes, budget.currency, charged=charged))
+    lines = cost_lines(tariff, command.volumes, budget.currency, charged=charged)
+    asked = total(lines)
     decision = reserve(budget.balance, Hold(), asked, budget.policy)
     await holds.decide(command.hold_id, decision.hold)
     if decision.hold.status is HoldStatus.REFUSED:
@@ -100,10 +110,11 @@ async def _hold(command: ReserveFunds, books: Books, tariff: Tariff, work: Work)
     )
     await books.change(placed(held, command), EntryKind.RESERVE)
     booked = await books.close()
+    await GoodsStore(work.connection).ask(command.hold_id, needs(lines), command.volumes.letters)
     made = await holds.lock(command.hold_id)
     if decision.hold.status is HoldStatus.PENDING:
         return await awaiting(made, work)
-    return reserved(made, booked)
+    return reserved(made, booked) if await all_held(made, work) else None
 
 
 def _over_limit(budget: Budget, asked: int) -> str:
@@ -144,6 +155,8 @@ async def release_funds(command: ReleaseFunds, work: Work) -> None:
     if books is not None and row.hold.account is not None and not waits:
         await give_back(books, row, decision)
         await books.close()
+    if not waits:
+        await give_goods_back(row, command.reason, work)
     released = FundsReleased(
         campaign_id=command.campaign_id,
         hold_id=command.hold_id,

@@ -24,8 +24,8 @@ from topics.budget import (
 
 _STRUCTURE: Final = """
 INSERT INTO cost_structures (budget_id, structure_id, position, category, label, formula, driver,
-    amount_minor, unit_price, per, whole_batches, bands)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    amount_minor, unit_price, per, whole_batches, bands, stock_line_id, stock_quantity)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 _CATEGORY: Final = """
 INSERT INTO cost_categories (budget_id, label, position, process, default_id, must_choose,
@@ -66,6 +66,8 @@ class TariffStore:
                     one.per,
                     one.whole_batches,
                     [band.model_dump(mode="json") for band in one.bands],
+                    one.stock_line_id,
+                    one.stock_quantity,
                 )
                 for position, one in enumerate(command.structures)
             ],
@@ -90,7 +92,8 @@ class TariffStore:
         """Return a budget's structures and categories in the order they were saved."""
         structures = await self._connection.fetch(
             "SELECT structure_id, category, label, formula, driver, amount_minor, unit_price, per,"
-            " whole_batches, bands FROM cost_structures WHERE budget_id = $1 ORDER BY position",
+            " whole_batches, bands, stock_line_id, stock_quantity FROM cost_structures"
+            " WHERE budget_id = $1 ORDER BY position",
             budget_id,
         )
         categories = await self._connection.fetch(
@@ -140,6 +143,8 @@ def _structure(row: Record) -> CostStructure:
         per=row["per"],
         whole_batches=row["whole_batches"],
         bands=tuple(Band.model_validate(one) for one in row["bands"]),
+        stock_line_id=row["stock_line_id"],
+        stock_quantity=row["stock_quantity"],
     )
 
 
