@@ -157,6 +157,7 @@ def campaign_status(
             [
                 (say(language, "dates"), dates),
                 (say(language, "manager"), mention(state.manager_id, people, language)),
+                *_waves(state, language),
             ]
         ),
         *synthesis(state, language),
@@ -170,6 +171,16 @@ def campaign_status(
         blocks.append(actions(f"campaign:{state.campaign_id}", buttons))
     blocks.append(context(say(language, "as_of", at=formats.moment(now, setting.zone, language))))
     return content(f"{_name(state)}: {status_name(language, state.status)}", blocks)
+
+
+def _waves(state: CampaignState, language: str) -> list[tuple[str, str]]:
+    """Return the line on a campaign's waves, where it has some."""
+    if state.waves is None:
+        return []
+    opened, total = (
+        formats.count(one, language) for one in (state.waves.opened, state.waves.total)
+    )
+    return [(say(language, "waves"), say(language, "waves_open", opened=opened, total=total))]
 
 
 def live_status(

@@ -72,6 +72,8 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
     "last_run": ("last run {at}", "dernière exécution {at}"),
     "never_ran": ("has not run yet", "n’a pas encore tourné"),
     "dates": ("Dates", "Dates"),
+    "waves": ("Waves", "Vagues"),
+    "waves_open": ("{opened} of {total} open", "{opened} sur {total} ouvertes"),
     "manager": ("Managed by", "Gérée par"),
     "sums_by_date": (
         "Each date has a campaign of its own, with its results.",

@@ -19,6 +19,12 @@ SENTENCES: Final[dict[str, str]] = {
     "waits_missed": "son démarrage a été manqué : démarrez-la maintenant ou abandonnez-la",
     "waits_queue": "démarre dès qu’une place se libère",
     "waits_proof_queue": "son BAT est généré dès qu’une place se libère",
+    "waits_wave": "sa vague {number} sur {total} part le {at}",
+    "waits_late_wave": "sa vague {number} sur {total} partirait le {at}, après sa fin",
+    "waits_end": (
+        "sa dernière vague partirait après sa fin : reculez la fin, ou agrandissez ou rapprochez"
+        " les vagues"
+    ),
     "waits_window": "démarre aux prochaines heures creuses",
     "waits_series": "attend que sa campagne récurrente soit relancée",
     "waits_launch": "attend d’être lancée",
@@ -51,6 +57,18 @@ SENTENCES: Final[dict[str, str]] = {
     "no_content": "Choisissez d’abord un modèle de message ou des modèles d’action.",
     "target_not_approved": "Sa cible n’est pas encore validée : demandez d’abord la validation.",
     "control_too_big": "Un groupe témoin de cette taille ne laisse personne.",
+    "waves_unclear": "Des vagues ont une taille et une période, ou les dates d’un calendrier.",
+    "waves_over_all": "Une vague compte au plus 100 %.",
+    "waves_in_no_order": "Les dates des vagues doivent se suivre.",
+    "waves_too_many": "Plus de {most} vagues : agrandissez-les.",
+    "waves_of_series": (
+        "Les dates d’un calendrier sont celles d’une seule campagne : donnez une taille et une"
+        " période."
+    ),
+    "waves_too_late": (
+        "Sa dernière vague partirait le {at}, pas avant sa fin : agrandissez ou rapprochez les"
+        " vagues, ou reculez la fin."
+    ),
     "proof_of_series": "Les occurrences de {campaign} se valident chacune.",
     "no_missed_start": "{campaign} n’a pas de démarrage manqué.",
     # Plans, programs, schedules

@@ -12,6 +12,7 @@ from topics.message import Actor, Command, Event, State, Value
 from topics.names import CAMPAIGN_COMMANDS, CAMPAIGN_EVENTS, CAMPAIGN_STATE
 from topics.schedules import CampaignKind
 from topics.targeting import ControlGroup
+from topics.waves import WaveProgress, Waves
 
 
 class CampaignStatus(StrEnum):
@@ -44,7 +45,8 @@ class CampaignPlan(Value):
     ``stock_quantity_per_letter`` items of ``stock_line_id`` go into each extracted row.
     Where more campaigns are due than may be prepared at once, ``priority`` 1 starts before 9; among
     equals the ``severity`` decides, then the date. ``low_activity`` has it start in the instance's
-    hours of low activity only. The members of the ``control_group`` get nothing.
+    hours of low activity only. The members of the ``control_group`` get nothing. The e-mails leave
+    in ``waves`` where some are set, the last of them before the end.
     """
 
     label: str | None = Field(default=None, min_length=1, max_length=200)
@@ -66,6 +68,7 @@ class CampaignPlan(Value):
     severity: Severity | None = None
     low_activity: bool | None = None
     control_group: ControlGroup | None = None
+    waves: Waves | None = None
 
 
 class OpenCampaignForm(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
@@ -235,7 +238,8 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
     (then ``waiting_workflow`` is its name, for a button that starts it); ``waiting_code`` and
     ``waiting_values`` say it for readers of another language. A recurring or periodic campaign
     creates its next occurrence for ``next_at``; an occurrence names it in ``series_id``, with its
-    number. ``missed``: its start was not made in time and waits for an answer. ``plan`` is what was
+    number. ``missed``: its start was not made in time and waits for an answer. ``waves``: how many
+    of its run's waves are open. ``plan`` is what was
     chosen, as far as another campaign would be made of it: neither dates nor the remark.
     """
 
@@ -268,5 +272,6 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
     next_at: datetime | None = None
     missed: bool = False
     control_members: int = 0
+    waves: WaveProgress | None = None
     created_at: datetime
     modified_at: datetime

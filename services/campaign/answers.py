@@ -233,10 +233,21 @@ async def _delivery_counts(
     )
     if newer:
         after = replace(after, delivery_counts=event.counts, delivery_revision=event.revision)
+    if newer and isinstance(event, DeliveryProgressed):
+        after = replace(after, wave_progress=event.waves)
+        await _note_wave(work, before, after)
     if done and before.status is Status.CANCELLED and before.funds == "held":
         after = conductor.close_accounts(work, after, "the campaign was cancelled")
     after = conductor.finish_if_complete(work, after)
     await conductor.save(work, before, after, SYSTEM, "all is delivered")
+
+
+async def _note_wave(work: Work, before: Campaign, after: Campaign) -> None:
+    told, waves = before.wave_progress, after.wave_progress
+    if waves is not None and waves.opened > (told.opened if told is not None else 0):
+        await CampaignStore(work.connection).note(
+            after.campaign_id, f"wave {waves.opened} of {waves.total}", SYSTEM.id, work.now
+        )
 
 
 async def _earlier_counts(

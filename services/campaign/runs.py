@@ -32,6 +32,7 @@ def commands_of_run(campaign: Campaign) -> Iterator[Command]:
             content_hash=campaign.content_hash,
             count=campaign.snapshot_members,
             chunks=campaign.snapshot_chunks,
+            waves=campaign.waves,
         )
     if campaign.action_model_ids:
         yield GenerateActions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from services.campaign import conductor
@@ -16,6 +17,7 @@ from services.campaign.domain.series import (
     left_over,
     occurrence,
 )
+from services.campaign.domain.waves import check_waves
 from services.campaign.places import free_places
 from services.campaign.runs import freeze
 from services.campaign.settings import settings_of
@@ -43,6 +45,8 @@ async def launch_series(work: Work, before: Campaign, actor: Actor) -> None:
     series = await store.get(before.campaign_id)
     if series is None:
         raise Refused("set a schedule first", field="schedule", code="schedule_missing")
+    days = timedelta(days=series.schedule.duration_days)
+    check_waves(replace(before, kind=CampaignKind.UNIQUE, end_at=work.now + days), work.now)
     after, series = launched(before, series, work.now)
     await _cancel_left_over(work, after, series)
     await _free_held(work, after)

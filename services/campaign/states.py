@@ -41,6 +41,7 @@ def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
         occurrence=campaign.occurrence,
         next_at=campaign.next_at,
         control_members=campaign.control_members,
+        waves=campaign.wave_progress,
         missed=campaign.held_back is HeldBack.MISSED,
         created_at=campaign.created_at,
         modified_at=campaign.modified_at,
@@ -60,4 +61,6 @@ def _plan_of(campaign: Campaign) -> CampaignPlan:
         stock_line_id=campaign.stock_line_id,
         stock_quantity_per_letter=campaign.stock_per_letter if campaign.stock_line_id else None,
         reviewer_ids=campaign.reviewer_ids or None,
+        # The dates of a calendar are of this campaign alone.
+        waves=campaign.waves if campaign.waves and not campaign.waves.calendar else None,
     )

@@ -44,6 +44,8 @@ def show(detail: CampaignDetail, *, as_json: bool) -> None:
     console.print(f"C-{state.number} {state.label}: {state.status}", markup=False, highlight=False)
     dates = f"{_local(state, state.start_at)} → {_local(state, state.end_at)} ({state.zone})"
     console.print(dates, highlight=False)
+    if state.waves is not None:
+        console.print(f"waves: {state.waves.opened} of {state.waves.total} open", highlight=False)
     if state.waiting_for:
         console.print(state.waiting_for, markup=False, highlight=False, soft_wrap=True)
     if state.records is not None:

@@ -25,6 +25,7 @@ from services.cli import (
     setup,
     supervision,
     suppliers,
+    waves,
 )
 from services.cli.backup import backup, restore
 from services.cli.benching import bench
@@ -52,6 +53,7 @@ app.add_typer(supervision.app, name="workflows")
 app.add_typer(people.operators, name="operator")
 app.add_typer(people.tokens, name="token")
 campaigns.app.add_typer(series.app)
+campaigns.app.add_typer(waves.app)
 app.add_typer(campaigns.app, name="campaign")
 app.add_typer(planning.plans, name="plan")
 app.add_typer(planning.programs, name="program")

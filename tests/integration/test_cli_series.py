@@ -70,3 +70,21 @@ def test_a_campaign_is_put_under_a_program_of_a_plan(cli: Shell, campaign: str) 
     assert state["program_id"] == program["program_id"]
     assert does(cli, "move", campaign)["state"]["program_id"] is None
     assert "there is a plan" in cli.refuses("plan", "save", "year", *dates)
+
+
+def test_waves_are_set_shown_refused_and_taken_back(cli: Shell, campaign: str) -> None:
+    words = ("--operator", MANAGER)
+    state = does(cli, "waves", campaign, "--size", "25%", "--every", "2h")["state"]
+    equal = {"unit": "percent", "size": 25, "period_minutes": 120, "calendar": []}
+    assert state["plan"]["waves"] == equal
+    dates = ("--date", "2090-01-03 09:00 500", "--date", "2090-04-01 09:00 500")
+    late = cli.refuses("campaign", "waves", campaign, *dates, *words)
+    assert "its last wave would leave at 2090-04-01T09:00+02:00, not before its end" in late
+    for wrong, what in (
+        (("--size", "25%"), "waves have a size and a period"),
+        (("--size", "25%", "--every", "soon"), "soon is no period"),
+        (("--date", "someday 5"), "'someday' is no date"),
+        (("--size", "x", "--every", "1h"), "size"),
+    ):
+        assert what in cli.refuses("campaign", "waves", campaign, *wrong, *words)
+    assert does(cli, "waves", campaign, "--none")["state"]["plan"]["waves"] is None

@@ -18,6 +18,7 @@ from topics.campaign import CampaignStatus as Status
 from topics.delivery import DeliveryCounts
 from topics.schedules import CampaignKind
 from topics.targeting import ControlGroup, ControlMethod, ControlUnit, TargetCounts
+from topics.waves import WaveProgress, Waves
 
 DURATION: Final = timedelta(days=90)
 FINAL: Final = frozenset({Status.FINISHED, Status.CANCELLED})
@@ -58,6 +59,7 @@ class HeldBack(StrEnum):
     QUEUED = "queued"
     WINDOW = "window"
     SERIES = "series"
+    WAVES = "waves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Campaign:
     asked_at: datetime | None = None
     control_group: ControlGroup | None = None
     control_members: int = 0
+    waves: Waves | None = None
+    wave_progress: WaveProgress | None = None
 
     @property
     def short(self) -> str:
@@ -263,6 +267,9 @@ def edited(campaign: Campaign, plan: CampaignPlan, *, now: datetime) -> Campaign
     if plan.start_at is not None:
         # A new date is a new start to make, whatever became of the old one.
         changes |= {"held_back": None, "confirmed": False}
+    elif campaign.held_back is HeldBack.WAVES and {"end_at", "waves"} & changes.keys():
+        # It is no later than it was held back for: nobody is asked whether it still starts.
+        changes |= {"held_back": None, "confirmed": True}
     return _checked(replace(campaign, modified_at=now, **changes))
 
 
@@ -300,6 +307,8 @@ def _chosen(plan: CampaignPlan) -> dict[str, Any]:
         "low_activity": "low_activity",
     }
     chosen = {own: v for name, own in names.items() if (v := getattr(plan, name)) is not None}
+    if plan.waves is not None:
+        chosen["waves"] = None if plan.waves == Waves() else plan.waves
     group = plan.control_group
     if group is not None:
         chosen["control_group"] = (
@@ -376,6 +385,7 @@ def ended_for_rest(campaign: Campaign) -> Campaign:
         delivery_revision=0,
         delivery_done=False,
         delivery_prepared=False,
+        wave_progress=None,
         actions_completed=False,
         organisations=0,
         persons=0,

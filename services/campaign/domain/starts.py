@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.campaign.domain.campaigns import FINAL, Campaign, HeldBack
+from services.campaign.domain.waves import too_late
 from topics.campaign import CampaignStatus as Status
 from topics.campaign import Severity
 
@@ -140,6 +141,8 @@ def pick(
             held.append((campaign, HeldBack.MISSED))
         elif campaign.low_activity and not (open_now or campaign.confirmed):
             held.append((campaign, HeldBack.WINDOW))
+        elif too_late(campaign, now):
+            held.append((campaign, HeldBack.WAVES))
         elif len(started) >= free:
             held.append((campaign, HeldBack.QUEUED))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -55,12 +55,16 @@ def _for_others(campaign: Campaign, now: datetime) -> Wait:
         return Wait("its proof is made as soon as there is room for it", "waits_proof_queue")
     if campaign.status is Status.READY_TO_RUN:
         return _of_ready(campaign, now)
-    return Wait(campaign.problem or None)
+    return _of_run(campaign)
 
 
 _HELD_BACK: Final = {
     HeldBack.QUEUED: Wait("starts as soon as there is room for another start", "waits_queue"),
     HeldBack.WINDOW: Wait("starts in the next hours of low activity", "waits_window"),
+    HeldBack.WAVES: Wait(
+        "its last wave would leave after its end: set a later end, or bigger or closer waves",
+        "waits_end",
+    ),
     HeldBack.SERIES: Wait("waits until its recurring campaign is launched again", "waits_series"),
 }
 
@@ -75,6 +79,20 @@ def _of_ready(campaign: Campaign, now: datetime) -> Wait:
     if campaign.start_at > now:
         return _at("starts at", "waits_start", campaign.start_at)
     return Wait(campaign.problem or None)
+
+
+def _of_run(campaign: Campaign) -> Wait:
+    waves = campaign.wave_progress
+    if waves is None or waves.next_at is None or campaign.status is not Status.RUNNING:
+        return Wait(campaign.problem or None)
+    number, total = str(waves.opened + 1), str(waves.total)
+    late = waves.next_at >= campaign.end_at
+    wave = _at(
+        f"its wave {number} of {total} {'would leave, after its end, at' if late else 'leaves at'}",
+        "waits_late_wave" if late else "waits_wave",
+        waves.next_at,
+    )
+    return replace(wave, values={**wave.values, "number": number, "total": total})
 
 
 def _of_series(campaign: Campaign) -> Wait:
@@ -99,7 +117,8 @@ def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
     if campaign.is_series:
         return (("operationMgt", campaign.status is Status.RUNNING),)
     running = campaign.status is Status.RUNNING
-    delivered = campaign.delivery_counts
+    delivered, waves = campaign.delivery_counts, campaign.wave_progress
+    in_waves = waves is not None and waves.next_at is not None
     letters = volumes_planned(campaign).letters
     letters_open = letters > 0 and (delivered is None or delivered.letters_sent < letters)
     due = campaign.status is Status.READY_TO_RUN and campaign.start_at <= now
@@ -108,7 +127,7 @@ def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
     return (
         ("operationMgt", to_prove),
         ("operationMgt", due and campaign.approved),
-        ("deliveryMgt", running and campaign.has_message and delivered is None),
+        ("deliveryMgt", running and campaign.has_message and (delivered is None or in_waves)),
         ("supplierMgt", running and campaign.has_message and letters_open),
         ("deliveryMgt", campaign.status in _PROVING and not campaign.approved),
         ("budgetMgt", campaign.status in FINAL and campaign.funds == "held"),

@@ -16,6 +16,7 @@ from services.campaign.domain.campaigns import (
     planned,
 )
 from services.campaign.domain.starts import confirmed
+from services.campaign.domain.waves import check_waves
 from services.campaign.handlers.deciding import locked, refused
 from services.campaign.runs import commands_of_run, freeze
 from services.campaign.series import cancel_series, launch_series, resume_series, suspend_series
@@ -73,6 +74,7 @@ async def create(command: CreateCampaign, work: Work) -> None:
         zone=settings.muster_zone,
         now=work.now,
     )
+    check_waves(campaign, campaign.start_at)
     campaign = await PlanStore(work.connection).under_program(campaign)
     campaign = replace(campaign, number=await store.number(command.campaign_id))
     campaign = conductor.ask_for_content(work, conductor.ask_for_count(work, campaign))
@@ -98,6 +100,8 @@ async def edit(command: EditCampaign, work: Work) -> None:
     after = edited(before, command.plan, now=work.now)
     await PlanStore(work.connection).check_program(after.program_id)
     changed = changed_fields(before, after)
+    if {"waves", "start_at", "end_at", "targeting_id"} & set(changed):
+        check_waves(after, max(after.start_at, work.now))
     if not changed or not await _first_time(work):
         return
     after, voids = _bound(work, before, after, changed)
@@ -162,6 +166,7 @@ async def request_proof(command: RequestProof, work: Work) -> None:
             code="proof_under_way",
             **named(before),
         )
+    check_waves(before, max(before.start_at, work.now))
     await conductor.save(
         work, before, freeze(work, before), command.actor, "the proof was asked for"
     )
@@ -180,6 +185,7 @@ async def launch(command: LaunchCampaign, work: Work) -> None:
     if not before.approved:
         reason = "its target is not approved yet: ask for the approval first"
         raise Refused(reason, code="target_not_approved")
+    check_waves(before, work.now)
     await wake(work, "operationMgt")
     after = replace(confirmed(before, work.now), start_at=min(before.start_at, work.now))
     await conductor.save(work, before, after, command.actor)

@@ -9,6 +9,7 @@ from services.campaign.domain.campaigns import Campaign, HeldBack, after_edit, n
 from services.campaign.domain.schedules import checked
 from services.campaign.domain.series import Series, check_plannable, followed
 from services.campaign.domain.starts import confirmed
+from services.campaign.domain.waves import check_waves
 from services.campaign.handlers.deciding import locked, refused
 from services.campaign.series import cancel_occurrence
 from services.campaign.store.campaigns import CampaignStore
@@ -58,6 +59,7 @@ async def set_schedule(command: SetSchedule, work: Work) -> None:
 
 async def _keep(work: Work, campaign: Campaign, schedule: Schedule) -> Campaign:
     checked(schedule, zone=campaign.zone, start_at=campaign.start_at, end_at=campaign.end_at)
+    check_waves(campaign, campaign.start_at)
     store = SeriesStore(work.connection)
     kept = await store.get(campaign.campaign_id)
     series = Series(

@@ -20,6 +20,7 @@ from topics.delivery import DeliveryCounts
 from topics.message import Value
 from topics.schedules import CampaignKind
 from topics.targeting import ControlGroup, TargetCounts
+from topics.waves import WaveProgress, Waves
 from topics.workflows import WorkflowStatus
 
 NAMES: Final = ", ".join(COLUMNS)
@@ -34,6 +35,8 @@ _VALUES: Final[dict[str, type[Value]]] = {
     "delivery_counts": DeliveryCounts,
     "action_counts": ActionCounts,
     "control_group": ControlGroup,
+    "waves": Waves,
+    "wave_progress": WaveProgress,
 }
 
 

@@ -15,6 +15,7 @@ from shared.french import SENTENCES
 from shared.rights import Right
 from tests.unit.bot import samples
 from topics.campaign import CampaignStatus
+from topics.waves import WaveProgress
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 SOURCES = [
@@ -51,6 +52,21 @@ def test_what_a_campaign_waits_for_is_said_in_the_readers_language() -> None:
     )
     shown = str(campaign_status(later, {}, samples.FRENCH, now=samples.NOW))
     assert "démarre le 1 déc. 2026, 09:00 (Europe/Paris)" in shown
+
+
+def test_waves_are_counted_and_the_next_one_announced_in_both_languages() -> None:
+    state = samples.a_campaign(
+        waves=WaveProgress(opened=2, total=5),
+        waiting_for="its wave 3 of 5 leaves at 2026-12-01T08:00+00:00",
+        waiting_code="waits_wave",
+        waiting_values={"at": "2026-12-01T08:00+00:00", "number": "3", "total": "5"},
+    )
+    shown = str(campaign_status(state, {}, samples.FRENCH, now=samples.NOW))
+    assert "2 sur 5 ouvertes" in shown
+    assert "sa vague 3 sur 5 part le 1 déc. 2026, 09:00 (Europe/Paris)" in shown
+    english = str(campaign_status(state, {}, samples.ENGLISH, now=samples.NOW))
+    assert "2 of 5 open" in english
+    assert "its wave 3 of 5 leaves at" in english
 
 
 def french(refusal: Refused) -> str:
