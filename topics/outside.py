@@ -29,6 +29,7 @@ from pydantic_core import PydanticCustomError
 EVENT_NAMESPACE: Final = UUID("823796f8-6e05-540d-a289-af091b7fad21")
 MAX_TYPE: Final = 200
 MAX_CTX_BYTES: Final = 262_144
+MAX_DEPTH: Final = 100
 EMAIL: Final = "email"
 SMS: Final = "sms"
 _ADDRESS: Final = re.compile(
@@ -50,18 +51,21 @@ def is_address(text: str) -> bool:
     return _ADDRESS.match(text.strip()) is not None
 
 
-def unstorable(value: Any) -> str | None:
+def unstorable(value: Any, depth: int = 0) -> str | None:
     """Return why a JSON value cannot be kept as it is, or ``None``.
 
     PostgreSQL keeps no NUL in text, and JSON has no infinite numbers nor, here, over 64 bits.
+    Readers of JSON differ in how deep they go; all go as deep as MAX_DEPTH.
     """
+    if depth > MAX_DEPTH:
+        return f"is nested over {MAX_DEPTH} levels deep"
     if isinstance(value, str):
         return "holds a NUL character" if "\x00" in value else None
     if isinstance(value, float):
         return None if math.isfinite(value) else "holds a number that is not finite"
     if isinstance(value, int):
         return None if -(2**63) <= value < 2**64 else "holds a number of over 64 bits"
-    return _first(_parts(value))
+    return _first(_parts(value), depth + 1)
 
 
 def _parts(value: Any) -> Sequence[Any]:
@@ -70,8 +74,9 @@ def _parts(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else []
 
 
-def _first(values: Sequence[Any]) -> str | None:
-    return next((why for why in map(unstorable, values) if why is not None), None)
+def _first(values: Sequence[Any], depth: int) -> str | None:
+    found = (unstorable(one, depth) for one in values)
+    return next((why for why in found if why is not None), None)
 
 
 def _wrong(why: str) -> PydanticCustomError:
@@ -94,8 +99,8 @@ def _context(ctx: dict[str, Any]) -> dict[str, Any]:
     try:
         why = unstorable(ctx)
         size = len(orjson.dumps(ctx)) if why is None else 0
-    except (RecursionError, orjson.JSONEncodeError):
-        raise _wrong("is nested too deep, or holds what is no text") from None
+    except orjson.JSONEncodeError:
+        raise _wrong("holds what is no text") from None
     if why is not None:
         raise _wrong(why)
     if size > MAX_CTX_BYTES:

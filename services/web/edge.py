@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from typing import Final, cast
-from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
@@ -19,8 +18,11 @@ from starlette.responses import JSONResponse, Response
 
 from services.web import domain, keyed, tokens
 from services.web.domain import Token
+from services.web.events import numbers
 from services.web.events.door import QUEUES, EventDoor
 from services.web.events.publishing import Publisher
+from services.web.events.soap_door import SoapDoor
+from services.web.events.wsdl import ROUTER
 from services.web.gateway import Call, pass_on, raw_target
 from services.web.merged_openapi import MergedOpenApi
 from services.web.pages import Pages
@@ -45,6 +47,7 @@ class Edge:
         self._runtime = runtime
         self._upstreams = upstreams
         self._door = EventDoor(runtime, publisher)
+        self.soap = SoapDoor(runtime, self._door)
         version = importlib.metadata.version("muster")
         self._openapi = MergedOpenApi(upstreams, runtime.clock, version=version)
 
@@ -84,7 +87,12 @@ class Edge:
             return token
         if not domain.allows(token.scopes, "GET", "events_status"):
             return _out_of_scope(token, "GET", "events")
-        event: UUID = request.path_params["event_id"]
+        event = request.path_params["event_id"]
+        if isinstance(event, int):
+            async with self._runtime.uow.begin() as work:
+                event = await numbers.find(work.connection, event) if event < 2**63 else None
+        if event is None:
+            return problem(404, "Not found", "no event has this number")
         target = f"/api/v1/events_status/events/{event}".encode()
         call = Call("events_status", request, target, self._identity(token, "events_status"))
         return await pass_on(self._upstreams, call)
@@ -205,7 +213,10 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.add_route("/api/v1/openapi.json", edge.openapi, methods=["GET"])
     for queue in QUEUES:
         app.add_route(f"/api/v1/events/{queue}", edge.push, methods=["POST"])
-    app.add_route("/api/v1/events/{event_id:uuid}", edge.event, methods=["GET"])
+    for form in ("uuid", "int"):
+        app.add_route(f"/api/v1/events/{{event_id:{form}}}", edge.event, methods=["GET"])
+    app.add_route(ROUTER, edge.soap.route, methods=["POST"])
+    app.add_route("/nl/jsp/schemawsdl.jsp", edge.soap.describe, methods=["GET"])
     app.add_route("/api/v1/{service}/{path:path}", edge.call, methods=METHODS)
     app.add_route("/{path:path}", edge.anything_else, methods=METHODS)
     return app

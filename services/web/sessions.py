@@ -20,30 +20,31 @@ from starlette.responses import Response
 from shared.settings import derived
 
 COOKIE: Final = "muster_session"
+PAGES: Final = "session"
 
 
-def issue(secret: bytes, token_id: UUID, until: datetime) -> str:
-    """Return the cookie of a session that lasts until a time."""
+def issue(secret: bytes, token_id: UUID, until: datetime, purpose: str = PAGES) -> str:
+    """Return what stands for a token in sessions of a purpose, until a time."""
     body = token_id.bytes + int(until.timestamp()).to_bytes(8)
-    return base64.urlsafe_b64encode(body + _mac(secret, body)).decode()
+    return base64.urlsafe_b64encode(body + _mac(secret, body, purpose)).decode()
 
 
-def read(secret: bytes, cookie: str | None, now: datetime) -> UUID | None:
+def read(secret: bytes, cookie: str | None, now: datetime, purpose: str = PAGES) -> UUID | None:
     """Return the token a session was opened with; ``None`` when it is over or not signed here."""
     try:
         raw = base64.b64decode(cookie or "", altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
     body, mac = raw[:24], raw[24:]
-    if len(raw) != 56 or not hmac.compare_digest(mac, _mac(secret, body)):
+    if len(raw) != 56 or not hmac.compare_digest(mac, _mac(secret, body, purpose)):
         return None
     if datetime.fromtimestamp(int.from_bytes(body[16:]), UTC) <= now:
         return None
     return UUID(bytes=body[:16])
 
 
-def _mac(secret: bytes, body: bytes) -> bytes:
-    return hmac.new(derived(secret, "session").encode(), body, hashlib.sha256).digest()
+def _mac(secret: bytes, body: bytes, purpose: str) -> bytes:
+    return hmac.new(derived(secret, purpose).encode(), body, hashlib.sha256).digest()
 
 
 def put(response: Response, cookie: str, *, seconds: float, secure: bool) -> None:

@@ -56,6 +56,12 @@ class WebSettings(Settings):
     web_open_start_page: bool = Field(
         default=False, description="1 shows campaign names to anyone who reaches web"
     )
+    event_instance: int = Field(
+        default=1,
+        ge=1,
+        le=127,
+        description="the high byte of the numbers that SOAP callers get for events",
+    )
     muster_demo: bool = Field(
         default=False, description="1 opens the start page while web listens on loopback only"
     )

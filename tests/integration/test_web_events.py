@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer
 
 from services.events_status.app import SERVICE as EVENTS
 from services.events_status.domain import Queue
@@ -23,7 +22,8 @@ from shared.clock import DrivenClock
 from tests.conftest import Open
 from tests.instances import make_topics
 from tests.integration.web_edge import Edge, open_edge
-from tests.waiting import PATIENCE, eventually
+from tests.records import records_of
+from tests.waiting import eventually
 from topics.cloudevents import decode_envelope
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
 
@@ -52,18 +52,7 @@ class Story:
 
     async def records(self, topic: Topic = EVENTS_REALTIME) -> list[Any]:
         """Return all records of an intake topic."""
-        client: AIOKafkaConsumer = kafka.reader(self.edge.web.settings, [topic.name])
-        await client.start()
-        try:
-            ends = await client.end_offsets(client.assignment())
-            found: list[Any] = []
-            async with asyncio.timeout(PATIENCE):
-                while len(found) < sum(ends.values()):
-                    for some in (await client.getmany(timeout_ms=100)).values():
-                        found += some
-            return found
-        finally:
-            await client.stop()
+        return await records_of(self.edge.web.settings, topic)
 
     async def ids(self, topic: Topic = EVENTS_REALTIME) -> list[str]:
         """Return the ids of the events on a topic, read as Message Center reads them."""

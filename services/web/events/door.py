@@ -105,7 +105,7 @@ class EventDoor:
     async def push(self, request: Request, operator_id: UUID, queue: str) -> Response:
         """Answer a request: 202 once Kafka has what was accepted, or problem details."""
         try:
-            asked = _asked(request, operator_id, queue)
+            asked = asked_by(request, operator_id, queue)
             if _content_type(request) == NDJSON:
                 return await self._push_lines(request, asked)
             return await self._push_json(request, asked)
@@ -117,7 +117,7 @@ class EventDoor:
             return problem(400, "Broken off", "the request ended before its body did")
 
     async def _push_json(self, request: Request, asked: Asked) -> Response:
-        chunk, single = read_json(await _whole(request))
+        chunk, single = read_json(await whole(request))
         answers = await self.take(chunk, asked)
         if single:
             return _one(answers[0], asked.queue)
@@ -209,7 +209,12 @@ class EventDoor:
             )
 
 
-def _asked(request: Request, operator_id: UUID, queue: str) -> Asked:
+def asked_by(request: Request, operator_id: UUID, queue: str) -> Asked:
+    """Return what a request asks, by its headers.
+
+    Raises:
+        NotRead: its key or how long that is to live is not valid.
+    """
     key = request.headers.get(KEY)
     if key is not None:
         key = key.strip()
@@ -228,7 +233,12 @@ def _content_type(request: Request) -> str:
     return JSON if kind == JSON else NDJSON
 
 
-async def _whole(request: Request) -> bytes:
+async def whole(request: Request) -> bytes:
+    """Return a request's body.
+
+    Raises:
+        NotRead: it is too large.
+    """
     body = bytearray()
     async for piece in request.stream():
         body += piece

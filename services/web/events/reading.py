@@ -104,16 +104,17 @@ def read_json(body: bytes) -> tuple[Chunk, bool]:
         raise NotRead(400, "the body is no JSON, or nested too deep") from None
     sha256 = hashlib.sha256(body).digest()
     if isinstance(found, dict):
-        return Chunk(0, [_item(0, lambda: PushedEvent.model_validate(found))], sha256), True
+        return Chunk(0, [read_item(0, found)], sha256), True
     if not isinstance(found, list):
         raise NotRead(422, "the body is neither an event nor an array of events")
     if not 1 <= len(found) <= MOST_ITEMS:
         reason = f"an array holds 1 to {MOST_ITEMS} events; send more as application/x-ndjson"
         raise NotRead(422, reason)
-    return Chunk(0, [_one_of(index, one) for index, one in enumerate(found)], sha256), False
+    return Chunk(0, [read_item(index, one) for index, one in enumerate(found)], sha256), False
 
 
-def _one_of(index: int, found: Any) -> Item:
+def read_item(index: int, found: Any) -> Item:
+    """Return an event given as a value (an object of JSON, the fields of an element)."""
     return _item(index, lambda: PushedEvent.model_validate(found))
 
 
