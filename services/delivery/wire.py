@@ -163,8 +163,17 @@ class Group(View):
     recipients: int
 
 
+class WaveView(View):
+    """A wave of a run: when it opens or did, and its size; ``null``: all that is left."""
+
+    number: int
+    starts_at: datetime
+    size: int | None
+    opened_at: datetime | None
+
+
 class RunView(View):
-    """A run of a delivery: its totals, counted from rows, and why who got nothing."""
+    """A run of a delivery: its totals, counted from rows, why who got nothing, and its waves."""
 
     run_id: UUID
     state: str
@@ -172,6 +181,7 @@ class RunView(View):
     stop_reason: str | None
     counts: DeliveryCounts
     groups: list[Group]
+    waves: list[WaveView]
     asked_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

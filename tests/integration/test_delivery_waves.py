@@ -12,6 +12,7 @@ from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.app import SERVICE
 from services.delivery.invariants import broken
 from services.delivery.progress import look
+from services.delivery.store.lists import Lists
 from shared.clock import DrivenClock
 from shared.service import Runtime
 from shared.workflows import set_status
@@ -116,6 +117,13 @@ async def test_equal_waves_leave_one_period_after_the_other(
         clock.advance(HOUR)
         assert (await finished(runtime, case)).counts.sent == 10
     assert await progress(runtime, case) == WaveProgress(opened=3, total=3)
+    async with runtime.pool.acquire() as connection:
+        (shown,) = await Lists(connection, addresses=False).runs(case.delivery_id)
+    assert [(one.size, one.opened_at) for one in shown.waves] == [
+        (4, START),
+        (4, START + HOUR),
+        (None, START + 2 * HOUR),
+    ]
     assert Counter(to for to, _ in await catcher.listed() if to.startswith("m")) == Counter(
         one.email for one in case.members
     )

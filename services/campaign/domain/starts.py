@@ -17,7 +17,10 @@ from topics.campaign import Severity
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A time of day of low activity, in the instance's zone; it may pass midnight."""
+    """A time of day of low activity, in the instance's zone; it may pass midnight.
+
+    One that opens when it closes is the whole day.
+    """
 
     opens: time
     closes: time
@@ -25,7 +28,7 @@ class Window:
     def is_open(self, now: datetime, zone: ZoneInfo) -> bool:
         """Whether a moment (aware) lies in the window."""
         shown = now.astimezone(zone).time()
-        if self.opens <= self.closes:
+        if self.opens < self.closes:
             return self.opens <= shown < self.closes
         return shown >= self.opens or shown < self.closes
 

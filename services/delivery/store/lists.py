@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from services.delivery.wire import AmbiguousView, Group, RecipientView, RunView
+from services.delivery.wire import AmbiguousView, Group, RecipientView, RunView, WaveView
 from shared.database import Connection
 from topics.delivery import Channel, DeliveryCounts, Outcome
 
@@ -16,6 +16,9 @@ FROM runs WHERE delivery_id = $1 AND kind = 'campaign' ORDER BY asked_at DESC LI
 _GROUPS: Final = """
 SELECT channel, outcome, reason, count(*)::int AS recipients
 FROM ledger WHERE run_id = $1 GROUP BY channel, outcome, reason ORDER BY 1, 2, 3
+"""
+_WAVES: Final = """
+SELECT number, starts_at, size, opened_at FROM waves WHERE run_id = $1 ORDER BY number
 """
 _RECIPIENTS: Final = """
 SELECT member_id, channel, outcome, reason, code, attempts, outcome_at, address
@@ -48,7 +51,9 @@ class Lists:
         for row in await self._connection.fetch(_RUNS, delivery_id):
             rows = await self._connection.fetch(_GROUPS, row["run_id"])
             groups = [Group(**dict(one)) for one in rows]
-            found.append(RunView(**dict(row), groups=groups, counts=_counts(groups)))
+            rows = await self._connection.fetch(_WAVES, row["run_id"])
+            waves = [WaveView(**dict(one)) for one in rows]
+            found.append(RunView(**dict(row), groups=groups, waves=waves, counts=_counts(groups)))
         return found
 
     async def recipients(

@@ -112,6 +112,8 @@ def test_hours_of_low_activity_hold_back_those_that_wait_for_them_unless_confirm
         ("22:00", "06:00", "06:00", False),
         ("22:00", "06:00", "12:00", False),
         ("12:00", "13:00", "12:00", True),
+        ("00:00", "00:00", "12:00", True),
+        ("00:00", "00:00", "00:00", True),
         ("12:00", "13:00", "13:00", False),
     ],
 )
