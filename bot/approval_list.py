@@ -14,7 +14,7 @@ from bot.limits import Json
 from bot.reading import ApprovalPage, Which
 from bot.store import Person
 from bot.words import say
-from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState
+from topics.delivery import ApprovalOutcome, ApprovalState
 from topics.funds import FundsAwaitApproval
 
 TITLES: Final = {
@@ -72,8 +72,8 @@ def approval_lines(
 ) -> str:
     """Return an approval in two lines: what of whom, and how long is left."""
     language = setting.language
-    kind = "kind_target" if state.kind is ApprovalKind.TARGET else "kind_proof"
-    what = say(language, kind, campaign=campaign_name(state.campaign_number, state.campaign_label))
+    name = campaign_name(state.campaign_number, state.campaign_label)
+    what = say(language, f"kind_{state.kind}", campaign=name)
     asked = say(
         language,
         "asked_line",

@@ -91,7 +91,7 @@ async def beside(state: ApprovalState, work: Work) -> Beside:
         await Memory(work.connection).estimate(state.campaign_id),
         alert,
         await Album(work.connection).shown(state.approval_id, state.revision),
-        await store.approved(state.campaign_id),
+        await store.approved(state.campaign_id, state.kind),
     )
 
 

@@ -106,6 +106,8 @@ _TITLES: Final = {
     ApprovalKind.TARGET: "card_target",
     ApprovalKind.EXTRACTION_FILE: "card_file",
     ApprovalKind.ROUTER_PROOF: "card_router_proof",
+    ApprovalKind.EXTERNAL_CONTENT: "card_external",
+    ApprovalKind.START: "card_start",
 }
 
 

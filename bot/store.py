@@ -10,7 +10,7 @@ from uuid import UUID
 
 from shared.database import Connection
 from topics.campaign import CampaignState
-from topics.delivery import ApprovalState
+from topics.delivery import ApprovalKind, ApprovalState
 from topics.message import State
 from topics.workflows import WorkflowState
 
@@ -138,21 +138,24 @@ class BotStore:
         )
 
     async def save_approved(self, state: ApprovalState) -> None:
-        """Keep what was approved of a campaign, for later cards to be compared with."""
+        """Keep what was approved of a campaign, for later cards of the kind to be compared with."""
         await self._connection.execute(
-            "INSERT INTO approved (campaign_id, decided_at, state) VALUES ($1, $2, $3)"
-            " ON CONFLICT (campaign_id) DO UPDATE"
+            "INSERT INTO approved (campaign_id, kind, decided_at, state) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (campaign_id, kind) DO UPDATE"
             " SET decided_at = excluded.decided_at, state = excluded.state"
             " WHERE approved.decided_at < excluded.decided_at",
             state.campaign_id,
+            state.kind.value,
             state.decided_at or state.requested_at,
             _document(state),
         )
 
-    async def approved(self, campaign_id: UUID) -> ApprovalState | None:
-        """Return what was last approved of a campaign."""
+    async def approved(self, campaign_id: UUID, kind: ApprovalKind) -> ApprovalState | None:
+        """Return what was last approved of a campaign, of a kind."""
         found = await self._connection.fetchval(
-            "SELECT state FROM approved WHERE campaign_id = $1", campaign_id
+            "SELECT state FROM approved WHERE campaign_id = $1 AND kind = $2",
+            campaign_id,
+            kind.value,
         )
         return ApprovalState.model_validate(found) if found else None
 

@@ -126,6 +126,11 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "Fichier d'extraction à valider : {number} {label}",
     ),
     "card_target": ("Target to approve: {number} {label}", "Cible à valider : {number} {label}"),
+    "card_external": (
+        "External content to approve: {number} {label}",
+        "Contenu externe à valider : {number} {label}",
+    ),
+    "card_start": ("Start to approve: {number} {label}", "Démarrage à valider : {number} {label}"),
     "asked_by": ("Asked by", "Demandé par"),
     "count": ("Recipients", "Destinataires"),
     "deadline": ("Deadline", "Échéance"),

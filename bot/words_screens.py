@@ -236,6 +236,13 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
     ),
     "open_card": ("Open", "Ouvrir"),
     "kind_proof": ("Proof of {campaign}", "BAT de {campaign}"),
+    "kind_external_content": (
+        "External content of {campaign}",
+        "Contenu externe de {campaign}",
+    ),
+    "kind_extraction_file": ("File of {campaign}", "Fichier de {campaign}"),
+    "kind_router_proof": ("Router's proof of {campaign}", "BAT du routeur de {campaign}"),
+    "kind_start": ("Start of {campaign}", "Démarrage de {campaign}"),
     "kind_target": ("Target of {campaign}", "Cible de {campaign}"),
     "asked_line": ("asked by {by}, {count} recipients", "demandée par {by}, {count} destinataires"),
     "overdue_since": ("overdue since {at}", "en retard depuis le {at}"),

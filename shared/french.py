@@ -15,6 +15,9 @@ SENTENCES: Final[dict[str, str]] = {
     "waits_means": "attend son budget et son stock",
     "waits_proof": "attend la validation de son BAT",
     "waits_target": "attend la validation de sa cible",
+    "waits_external": "attend la validation de son contenu externe",
+    "waits_start_approval": "attend la validation de son démarrage",
+    "waits_submission": "sa prochaine validation attend d’être soumise",
     "waits_start": "démarre le {at}",
     "waits_missed": "son démarrage a été manqué : démarrez-la maintenant ou abandonnez-la",
     "waits_queue": "démarre dès qu’une place se libère",
@@ -55,6 +58,11 @@ SENTENCES: Final[dict[str, str]] = {
     "proof_under_way": "Un BAT ou une validation de {campaign} est déjà en cours.",
     "no_target": "Choisissez d’abord une cible, et attendez son comptage.",
     "no_content": "Choisissez d’abord un modèle de message ou des modèles d’action.",
+    "start_not_approved": (
+        "Son démarrage n’est pas encore validé : demandez d’abord la validation."
+    ),
+    "proof_always": "Le BAT est toujours validé : aucun message ne part sans avoir été vu.",
+    "nothing_to_ask_again": "{campaign} n’a aucune validation à redemander.",
     "target_not_approved": "Sa cible n’est pas encore validée : demandez d’abord la validation.",
     "control_too_big": "Un groupe témoin de cette taille ne laisse personne.",
     "waves_unclear": "Des vagues ont une taille et une période, ou les dates d’un calendrier.",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from shared.errors import NotAllowed
 from shared.registry import Registry
@@ -133,6 +135,16 @@ async def find(work: Work, operator_id: str) -> Operator | None:
         row["language"],
         row["active"],
     )
+
+
+async def members_of(work: Work, groups: Sequence[str]) -> list[UUID]:
+    """Return the active operators of groups, by id."""
+    rows = await work.connection.fetch(
+        "SELECT operator_id FROM operators WHERE active AND groups && $1::text[]"
+        " ORDER BY operator_id",
+        list(groups),
+    )
+    return [UUID(row["operator_id"]) for row in rows]
 
 
 async def require(work: Work, actor: Actor, right: Right) -> Operator | None:

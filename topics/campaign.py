@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from topics.approval_rules import ApprovalRules
 from topics.message import Actor, Command, Event, State, Value
 from topics.names import CAMPAIGN_COMMANDS, CAMPAIGN_EVENTS, CAMPAIGN_STATE
 from topics.schedules import CampaignKind
@@ -46,7 +47,8 @@ class CampaignPlan(Value):
     Where more campaigns are due than may be prepared at once, ``priority`` 1 starts before 9; among
     equals the ``severity`` decides, then the date. ``low_activity`` has it start in the instance's
     hours of low activity only. The members of the ``control_group`` get nothing. The e-mails leave
-    in ``waves`` where some are set, the last of them before the end.
+    in ``waves`` where some are set, the last of them before the end. ``approvals`` says which are
+    asked besides the proof's, and how; occurrences begin with those of their series.
     """
 
     label: str | None = Field(default=None, min_length=1, max_length=200)
@@ -69,6 +71,7 @@ class CampaignPlan(Value):
     low_activity: bool | None = None
     control_group: ControlGroup | None = None
     waves: Waves | None = None
+    approvals: ApprovalRules | None = None
 
 
 class OpenCampaignForm(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
@@ -108,11 +111,13 @@ class EditCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
 class RequestProof(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
     """Freeze the target and have the proof generated, sent and approved.
 
-    A campaign without a message asks for the approval of its target instead.
+    A campaign without a message asks for the approval of its target instead. One whose next
+    approval waits to be submitted submits it. ``again`` withdraws what is asked or granted first.
     """
 
     campaign_id: UUID
     actor: Actor
+    again: bool = False
 
 
 class LaunchCampaign(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):

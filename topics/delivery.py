@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from topics.approval_rules import ApprovalRules
 from topics.content import ContentWarning
 from topics.letters import LetterWindow
 from topics.message import Actor, Command, Event, State, Value
@@ -41,12 +42,17 @@ class Outcome(StrEnum):
 
 
 class ApprovalKind(StrEnum):
-    """What is approved: content and target by a proof, the target, a file, its router's proof."""
+    """What is approved: content and target by a proof, the target, a file, its router's proof.
+
+    The external content is the approved proof as somebody outside sees it; the start comes last.
+    """
 
     PROOF = "proof"
     TARGET = "target"
     EXTRACTION_FILE = "extraction_file"
     ROUTER_PROOF = "router_proof"
+    EXTERNAL_CONTENT = "external_content"
+    START = "start"
 
 
 class Decision(StrEnum):
@@ -137,10 +143,15 @@ class GenerateProof(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
     chunks: int
     reviewer_ids: tuple[UUID, ...]
     requested_by: Actor
+    rules: ApprovalRules = ApprovalRules()
 
 
 class RequestApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
-    """Ask for approval of a target alone (a campaign of actions or deals without a message)."""
+    """Ask for the approval of a campaign's target, of its external content, or of its start.
+
+    The latter two are of the content whose proof was approved.
+    Answers: ``ApprovalRequested`` or ``DeliveryRefused``.
+    """
 
     campaign_id: UUID
     campaign_number: int
@@ -150,6 +161,8 @@ class RequestApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
     count: int
     reviewer_ids: tuple[UUID, ...]
     requested_by: Actor
+    kind: ApprovalKind = ApprovalKind.TARGET
+    rules: ApprovalRules = ApprovalRules()
 
 
 class DecideApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
@@ -168,7 +181,7 @@ class DecideApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
 
 
 class WithdrawApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
-    """Withdraw the open or granted approval of a campaign, because it was edited or cancelled."""
+    """Withdraw a campaign's open and granted approvals, because it was edited or cancelled."""
 
     campaign_id: UUID
     reason: str = Field(max_length=1000)
@@ -178,6 +191,7 @@ class WithdrawApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
 class StartDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
     """Send an approved delivery over its approved snapshot; deliveryMgt starts it.
 
+    Besides its proof, the kinds of ``approvals`` must be granted over that snapshot.
     Refused when a hash or the count is not the approved one.
     Answers: ``DeliveryStarted`` … ``DeliveryFinished``; or ``DeliveryRefused``.
     """
@@ -196,6 +210,7 @@ class StartDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
         default=None, gt=0, description="messages a minute at most; none: as fast as they are taken"
     )
     waves: Waves | None = None
+    approvals: tuple[ApprovalKind, ...] = ()
 
 
 class PauseDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
@@ -512,6 +527,7 @@ class ApprovalState(State, topic=APPROVALS_STATE, key="approval_id"):
     requested_at: datetime
     deadline_at: datetime
     reviewer_ids: tuple[UUID, ...]
+    reviewer_groups: tuple[str, ...] = ()
     reminders_sent: int = 0
     warnings: tuple[ContentWarning, ...] = Field(
         default=(), description="what to look at in the content; nothing is refused for it"

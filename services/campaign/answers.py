@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from services.campaign import conductor
+from services.campaign.asking import after_decision, ask_next
 from services.campaign.conductor import SYSTEM
 from services.campaign.domain.campaigns import Campaign, move, settled
+from services.campaign.domain.starts import is_ready
 from services.campaign.domain.waiting import waiting
 from services.campaign.store.campaigns import CampaignStore
 from shared.registry import Registry
@@ -18,18 +20,14 @@ from topics.actions import ActionsCompleted, ActionsMoved, ActionsRefused
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import (
     ApprovalDecided,
-    ApprovalOutcome,
     DeliveryFinished,
     DeliveryPrepared,
     DeliveryProgressed,
     DeliveryRefused,
-    GenerateProof,
     ProofFailed,
     ProofSent,
-    RequestApproval,
 )
 from topics.funds import UseGoods
-from topics.message import Actor
 from topics.stock import ConsumeStock
 from topics.supplier import ExtractionProduced
 from topics.targeting import SnapshotFrozen, TargetCounted, TargetRefused
@@ -114,35 +112,7 @@ async def frozen(event: SnapshotFrozen, work: Work) -> None:
         counts=event.counts,
     )
     conductor.estimate(work, after)
-    work.emit(_approval_of(after))
-    await conductor.save(work, before, after, SYSTEM)
-
-
-def _approval_of(campaign: Campaign) -> GenerateProof | RequestApproval:
-    requested_by = Actor(id=campaign.manager_id, via=SYSTEM.via)
-    if campaign.delivery_id is not None and campaign.has_message:
-        return GenerateProof(
-            campaign_id=campaign.campaign_id,
-            campaign_number=campaign.number,
-            campaign_label=campaign.label,
-            delivery_id=campaign.delivery_id,
-            snapshot_id=campaign.snapshot_id or campaign.campaign_id,
-            snapshot_hash=campaign.snapshot_hash or "",
-            count=campaign.snapshot_members,
-            chunks=campaign.snapshot_chunks,
-            reviewer_ids=campaign.reviewer_ids,
-            requested_by=requested_by,
-        )
-    return RequestApproval(
-        campaign_id=campaign.campaign_id,
-        campaign_number=campaign.number,
-        campaign_label=campaign.label,
-        snapshot_id=campaign.snapshot_id or campaign.campaign_id,
-        snapshot_hash=campaign.snapshot_hash or "",
-        count=campaign.snapshot_members,
-        reviewer_ids=campaign.reviewer_ids,
-        requested_by=requested_by,
-    )
+    await conductor.save(work, before, ask_next(work, after), SYSTEM)
 
 
 @registry.on(ProofSent)
@@ -171,34 +141,22 @@ async def proof_failed(event: ProofFailed, work: Work) -> None:
 
 @registry.on(ApprovalDecided)
 async def decided(event: ApprovalDecided, work: Work) -> None:
-    """Approved: ask for money and goods. Any other end: ready to test again, and why."""
+    """Approved: go on to the next, or to money and goods. Else: ready to test again, and why."""
     before = await find(work, event.campaign_id)
     if event.file_id is not None or before is None or before.snapshot_id != event.snapshot_id:
         return
     reason = f"{event.outcome}{f': {event.reason}' if event.reason else ''}"
     await CampaignStore(work.connection).note(
-        before.campaign_id, f"approval {event.outcome}", event.by.id, work.now, event.reason
+        before.campaign_id,
+        f"{event.kind} approval {event.outcome}",
+        event.by.id,
+        work.now,
+        event.reason,
     )
-    if before.status is Status.PROOF_GENERATING:
-        # The decision overtook ProofSent, which travels with it but is handled first or never.
-        opened = move(before, Status.PROOF_PENDING)
-    else:
-        opened = before
-    if event.outcome is ApprovalOutcome.APPROVED:
-        after = conductor.reserve(work, replace(opened, approved=True))
-        after = conductor.if_all_held(after)
-        if after.status is Status.READY_TO_RUN:
-            await wake(work, "operationMgt")
-    else:
-        after = _sent_back(work, opened, reason)
+    after = after_decision(work, before, event)
+    if is_ready(after):
+        await wake(work, "operationMgt")
     await conductor.save(work, before, after, event.by, reason)
-
-
-def _sent_back(work: Work, campaign: Campaign, reason: str) -> Campaign:
-    """Return a campaign whose approval ended otherwise, or whose means were refused."""
-    after = conductor.give_back(work, campaign, reason)
-    after = replace(after, approved=False, snapshot_id=None, snapshot_hash=None)
-    return move(after, Status.READY_TO_TEST) if campaign.status is Status.PROOF_PENDING else after
 
 
 @registry.on(DeliveryProgressed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from services.campaign.domain.campaigns import Campaign, ended_for_rest, move
+from services.campaign.domain.campaigns import Campaign, ended_for_rest, move, without_approval
 from services.campaign.domain.earlier import EarlierRun
 from services.campaign.domain.series import proof_wanted
 from services.campaign.domain.starts import awaits_start, gives_work, is_ready
@@ -199,9 +199,7 @@ def void_approval(work: Work, campaign: Campaign, reason: str) -> Campaign:
     if campaign.snapshot_id is not None:
         work.emit(WithdrawApproval(campaign_id=campaign.campaign_id, reason=reason, actor=SYSTEM))
     campaign = give_back(work, campaign, reason)
-    return replace(
-        campaign, approved=False, snapshot_id=None, snapshot_hash=None, modified_at=work.now
-    )
+    return replace(without_approval(campaign), modified_at=work.now)
 
 
 def close_accounts(work: Work, campaign: Campaign, reason: str) -> Campaign:

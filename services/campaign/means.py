@@ -7,13 +7,14 @@ from typing import Final
 
 from services.campaign import conductor
 from services.campaign.answers import find
+from services.campaign.asking import ask_next, sent_back
 from services.campaign.conductor import SYSTEM
-from services.campaign.domain.campaigns import FINAL, Campaign, move
+from services.campaign.domain.campaigns import FINAL, Campaign
+from services.campaign.domain.starts import is_ready
 from shared.registry import Registry
 from shared.uow import Work
 from shared.workflows import wake
 from topics.budget import FundsCommitted, FundsRefused, FundsReserved, ReleaseFunds
-from topics.campaign import CampaignStatus as Status
 from topics.stock import ReleaseStock, StockReleased, StockReservationRefused, StockReserved
 
 registry: Final = Registry()
@@ -57,8 +58,8 @@ async def stock_reserved(event: StockReserved, work: Work) -> None:
 
 
 async def _held(work: Work, before: Campaign, after: Campaign) -> None:
-    after = conductor.if_all_held(after)
-    if after.status is Status.READY_TO_RUN:
+    after = ask_next(work, conductor.if_all_held(after))
+    if is_ready(after):
         await wake(work, "operationMgt")
     await conductor.save(work, before, after, SYSTEM, "money and goods are held")
 
@@ -84,9 +85,7 @@ async def stock_refused(event: StockReservationRefused, work: Work) -> None:
 async def _means_refused(work: Work, before: Campaign, after: Campaign, reason: str) -> None:
     voided = conductor.void_approval(work, after, reason)
     voided = replace(voided, problem=reason)
-    if before.status is Status.PROOF_PENDING:
-        voided = move(voided, Status.READY_TO_TEST)
-    await conductor.save(work, before, voided, SYSTEM, reason)
+    await conductor.save(work, before, sent_back(voided), SYSTEM, reason)
 
 
 @registry.on(FundsCommitted)

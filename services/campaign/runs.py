@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from services.campaign.domain.campaigns import Campaign, HeldBack, move
+from services.campaign.domain.campaigns import Campaign, HeldBack, move, without_approval
+from services.campaign.domain.gates import besides_proof
 from shared.errors import Refused
 from shared.ids import new_id
 from shared.uow import Work
@@ -33,6 +34,7 @@ def commands_of_run(campaign: Campaign) -> Iterator[Command]:
             count=campaign.snapshot_members,
             chunks=campaign.snapshot_chunks,
             waves=campaign.waves,
+            approvals=besides_proof(campaign),
         )
     if campaign.action_model_ids:
         yield GenerateActions(
@@ -69,12 +71,11 @@ def freeze(work: Work, campaign: Campaign) -> Campaign:
         )
     )
     return replace(
-        campaign,
+        without_approval(campaign),
         snapshot_id=snapshot_id,
         snapshot_hash=None,
         asked_at=work.now,
         held_back=None if campaign.held_back is HeldBack.QUEUED else campaign.held_back,
-        approved=False,
         problem="",
     )
 

@@ -63,4 +63,5 @@ def _plan_of(campaign: Campaign) -> CampaignPlan:
         reviewer_ids=campaign.reviewer_ids or None,
         # The dates of a calendar are of this campaign alone.
         waves=campaign.waves if campaign.waves and not campaign.waves.calendar else None,
+        approvals=campaign.approvals,
     )

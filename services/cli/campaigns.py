@@ -263,7 +263,7 @@ async def find_campaign(runtime: Runtime, word: str) -> UUID:
 
 async def _approval(campaign_id: UUID) -> ApprovalView:
     async with opened("delivery") as runtime, runtime.uow.begin() as work:
-        found = await ApprovalStore(work.connection).lock_latest(campaign_id)
+        found = await ApprovalStore(work.connection).latest(campaign_id)
     if found is None:
         raise Refused("nobody was asked to approve it yet: muster campaign proof")
     return ApprovalView.of(found)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
 from typing import Final, cast
 from uuid import UUID
 
-from services.delivery.domain.approvals import ENDS_WITHDRAWN, Approval, deadline, reminders
+from services.delivery.domain.approvals import Approval
+from services.delivery.domain.terms import Defaults, Terms, terms
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.approvals import ApprovalStore, Request
 from services.delivery.store.runs import RunStore
+from shared.rights import members_of
 from shared.timers import clear, set_timer
 from shared.uow import Work
 from topics.delivery import (
@@ -32,16 +34,18 @@ def settings_of(work: Work) -> DeliverySettings:
 
 
 async def open_approval(work: Work, request: Request) -> Approval:
-    """Open an approval, ask for it and set its timers; an open one before it is withdrawn."""
+    """Open an approval, ask for it and set its timers.
+
+    The one of its kind that was open or in force is withdrawn, and those over another snapshot.
+    """
     newer = "a newer request took its place"
     if request.file_id is None:
-        await withdraw(work, request.campaign_id, newer, by=SERVICE)
+        await _make_way(work, request, newer)
     else:
-        await withdraw_files(work, request.campaign_id, newer, by=SERVICE, file_id=request.file_id)
-    approval = await ApprovalStore(work.connection).open(request)
+        await withdraw_files(work, request.campaign_id, newer, by=SERVICE, of=request)
+    approval = await ApprovalStore(work.connection).open(request, await _terms(work, request))
     await set_timer(work, DEADLINE, str(approval.approval_id), approval.deadline_at)
-    hours = settings_of(work).reminder_hours
-    for number, at in reminders(approval.requested_at, approval.deadline_at, hours):
+    for number, at in enumerate(approval.remind_at, 1):
         await set_timer(work, REMINDER, f"{approval.approval_id}:{number}", at)
     work.emit(
         ApprovalRequested(
@@ -61,9 +65,21 @@ async def open_approval(work: Work, request: Request) -> Approval:
     return approval
 
 
-def deadline_for(work: Work) -> datetime:
-    """Return when an approval asked now expires."""
-    return deadline(work.now, settings_of(work).approval_deadline_hours)
+async def _make_way(work: Work, request: Request, reason: str) -> None:
+    for approval in await ApprovalStore(work.connection).lock_in_force(request.campaign_id):
+        if approval.kind is request.kind or approval.snapshot_id != request.snapshot_id:
+            await _withdraw_one(work, approval, reason, by=SERVICE)
+
+
+async def _terms(work: Work, request: Request) -> Terms:
+    """Return the terms of a request; the members of its groups are asked as they are now."""
+    settings = settings_of(work)
+    defaults = Defaults(
+        settings.approval_deadline_hours, settings.reminder_hours, request.reviewer_ids
+    )
+    found = terms(request.rules.of(request.kind), defaults, request.requested_at)
+    members = await members_of(work, found.reviewer_groups)
+    return replace(found, reviewer_ids=tuple(dict.fromkeys([*found.reviewer_ids, *members])))
 
 
 async def end(
@@ -73,7 +89,7 @@ async def end(
     ended = await ApprovalStore(work.connection).end(
         approval.approval_id, outcome, by=by.id, at=work.now, reason=reason
     )
-    await _clear_timers(work, approval.approval_id)
+    await _clear_timers(work, approval)
     work.emit(
         ApprovalDecided(
             campaign_id=ended.campaign_id,
@@ -101,22 +117,27 @@ async def expire(work: Work, approval: Approval) -> Approval:
     return await end(work, approval, ApprovalOutcome.EXPIRED, by=SERVICE, reason=reason)
 
 
-async def withdraw(work: Work, campaign_id: UUID, reason: str, *, by: Actor) -> Approval | None:
-    """Withdraw a campaign's open or granted approval; ``None`` when there is none."""
-    approval = await ApprovalStore(work.connection).lock_latest(campaign_id)
-    if approval is None or approval.outcome not in ENDS_WITHDRAWN:
-        return None
+async def withdraw(work: Work, campaign_id: UUID, reason: str, *, by: Actor) -> None:
+    """Withdraw a campaign's open and granted approvals, of every kind and of its files."""
+    in_force = await ApprovalStore(work.connection).lock_in_force(campaign_id)
+    for approval in in_force:
+        await _withdraw_one(work, approval, reason, by=by)
+    if in_force:
+        await withdraw_files(work, campaign_id, reason, by=by)
+
+
+async def _withdraw_one(work: Work, approval: Approval, reason: str, *, by: Actor) -> None:
     await _halt_runs(work, approval.approval_id, reason)
-    await withdraw_files(work, campaign_id, reason, by=by)
-    return await end(work, approval, ApprovalOutcome.WITHDRAWN, by=by, reason=reason)
+    await end(work, approval, ApprovalOutcome.WITHDRAWN, by=by, reason=reason)
 
 
 async def withdraw_files(
-    work: Work, campaign_id: UUID, reason: str, *, by: Actor, file_id: UUID | None = None
+    work: Work, campaign_id: UUID, reason: str, *, by: Actor, of: Request | None = None
 ) -> None:
-    """Withdraw the open approvals of a campaign's files, or of one: none of them leaves then."""
+    """Withdraw a campaign's open approvals of files, or those that a request takes the place of."""
     store = ApprovalStore(work.connection)
-    for approval in await store.lock_open_files(campaign_id, file_id):
+    file_id, kind = (of.file_id, of.kind) if of else (None, None)
+    for approval in await store.lock_open_files(campaign_id, file_id, kind):
         await end(work, approval, ApprovalOutcome.WITHDRAWN, by=by, reason=reason)
 
 
@@ -172,6 +193,7 @@ def publish(work: Work, approval: Approval) -> None:
             requested_at=approval.requested_at,
             deadline_at=approval.deadline_at,
             reviewer_ids=approval.reviewer_ids,
+            reviewer_groups=approval.reviewer_groups,
             reminders_sent=approval.reminders_sent,
             warnings=approval.warnings,
             decided_by=approval.decided_by,
@@ -181,7 +203,7 @@ def publish(work: Work, approval: Approval) -> None:
     )
 
 
-async def _clear_timers(work: Work, approval_id: UUID) -> None:
-    await clear(work, DEADLINE, str(approval_id))
-    for number in range(1, len(settings_of(work).reminder_hours) + 1):
-        await clear(work, REMINDER, f"{approval_id}:{number}")
+async def _clear_timers(work: Work, approval: Approval) -> None:
+    await clear(work, DEADLINE, str(approval.approval_id))
+    for number in range(1, len(approval.remind_at) + 1):
+        await clear(work, REMINDER, f"{approval.approval_id}:{number}")

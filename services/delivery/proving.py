@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from services.delivery.approving import deadline_for, open_approval, settings_of
+from services.delivery.approving import open_approval, settings_of
 from services.delivery.checking import noticed
 from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import proof_prefix
@@ -193,6 +193,6 @@ def _request(work: Work, proof: Proof, subject: str) -> Request:
         snapshot_hash=proof.snapshot_hash,
         requested_by=proof.requested_by,
         requested_at=work.now,
-        deadline_at=deadline_for(work),
         reviewer_ids=proof.reviewer_ids,
+        rules=proof.rules,
     )

@@ -11,7 +11,8 @@ from typing import Final
 from uuid import UUID
 
 from services.delivery.approving import DEADLINE, REMINDER, expire, remind, settings_of
-from services.delivery.domain.runs import StartAsked, start_refusal
+from services.delivery.domain.approvals import is_open
+from services.delivery.domain.runs import StartAsked, not_granted, start_refusal
 from services.delivery.lettering import addressee, letter_source
 from services.delivery.store.again import AgainStore
 from services.delivery.store.approvals import ApprovalStore
@@ -26,7 +27,7 @@ from services.delivery.waving import WAVE, open_wave, plan_waves
 from shared.timers import take_due
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
-from topics.delivery import ApprovalOutcome, DeliveryRefused, DeliveryStarted
+from topics.delivery import ApprovalKind, ApprovalOutcome, DeliveryRefused, DeliveryStarted
 from topics.letters import LetterSource
 from topics.supplier import ExtractionRow, ExtractRows
 
@@ -92,7 +93,9 @@ async def _start_one(work: Work, run: Run) -> bool:
     if run.campaign_id is None or run.delivery_id is None or run.snapshot_id is None:
         return False
     arrived = await SnapshotStore(work.connection).arrived(run.snapshot_id)
-    approval = await ApprovalStore(work.connection).lock_latest(run.campaign_id)
+    approvals = ApprovalStore(work.connection)
+    approval = await approvals.lock_latest(run.campaign_id, ApprovalKind.PROOF)
+    others = {kind: await approvals.lock_latest(run.campaign_id, kind) for kind in run.approvals}
     delivery = await DeliveryStore(work.connection).find(run.delivery_id)
     asked = StartAsked(
         content_hash=run.content_hash or "",
@@ -105,10 +108,12 @@ async def _start_one(work: Work, run: Run) -> bool:
     )
     days = settings_of(work).snapshot_max_age_days
     refusal = start_refusal(asked, approval, max_age_days=days, now=work.now)
+    refusal = refusal or not_granted(others, run.snapshot_id)
     if refusal is not None:
         await _refuse(work, run, run.campaign_id, run.delivery_id, refusal)
         return True
-    if arrived.chunks < run.chunks or approval is None or delivery is None:
+    complete = arrived.chunks >= run.chunks and not any(map(is_open, others.values()))
+    if not complete or approval is None or delivery is None:
         return False
     runs = RunStore(work.connection)
     if await runs.forgotten(run):

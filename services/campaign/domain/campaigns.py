@@ -13,9 +13,10 @@ from services.campaign.domain.earlier import EarlierRun
 from services.campaign.domain.local_times import known_zone
 from shared.errors import Refused
 from topics.actions import ActionCounts
+from topics.approval_rules import ApprovalRules
 from topics.campaign import CampaignPlan, Severity
 from topics.campaign import CampaignStatus as Status
-from topics.delivery import DeliveryCounts
+from topics.delivery import ApprovalKind, DeliveryCounts
 from topics.schedules import CampaignKind
 from topics.targeting import ControlGroup, ControlMethod, ControlUnit, TargetCounts
 from topics.waves import WaveProgress, Waves
@@ -27,7 +28,10 @@ FINAL: Final = frozenset({Status.FINISHED, Status.CANCELLED})
 ALLOWED: Final[dict[Status, frozenset[Status]]] = {
     Status.NEW: frozenset({Status.READY_TO_TEST, Status.READY_TO_RUN, Status.CANCELLED}),
     Status.READY_TO_TEST: frozenset({Status.PROOF_GENERATING, Status.CANCELLED}),
-    Status.PROOF_GENERATING: frozenset({Status.PROOF_PENDING, Status.ERROR, Status.CANCELLED}),
+    Status.PROOF_GENERATING: frozenset(
+        # Back to the test, where the target is approved before the proof, and was not.
+        {Status.PROOF_PENDING, Status.READY_TO_TEST, Status.ERROR, Status.CANCELLED}
+    ),
     Status.PROOF_PENDING: frozenset({Status.READY_TO_RUN, Status.READY_TO_TEST, Status.CANCELLED}),
     Status.READY_TO_RUN: frozenset({Status.RUNNING, Status.READY_TO_TEST, Status.CANCELLED}),
     Status.RUNNING: frozenset({Status.SUSPENDED, Status.FINISHED, Status.ERROR, Status.CANCELLED}),
@@ -44,6 +48,8 @@ ALLOWED: Final[dict[Status, frozenset[Status]]] = {
 # What a proof shows or a run uses: changing it voids the approval.
 BINDING: Final = frozenset(
     {"targeting_id", "template_id", "action_model_ids", "supplier_service_id", "control_group"}
+    # Who must approve it cannot change under an approval that is open or given.
+    | {"approvals"}
 )
 FIXED: Final = ("description", "remark")
 EDITABLE: Final = frozenset(
@@ -73,7 +79,9 @@ class Campaign:
     ``auto_start`` is off where a person launches it; ``confirmed`` on once one did, whatever the
     date. ``ready_at`` is when nothing but its start was left to wait for, ``asked_at`` when its
     latest snapshot was asked for. ``delivery_prepared`` once the recipients of its run are known
-    and its letters are with the supplier.
+    and its letters are with the supplier. ``approvals`` says which are asked, and how; ``granted``
+    are those over the snapshot, ``asked`` is the one open now. ``approved`` it is once nothing is
+    left to grant before its money and goods.
     """
 
     campaign_id: UUID
@@ -145,6 +153,9 @@ class Campaign:
     control_members: int = 0
     waves: Waves | None = None
     wave_progress: WaveProgress | None = None
+    approvals: ApprovalRules | None = None
+    granted: tuple[ApprovalKind, ...] = ()
+    asked: ApprovalKind | None = None
 
     @property
     def short(self) -> str:
@@ -273,11 +284,19 @@ def edited(campaign: Campaign, plan: CampaignPlan, *, now: datetime) -> Campaign
     return _checked(replace(campaign, modified_at=now, **changes))
 
 
+def _check_rules(campaign: Campaign) -> None:
+    proof = campaign.approvals.proof if campaign.approvals else None
+    if proof is not None and not proof.asked:
+        reason = "the proof is always approved: no message leaves that nobody has seen"
+        raise Refused(reason, field="approvals", code="proof_always")
+
+
 def _check_editable(campaign: Campaign) -> None:
     if campaign.status is Status.RUNNING:
         reason = f"{campaign.short} is running: it cannot be edited; suspend it first"
         raise Refused(reason, code="suspend_to_edit", **named(campaign))
-    if campaign.status not in EDITABLE:
+    of_target = campaign.asked is ApprovalKind.TARGET
+    if campaign.status not in EDITABLE and not of_target:
         reason = f"{campaign.short} is {campaign.status}: it cannot be edited"
         raise Refused(reason, code="cannot_edit", **named(campaign))
     if campaign.validity_over:
@@ -305,6 +324,7 @@ def _chosen(plan: CampaignPlan) -> dict[str, Any]:
         "priority": "priority",
         "severity": "severity",
         "low_activity": "low_activity",
+        "approvals": "approvals",
     }
     chosen = {own: v for name, own in names.items() if (v := getattr(plan, name)) is not None}
     if plan.waves is not None:
@@ -328,7 +348,14 @@ def _checked(campaign: Campaign) -> Campaign:
     if campaign.end_at <= campaign.start_at:
         reason = "the end must come after the start"
         raise Refused(reason, field="end_at", code="end_before_start")
+    _check_rules(campaign)
     return campaign
+
+
+def without_approval(campaign: Campaign) -> Campaign:
+    """Return the campaign with no approval granted or asked, and without the target they are of."""
+    nothing: dict[str, Any] = {"snapshot_id": None, "snapshot_hash": None}
+    return replace(campaign, approved=False, granted=(), asked=None, **nothing)
 
 
 def after_edit(campaign: Campaign) -> Campaign:

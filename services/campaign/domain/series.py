@@ -145,6 +145,7 @@ def occurrence(
         low_activity=parent.low_activity,
         control_group=parent.control_group,
         waves=parent.waves,
+        approvals=parent.approvals,
         auto_start=line.to_be_started,
         prove_at=prove_at if line.to_be_approved else None,
         held_back=HeldBack.MISSED if is_late(line.at, now, grace) else None,

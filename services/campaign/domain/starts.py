@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.campaign.domain.campaigns import FINAL, Campaign, HeldBack
+from services.campaign.domain.gates import start_is_open
 from services.campaign.domain.waves import too_late
 from topics.campaign import CampaignStatus as Status
 from topics.campaign import Severity
@@ -35,7 +36,8 @@ class Window:
 
 def is_ready(campaign: Campaign) -> bool:
     """Whether nothing but its start is left to wait for."""
-    return campaign.status is Status.READY_TO_RUN and campaign.approved
+    ready = campaign.status is Status.READY_TO_RUN and campaign.approved
+    return ready and not start_is_open(campaign)
 
 
 def awaits_start(campaign: Campaign) -> bool:

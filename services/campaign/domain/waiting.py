@@ -8,9 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from services.campaign.domain.campaigns import FINAL, Campaign, HeldBack
+from services.campaign.domain.gates import start_is_open, waits_for_person
 from services.campaign.domain.series import proof_wanted
+from services.campaign.domain.starts import is_ready
 from services.campaign.domain.volumes import volumes_planned
 from topics.campaign import CampaignStatus as Status
+from topics.delivery import ApprovalKind
 from topics.workflows import WorkflowStatus
 
 
@@ -41,7 +44,6 @@ def _for_workflow(
 
 
 _FOR_MEANS: Final = Wait("waits for its budget and stock", "waits_means")
-_FOR_PROOF: Final = Wait("waits for the approval of its proof", "waits_proof")
 
 
 def _for_others(campaign: Campaign, now: datetime) -> Wait:
@@ -49,8 +51,8 @@ def _for_others(campaign: Campaign, now: datetime) -> Wait:
         return _of_series(campaign)
     if campaign.held_back is HeldBack.MISSED and campaign.status not in FINAL:
         return Wait("its start was missed: start it now or drop it", "waits_missed")
-    if campaign.status is Status.PROOF_PENDING:
-        return _FOR_MEANS if campaign.approved else _FOR_PROOF
+    if campaign.status in _PROVING:
+        return _of_proving(campaign)
     if campaign.held_back is HeldBack.QUEUED and proof_wanted(campaign):
         return Wait("its proof is made as soon as there is room for it", "waits_proof_queue")
     if campaign.status is Status.READY_TO_RUN:
@@ -69,16 +71,48 @@ _HELD_BACK: Final = {
 }
 
 
+_PROVING: Final = frozenset({Status.PROOF_GENERATING, Status.PROOF_PENDING})
+_SUBMISSION: Final = Wait("its next approval waits to be submitted", "waits_submission")
+_ASKED: Final = {
+    ApprovalKind.TARGET: Wait("waits for the approval of its target", "waits_target"),
+    ApprovalKind.PROOF: Wait("waits for the approval of its proof", "waits_proof"),
+    ApprovalKind.EXTERNAL_CONTENT: Wait(
+        "waits for the approval of its external content", "waits_external"
+    ),
+    ApprovalKind.START: Wait("waits for the approval of its start", "waits_start_approval"),
+}
+
+
+def _of_proving(campaign: Campaign) -> Wait:
+    if campaign.approved or (campaign.asked is None and "asked" in _means(campaign)):
+        return _FOR_MEANS
+    if waits_for_person(campaign):
+        return _SUBMISSION
+    if campaign.status is Status.PROOF_PENDING:
+        return _ASKED[campaign.asked or ApprovalKind.PROOF]
+    return _ASKED[campaign.asked] if campaign.asked is ApprovalKind.TARGET else _problem(campaign)
+
+
+def _means(campaign: Campaign) -> tuple[str, str]:
+    return campaign.funds, campaign.goods
+
+
+def _problem(campaign: Campaign) -> Wait:
+    return Wait(campaign.problem or None)
+
+
 def _of_ready(campaign: Campaign, now: datetime) -> Wait:
     if not campaign.approved:
-        return Wait("waits for the approval of its target", "waits_target")
+        return _ASKED[ApprovalKind.TARGET]
+    if start_is_open(campaign):
+        return _SUBMISSION if waits_for_person(campaign) else _ASKED[ApprovalKind.START]
     if campaign.held_back is not None:
         return _HELD_BACK[campaign.held_back]
     if not campaign.auto_start:
         return Wait("waits to be launched", "waits_launch")
     if campaign.start_at > now:
         return _at("starts at", "waits_start", campaign.start_at)
-    return Wait(campaign.problem or None)
+    return _problem(campaign)
 
 
 def _of_run(campaign: Campaign) -> Wait:
@@ -99,7 +133,7 @@ def _of_series(campaign: Campaign) -> Wait:
     if campaign.status in {Status.READY_TO_TEST, Status.READY_TO_RUN}:
         return Wait("its schedule waits to be launched", "waits_schedule")
     if campaign.status is not Status.RUNNING:
-        return Wait(campaign.problem or None)
+        return _problem(campaign)
     if campaign.next_at is None:
         return Wait("has no date left: waits for the end of its occurrences", "waits_last")
     return _at("creates its next occurrence for", "waits_occurrence", campaign.next_at)
@@ -108,9 +142,6 @@ def _of_series(campaign: Campaign) -> Wait:
 def _at(words: str, code: str, at: datetime) -> Wait:
     text = at.isoformat(timespec="minutes")
     return Wait(f"{words} {text}", code, {"at": text})
-
-
-_PROVING: Final = frozenset({Status.PROOF_GENERATING, Status.PROOF_PENDING})
 
 
 def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
@@ -126,10 +157,11 @@ def _needs(campaign: Campaign, now: datetime) -> tuple[tuple[str, bool], ...]:
     to_prove = prove_at is not None and prove_at <= now and proof_wanted(campaign)
     return (
         ("operationMgt", to_prove),
-        ("operationMgt", due and campaign.approved),
+        ("operationMgt", due and is_ready(campaign)),
         ("deliveryMgt", running and campaign.has_message and (delivered is None or in_waves)),
         ("supplierMgt", running and campaign.has_message and letters_open),
         ("deliveryMgt", campaign.status in _PROVING and not campaign.approved),
+        ("deliveryMgt", campaign.asked is ApprovalKind.START),
         ("budgetMgt", campaign.status in FINAL and campaign.funds == "held"),
         ("stockMgt", campaign.status in FINAL and campaign.goods == "held"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.campaign import conductor
+from services.campaign.asking import AGAIN, ask_next, asked_again
 from services.campaign.domain.campaigns import (
     BINDING,
     Campaign,
@@ -15,6 +16,7 @@ from services.campaign.domain.campaigns import (
     named,
     planned,
 )
+from services.campaign.domain.gates import start_is_open, waits_for_person
 from services.campaign.domain.starts import confirmed
 from services.campaign.domain.waves import check_waves
 from services.campaign.handlers.deciding import locked, refused
@@ -151,11 +153,18 @@ def _bound(
 
 @registry.on(RequestProof, refusal=refused)
 async def request_proof(command: RequestProof, work: Work) -> None:
-    """Freeze the target; the snapshot's arrival asks for the proof, or for the approval alone."""
+    """Freeze the target; the snapshot's arrival asks for the first approval, or the only one."""
     before = await locked(work, command.campaign_id, command.actor)
     if before.is_series:
         reason = f"{before.short} is {before.kind}: its occurrences are approved, each by itself"
         raise Refused(reason, code="proof_of_series", **named(before))
+    if command.again:
+        await conductor.save(work, before, asked_again(work, before), command.actor, AGAIN)
+        return
+    if waits_for_person(before):
+        after = ask_next(work, before, submitted=True)
+        await conductor.save(work, before, after, command.actor, "an approval was submitted")
+        return
     if before.approved:
         raise Refused(
             f"{before.short} is approved already", code="approved_already", **named(before)
@@ -186,6 +195,9 @@ async def launch(command: LaunchCampaign, work: Work) -> None:
         reason = "its target is not approved yet: ask for the approval first"
         raise Refused(reason, code="target_not_approved")
     check_waves(before, work.now)
+    if start_is_open(before):
+        reason = "its start is not approved yet: ask for the approval first"
+        raise Refused(reason, code="start_not_approved")
     await wake(work, "operationMgt")
     after = replace(confirmed(before, work.now), start_at=min(before.start_at, work.now))
     await conductor.save(work, before, after, command.actor)

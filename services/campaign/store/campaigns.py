@@ -15,8 +15,9 @@ from services.campaign.domain.earlier import EarlierRun
 from shared.database import Connection
 from shared.ids import new_id
 from topics.actions import ActionCounts
+from topics.approval_rules import ApprovalRules
 from topics.campaign import CampaignStatus, Severity
-from topics.delivery import DeliveryCounts
+from topics.delivery import ApprovalKind, DeliveryCounts
 from topics.message import Value
 from topics.schedules import CampaignKind
 from topics.targeting import ControlGroup, TargetCounts
@@ -26,7 +27,10 @@ from topics.workflows import WorkflowStatus
 NAMES: Final = ", ".join(COLUMNS)
 _PLACES: Final = ", ".join(f"${i + 1}" for i in range(len(COLUMNS)))
 _SET: Final = ", ".join(f"{name} = ${i + 1}" for i, name in enumerate(COLUMNS))
-_STARTS: Final = "status = 'ready_to_run' AND approved AND kind = 'unique' AND auto_start"
+_STARTS: Final = (
+    "status = 'ready_to_run' AND approved AND kind = 'unique' AND auto_start"
+    " AND (approvals->'start'->>'asked' IS DISTINCT FROM 'true' OR 'start' = ANY (granted))"
+)
 _FIRST: Final = (
     "priority, array_position('{critical,production,normal}'::text[], severity), start_at, number"
 )
@@ -37,6 +41,7 @@ _VALUES: Final[dict[str, type[Value]]] = {
     "control_group": ControlGroup,
     "waves": Waves,
     "wave_progress": WaveProgress,
+    "approvals": ApprovalRules,
 }
 
 
@@ -47,6 +52,8 @@ def from_row(row: asyncpg.Record) -> Campaign:
     found["kind"] = CampaignKind(found["kind"])
     found["severity"] = Severity(found["severity"])
     found["held_back"] = HeldBack(found["held_back"]) if found["held_back"] else None
+    found["granted"] = tuple(map(ApprovalKind, found["granted"]))
+    found["asked"] = ApprovalKind(found["asked"]) if found["asked"] else None
     for name in ("action_model_ids", "reviewer_ids"):
         found[name] = tuple(UUID(int=one.int) for one in found[name])
     found["earlier_runs"] = tuple(EarlierRun.model_validate(run) for run in found["earlier_runs"])

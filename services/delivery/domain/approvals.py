@@ -1,4 +1,4 @@
-"""Rules of approvals: who may answer, what an answer means, when reminders are due.
+"""Rules of approvals: who may answer, and what an answer means.
 
 An approval binds to content hash, snapshot hash and count. It has five ends that are never merged;
 the first answer of a reviewer closes it for everybody.
@@ -6,12 +6,13 @@ the first answer of a reviewer closes it for everybody.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from topics.approval_rules import ApprovalRules
 from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 
@@ -47,6 +48,9 @@ class Approval:
     send_doubles: bool = False
     warnings: tuple[ContentWarning, ...] = ()
     file_id: UUID | None = None
+    reviewer_groups: tuple[str, ...] = ()
+    remind_at: tuple[datetime, ...] = ()
+    rules: ApprovalRules = field(default_factory=ApprovalRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,13 @@ class Answer:
     Attributes:
         may_approve: whether one of their roles grants it.
         administrator: may answer although not named among the reviewers.
+        groups: whose members they are now.
     """
 
     actor_id: str
     may_approve: bool
     administrator: bool
+    groups: frozenset[str]
     revision: int
     decision: Decision
     reason: str
@@ -80,8 +86,6 @@ OUTCOME_OF: Final[dict[Decision, ApprovalOutcome]] = {
     Decision.REQUEST_CHANGES: ApprovalOutcome.CHANGES_REQUESTED,
     Decision.REJECT: ApprovalOutcome.REJECTED,
 }
-ENDS_WITHDRAWN: Final = frozenset({ApprovalOutcome.PENDING, ApprovalOutcome.APPROVED})
-"""What a withdrawal ends: an open approval, or one in force."""
 NEEDS_REASON: Final = frozenset({Decision.REQUEST_CHANGES, Decision.REJECT})
 
 Check = Callable[[Approval, Answer, bool], bool]
@@ -90,8 +94,15 @@ Check = Callable[[Approval, Answer, bool], bool]
 def _not_reviewer(approval: Approval, answer: Answer, _self_approval: bool) -> bool:  # noqa: FBT001 - a row of the table below
     if not answer.may_approve:
         return True
+    return not answer.administrator and not is_reviewer(approval, answer.actor_id, answer.groups)
+
+
+def is_reviewer(approval: Approval, operator_id: str, groups: frozenset[str]) -> bool:
+    """Whether somebody is asked: named, in a group that is, or anybody where nobody is named."""
+    if not approval.reviewer_ids and not approval.reviewer_groups:
+        return True
     named = {str(reviewer) for reviewer in approval.reviewer_ids}
-    return bool(named) and answer.actor_id not in named and not answer.administrator
+    return operator_id in named or not groups.isdisjoint(approval.reviewer_groups)
 
 
 # In this order: somebody without the right learns nothing about the approval.
@@ -122,6 +133,16 @@ CHECKS: Final[tuple[tuple[str, Check, str], ...]] = (
 )
 
 
+def is_open(approval: Approval | None) -> bool:
+    """Whether an approval waits for its answer."""
+    return approval is not None and approval.outcome is ApprovalOutcome.PENDING
+
+
+def covers(approval: Approval, snapshot_id: UUID | None) -> bool:
+    """Whether an approval is granted over a snapshot."""
+    return approval.outcome is ApprovalOutcome.APPROVED and approval.snapshot_id == snapshot_id
+
+
 def decide(approval: Approval, answer: Answer, *, self_approval: bool) -> ApprovalOutcome:
     """Return the end an answer brings about.
 
@@ -132,16 +153,3 @@ def decide(approval: Approval, answer: Answer, *, self_approval: bool) -> Approv
         if fails(approval, answer, self_approval):
             raise AnswerNotTaken(code, reason)
     return OUTCOME_OF[answer.decision]
-
-
-def deadline(requested_at: datetime, hours: float) -> datetime:
-    """Return when an unanswered approval expires."""
-    return requested_at + timedelta(hours=hours)
-
-
-def reminders(
-    requested_at: datetime, deadline_at: datetime, hours: Sequence[float]
-) -> list[tuple[int, datetime]]:
-    """Return the reminders (number from 1, due time) that fall before the deadline."""
-    due = [requested_at + timedelta(hours=offset) for offset in sorted(hours)]
-    return [(number, at) for number, at in enumerate(due, 1) if at < deadline_at]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
-from services.delivery.domain.approvals import Approval
+from services.delivery.domain.approvals import Approval, covers, is_open
 from topics.delivery import ApprovalKind, ApprovalOutcome, Outcome
 
 
@@ -78,6 +80,17 @@ def start_refusal(
         why = f" ({approval.reason})" if approval.reason else ""
         return f"its approval is {approval.outcome}{why}; ask for the proof again"
     return _differs(asked, approval) or _too_old(asked, max_age_days, now)
+
+
+def not_granted(
+    approvals: Mapping[ApprovalKind, Approval | None], snapshot_id: UUID | None
+) -> str | None:
+    """Return which of the further approvals ended otherwise, or was never asked; else ``None``."""
+    for kind, approval in approvals.items():
+        if not is_open(approval) and (approval is None or not covers(approval, snapshot_id)):
+            why = f" is {approval.outcome}" if approval else " was never asked"
+            return f"its approval of the {kind}{why}; ask for the proof again"
+    return None
 
 
 def _differs(asked: StartAsked, approval: Approval) -> str | None:

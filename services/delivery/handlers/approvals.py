@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.delivery.approving import deadline_for, end, expire, open_approval, settings_of
+from services.delivery.approving import end, expire, open_approval, settings_of
 from services.delivery.approving import withdraw as withdraw_approval_of
-from services.delivery.domain.approvals import Answer, AnswerNotTaken, Approval, decide
+from services.delivery.domain.approvals import Answer, AnswerNotTaken, Approval, covers, decide
 from services.delivery.handlers.deliveries import refuse_for_campaign
 from services.delivery.store.approvals import ApprovalStore, Request
 from services.delivery.store.causes import first_time
@@ -28,8 +28,13 @@ registry = Registry()
 
 @registry.on(RequestApproval)
 async def request_approval(command: RequestApproval, work: Work) -> None:
-    """Ask for the approval of a target alone."""
+    """Ask for the approval of a target, or of what follows the approval of the proof."""
     if not await first_time(work):
+        return
+    granted = await _granted_before(command, work)
+    if granted is None and command.kind is not ApprovalKind.TARGET:
+        refusal = Refused(f"{command.kind} is asked once what comes before it is approved")
+        await refuse_for_campaign(command, refusal, work)
         return
     await open_approval(
         work,
@@ -38,21 +43,37 @@ async def request_approval(command: RequestApproval, work: Work) -> None:
             campaign_id=command.campaign_id,
             campaign_number=command.campaign_number,
             campaign_label=command.campaign_label,
-            delivery_id=None,
-            kind=ApprovalKind.TARGET,
-            subject="",
-            proof_number=None,
-            proof_path=None,
+            delivery_id=granted.delivery_id if granted else None,
+            kind=command.kind,
+            subject=granted.subject if granted else "",
+            proof_number=granted.proof_number if granted else None,
+            proof_path=granted.proof_path if granted else None,
             count=command.count,
-            content_hash=None,
+            content_hash=granted.content_hash if granted else None,
             snapshot_id=command.snapshot_id,
             snapshot_hash=command.snapshot_hash,
             requested_by=command.requested_by.id,
             requested_at=work.now,
-            deadline_at=deadline_for(work),
             reviewer_ids=command.reviewer_ids,
+            rules=command.rules,
+            send_doubles=granted.send_doubles if granted else False,
+            warnings=granted.warnings if granted else (),
         ),
     )
+
+
+async def _granted_before(command: RequestApproval, work: Work) -> Approval | None:
+    """Return what a later approval is about: the proof's, or the target's of one without it."""
+    before = {
+        ApprovalKind.EXTERNAL_CONTENT: (ApprovalKind.PROOF,),
+        ApprovalKind.START: (ApprovalKind.PROOF, ApprovalKind.TARGET),
+    }
+    store = ApprovalStore(work.connection)
+    for kind in before.get(command.kind, ()):
+        found = await store.lock_latest(command.campaign_id, kind)
+        if found is not None and covers(found, command.snapshot_id):
+            return found
+    return None
 
 
 @registry.on(DecideApproval)
@@ -82,6 +103,7 @@ def _answer(command: DecideApproval, operator: Operator | None) -> Answer:
         actor_id=command.actor.id,
         may_approve=known and operator is not None and operator.may(Right.APPROVE),
         administrator=operator is not None and Role.ADMINISTRATOR in operator.roles,
+        groups=operator.groups if operator is not None else frozenset(),
         revision=command.revision,
         decision=command.decision,
         reason=command.reason,

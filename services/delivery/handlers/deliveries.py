@@ -25,6 +25,7 @@ from topics.delivery import (
     DeliveryRefused,
     PauseDelivery,
     PrepareDelivery,
+    RequestApproval,
     ResumeDelivery,
     SendAgain,
     SetDeliveryPace,
@@ -103,6 +104,7 @@ async def start_delivery(command: StartDelivery, work: Work) -> None:
         rate_per_minute=command.rate_per_minute,
         waves=command.waves,
         wave_until=None if command.waves is None else 0,
+        approvals=command.approvals,
     )
     runs = RunStore(work.connection)
     if await runs.add(run, work.now) or await _ask_again(run, work):
@@ -128,6 +130,7 @@ async def _ask_again(run: Run, work: Work) -> bool:
         chunks=run.chunks,
         waves=run.waves.model_dump(mode="json") if run.waves is not None else None,
         wave_until=run.wave_until,
+        approvals=[kind.value for kind in run.approvals],
     )
     return True
 
@@ -235,7 +238,7 @@ async def _permitted(command: Halting, work: Work) -> bool:
 
 
 async def refuse_for_campaign(
-    command: Halting | WithdrawApproval,
+    command: Halting | WithdrawApproval | RequestApproval,
     refusal: Refused,
     work: Work,
 ) -> None:

@@ -56,6 +56,7 @@ async def generate_proof(command: GenerateProof, work: Work) -> None:
         chunks=command.chunks,
         reviewer_ids=command.reviewer_ids,
         requested_by=command.requested_by.id,
+        rules=command.rules,
     )
     await proofs.add(proof, work.now)
     await _go_on(work, proof)

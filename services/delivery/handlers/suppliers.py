@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from services.delivery.approving import SERVICE, deadline_for, end, open_approval
+from services.delivery.approving import SERVICE, end, open_approval
 from services.delivery.domain.runs import Reason
 from services.delivery.store.approvals import ApprovalStore, Request
 from services.delivery.store.causes import first_time
@@ -84,7 +84,7 @@ async def _ask(
     content = await approvals.lock_of_run(event.run_id)
     if run is None or content is None or not await first_time(work):
         return
-    pending = await approvals.lock_open_files(content.campaign_id, event.file_id)
+    pending = await approvals.lock_open_files(content.campaign_id, event.file_id, kind)
     if any(one.content_hash == event.sha256 for one in pending):
         return
     approval = await open_approval(
@@ -105,8 +105,8 @@ async def _ask(
             snapshot_hash=content.snapshot_hash,
             requested_by=content.requested_by,
             requested_at=work.now,
-            deadline_at=deadline_for(work),
             reviewer_ids=content.reviewer_ids,
+            rules=content.rules,
             file_id=event.file_id,
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,26 +10,13 @@ from uuid import UUID
 import asyncpg
 
 from services.delivery.domain.approvals import Approval
+from services.delivery.domain.terms import Terms
 from shared.database import Connection
+from topics.approval_rules import ApprovalRules
 from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome
 
-_COLUMNS: Final = """
-approval_id, version, campaign_id, campaign_number, campaign_label, delivery_id, revision, kind,
-outcome, subject, proof_number, proof_path, count, content_hash, snapshot_id, snapshot_hash,
-send_doubles, warnings, requested_by, requested_at, deadline_at, reviewer_ids, reminders_sent,
-decided_by, decided_at, reason, file_id
-"""
-_OPEN: Final = f"""
-INSERT INTO approvals (approval_id, campaign_id, campaign_number, campaign_label, delivery_id,
-    revision, kind, subject, proof_number, proof_path, count, content_hash, snapshot_id,
-    snapshot_hash, send_doubles, warnings, requested_by, requested_at, deadline_at, reviewer_ids,
-    file_id)
-VALUES ($1, $2, $3, $4, $5,
-    (SELECT coalesce(max(revision), 0) + 1 FROM approvals WHERE campaign_id = $2),
-    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-RETURNING {_COLUMNS}
-"""
+_COLUMNS: Final = ", ".join(one.name for one in fields(Approval))
 _END: Final = f"""
 UPDATE approvals
 SET outcome = $2, decided_by = $3, decided_at = $4, reason = $5,
@@ -40,7 +27,7 @@ WHERE approval_id = $1 RETURNING {_COLUMNS}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be approved."""
+    """What is to be approved; ``reviewer_ids`` where the rule of its kind names nobody."""
 
     approval_id: UUID
     campaign_id: UUID
@@ -57,8 +44,8 @@ class Request:
     snapshot_hash: str
     requested_by: str
     requested_at: datetime
-    deadline_at: datetime
     reviewer_ids: tuple[UUID, ...]
+    rules: ApprovalRules
     send_doubles: bool = False
     warnings: tuple[ContentWarning, ...] = ()
     file_id: UUID | None = None
@@ -70,7 +57,30 @@ def _approval(row: asyncpg.Record) -> Approval:
     values["outcome"] = ApprovalOutcome(values["outcome"])
     values["reviewer_ids"] = tuple(values["reviewer_ids"])
     values["warnings"] = tuple(map(ContentWarning.model_validate, values["warnings"]))
+    values["rules"] = ApprovalRules.model_validate(values["rules"])
+    for name in ("reviewer_groups", "remind_at"):
+        values[name] = tuple(values[name])
     return Approval(**values)
+
+
+def _columns(request: Request, terms: Terms) -> dict[str, object]:
+    """Return what a new row holds, by column."""
+    return asdict(request) | {
+        "kind": request.kind.value,
+        "warnings": [one.model_dump() for one in request.warnings],
+        "rules": request.rules.model_dump(mode="json", exclude_none=True),
+        **asdict(terms),
+    }
+
+
+_NAMES: Final = tuple(dict.fromkeys(one.name for one in (*fields(Request), *fields(Terms))))
+_OPEN: Final = f"""
+INSERT INTO approvals ({", ".join(_NAMES)}, revision)
+VALUES ({", ".join(f"${number}" for number in range(1, len(_NAMES) + 1))},
+    (SELECT coalesce(max(revision), 0) + 1 FROM approvals
+     WHERE campaign_id = ${_NAMES.index("campaign_id") + 1}))
+RETURNING {_COLUMNS}
+"""
 
 
 class ApprovalStore:
@@ -79,31 +89,10 @@ class ApprovalStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def open(self, request: Request) -> Approval:
+    async def open(self, request: Request, terms: Terms) -> Approval:
         """Write a new open approval and return it."""
-        row = await self._connection.fetchrow(
-            _OPEN,
-            request.approval_id,
-            request.campaign_id,
-            request.campaign_number,
-            request.campaign_label,
-            request.delivery_id,
-            request.kind.value,
-            request.subject,
-            request.proof_number,
-            request.proof_path,
-            request.count,
-            request.content_hash,
-            request.snapshot_id,
-            request.snapshot_hash,
-            request.send_doubles,
-            [one.model_dump() for one in request.warnings],
-            request.requested_by,
-            request.requested_at,
-            request.deadline_at,
-            list(request.reviewer_ids),
-            request.file_id,
-        )
+        columns = _columns(request, terms)
+        row = await self._connection.fetchrow(_OPEN, *(columns[name] for name in _NAMES))
         if row is None:
             raise KeyError(request.approval_id)
         return _approval(row)
@@ -122,12 +111,36 @@ class ApprovalStore:
         )
         return _approval(row) if row else None
 
-    async def lock_latest(self, campaign_id: UUID) -> Approval | None:
-        """Return the latest approval of a campaign's content or target, its row locked."""
+    async def lock_latest(self, campaign_id: UUID, kind: ApprovalKind) -> Approval | None:
+        """Return the latest approval of a campaign of a kind, files' left out, its row locked."""
+        row = await self._connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM approvals WHERE campaign_id = $1 AND kind = $2"
+            " AND file_id IS NULL ORDER BY revision DESC LIMIT 1 FOR UPDATE",
+            campaign_id,
+            kind.value,
+        )
+        return _approval(row) if row else None
+
+    async def lock_in_force(self, campaign_id: UUID) -> list[Approval]:
+        """Return the latest approval of each kind that is open or granted, files' left out."""
+        rows = await self._connection.fetch(
+            f"SELECT {_COLUMNS} FROM approvals a WHERE campaign_id = $1 AND file_id IS NULL"
+            " AND outcome IN ('pending', 'approved') AND revision = ("
+            "SELECT max(revision) FROM approvals b WHERE b.campaign_id = a.campaign_id"
+            " AND b.kind = a.kind AND b.file_id IS NULL)"
+            " ORDER BY revision FOR UPDATE",
+            campaign_id,
+        )
+        return [_approval(row) for row in rows]
+
+    async def latest(self, campaign_id: UUID, kind: ApprovalKind | None = None) -> Approval | None:
+        """Return a campaign's latest approval, of a kind if named: an open one before any other."""
         row = await self._connection.fetchrow(
             f"SELECT {_COLUMNS} FROM approvals WHERE campaign_id = $1 AND file_id IS NULL"
-            " ORDER BY revision DESC LIMIT 1 FOR UPDATE",
+            " AND ($2::text IS NULL OR kind = $2)"
+            " ORDER BY outcome = 'pending' DESC, revision DESC LIMIT 1",
             campaign_id,
+            kind.value if kind else None,
         )
         return _approval(row) if row else None
 
@@ -141,14 +154,14 @@ class ApprovalStore:
         return _approval(row) if row else None
 
     async def lock_open_files(
-        self, campaign_id: UUID, file_id: UUID | None = None
+        self, campaign_id: UUID, file_id: UUID | None = None, kind: ApprovalKind | None = None
     ) -> list[Approval]:
-        """Return a campaign's open approvals of files, or of one file, their rows locked."""
+        """Return a campaign's open approvals of files, or of one file and kind, rows locked."""
         rows = await self._connection.fetch(
             f"SELECT {_COLUMNS} FROM approvals WHERE campaign_id = $1 AND file_id IS NOT NULL"
             " AND outcome = 'pending' AND ($2::uuid IS NULL OR file_id = $2)"
-            " ORDER BY revision FOR UPDATE",
-            *(campaign_id, file_id),
+            " AND ($3::text IS NULL OR kind = $3) ORDER BY revision FOR UPDATE",
+            *(campaign_id, file_id, kind.value if kind else None),
         )
         return [_approval(row) for row in rows]
 

@@ -8,19 +8,22 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import asyncpg
+
 from services.delivery.rendering import Rendered
 from shared.database import Connection
+from topics.approval_rules import ApprovalRules
 from topics.content import ContentWarning
 
 _COLUMNS: Final = """
 proof_id, campaign_id, campaign_number, campaign_label, delivery_id, number, state,
-content_hash, snapshot_id, snapshot_hash, count, chunks, reviewer_ids, requested_by
+content_hash, snapshot_id, snapshot_hash, count, chunks, reviewer_ids, requested_by, rules
 """
 _ADD: Final = """
 INSERT INTO proofs (proof_id, campaign_id, campaign_number, campaign_label, delivery_id,
     number, state, content_hash, snapshot_id, snapshot_hash, count, chunks, reviewer_ids,
-    requested_by, made_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    requested_by, made_at, rules)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
 
@@ -42,6 +45,7 @@ class Proof:
     chunks: int
     reviewer_ids: tuple[UUID, ...]
     requested_by: str
+    rules: ApprovalRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,10 @@ class Seen:
 
 def _warnings(rows: list[dict[str, str]]) -> tuple[ContentWarning, ...]:
     return tuple(map(ContentWarning.model_validate, rows))
+
+
+def _proof(row: asyncpg.Record) -> Proof:
+    return Proof(**dict(row) | {"rules": ApprovalRules.model_validate(row["rules"])})
 
 
 class ProofStore:
@@ -99,6 +107,7 @@ class ProofStore:
             list(proof.reviewer_ids),
             proof.requested_by,
             at,
+            proof.rules.model_dump(mode="json", exclude_none=True),
         )
 
     async def lock(self, proof_id: UUID) -> Proof | None:
@@ -106,7 +115,7 @@ class ProofStore:
         row = await self._connection.fetchrow(
             f"SELECT {_COLUMNS} FROM proofs WHERE proof_id = $1 FOR UPDATE", proof_id
         )
-        return Proof(**dict(row)) if row else None
+        return _proof(row) if row else None
 
     async def lock_waiting(self, snapshot_id: UUID) -> list[Proof]:
         """Return the proofs that wait for a snapshot, locked."""
@@ -115,7 +124,7 @@ class ProofStore:
             " FOR UPDATE",
             snapshot_id,
         )
-        return [Proof(**dict(row)) for row in rows]
+        return [_proof(row) for row in rows]
 
     async def rendered(
         self,

@@ -12,7 +12,7 @@ import asyncpg
 
 from services.delivery.domain.runs import Reason, RunKind
 from shared.database import Connection
-from topics.delivery import DeliveryCounts
+from topics.delivery import ApprovalKind, DeliveryCounts
 from topics.waves import Waves
 
 _COLUMNS: Final = """
@@ -20,15 +20,15 @@ run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id, 
 content_hash, snapshot_id, snapshot_hash, count, chunks, next_chunk, filled, paused, stop_reason,
 supplier_service_id, letters_total, letters_chunks, letters_next, letters_after, letters_outcome,
 letters_reason, subject_prefix, retry_until, revision, rate_per_minute, again_scope,
-again_asked_at, again_after, rest, waves, wave_until
+again_asked_at, again_after, rest, waves, wave_until, approvals
 """
 _ADD: Final = """
 INSERT INTO runs (run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id,
     template_hash, content_hash, snapshot_id, snapshot_hash, count, chunks, filled,
     supplier_service_id, subject_prefix, retry_until, asked_at, rate_per_minute, waves,
-    wave_until)
+    wave_until, approvals)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21)
+    $21, $22)
 ON CONFLICT (run_id) DO NOTHING RETURNING 1
 """
 _ADD_MESSAGES: Final = """
@@ -63,6 +63,7 @@ class Run:
         again_scope: which rows are being sent again, those of positions up to ``again_after`` are
             in the queue.
         letters_outcome: what the supplier's answer makes of the letters that are pending.
+        approvals: the kinds without which it does not start, besides its proof's.
         rest: ``left`` once the run was ended for a later one to send the rest; then ``taken``.
         wave_until: e-mails at this position of the ledger and behind it wait for their wave.
     """
@@ -101,6 +102,7 @@ class Run:
     rest: str | None = None
     waves: Waves | None = None
     wave_until: int | None = None
+    approvals: tuple[ApprovalKind, ...] = ()
 
     @property
     def left_out(self) -> str:
@@ -123,6 +125,7 @@ def _run(row: asyncpg.Record) -> Run:
     values: dict[str, Any] = dict(row)
     values["kind"] = RunKind(values["kind"])
     values["waves"] = Waves.model_validate(values["waves"]) if values["waves"] else None
+    values["approvals"] = tuple(map(ApprovalKind, values["approvals"]))
     return Run(**values)
 
 
@@ -157,6 +160,7 @@ class RunStore:
             run.rate_per_minute,
             run.waves.model_dump(mode="json") if run.waves is not None else None,
             run.wave_until,
+            [kind.value for kind in run.approvals],
         )
         return bool(added)
 

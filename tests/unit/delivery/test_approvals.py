@@ -12,9 +12,7 @@ from services.delivery.domain.approvals import (
     Answer,
     AnswerNotTaken,
     Approval,
-    deadline,
     decide,
-    reminders,
 )
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 
@@ -46,7 +44,7 @@ APPROVAL = Approval(
     decided_at=None,
     reason="",
 )
-ANSWER = Answer(str(ANN), True, False, 2, Decision.APPROVE, "")
+ANSWER = Answer(str(ANN), True, False, frozenset(), 2, Decision.APPROVE, "")
 
 
 def code_of(approval: Approval, answer: Answer) -> str | None:
@@ -93,7 +91,8 @@ def test_each_decision_has_an_end_of_its_own() -> None:
     assert len(set(ends)) == 3
 
 
-def test_reminders_at_or_after_the_deadline_are_left_out() -> None:
-    at = deadline(NOON, 72)
-    due = reminders(NOON, at, [48, 24, 72, 100])
-    assert due == [(1, NOON + timedelta(hours=24)), (2, NOON + timedelta(hours=48))]
+def test_a_member_of_a_group_that_is_asked_answers_and_nobody_else_does() -> None:
+    asked = replace(APPROVAL, reviewer_ids=(), reviewer_groups=("legal",))
+    assert code_of(asked, ANSWER) == "not_reviewer"
+    assert code_of(asked, replace(ANSWER, groups=frozenset({"legal", "sales"}))) is None
+    assert code_of(asked, replace(ANSWER, administrator=True)) is None

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from services.delivery.domain.approvals import Approval
 from services.delivery.domain.runs import (
     Circumstances,
     RunKind,
     StartAsked,
     Verdict,
     back_off,
+    not_granted,
     rule,
     start_refusal,
     verdict_of,
@@ -67,6 +70,19 @@ def test_nothing_starts_on_an_approval_that_is_not_in_force(outcome: ApprovalOut
 def test_nothing_starts_on_no_approval_or_one_of_the_target_alone() -> None:
     for approval in (None, replace(GRANTED, kind=ApprovalKind.TARGET)):
         assert "never approved" in (refusal(ASKED, approval) or "")
+
+
+def test_further_approvals_are_waited_for_and_must_be_of_the_same_snapshot() -> None:
+    start = replace(GRANTED, kind=ApprovalKind.START)
+
+    def refused(approval: Approval | None) -> str | None:
+        return not_granted({ApprovalKind.START: approval}, GRANTED.snapshot_id)
+
+    assert refused(start) is None
+    assert refused(replace(start, outcome=ApprovalOutcome.PENDING)) is None
+    assert "start was never asked" in (refused(None) or "")
+    assert "start is rejected" in (refused(replace(start, outcome=ApprovalOutcome.REJECTED)) or "")
+    assert refused(replace(start, snapshot_id=UUID(int=99))) is not None
 
 
 def test_an_old_snapshot_asks_for_the_proof_again() -> None:
