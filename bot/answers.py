@@ -6,16 +6,15 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from bot.blocks import actions, button, content, section
+from bot.blocks import content
 from bot.cards import Setting, already_decided, campaign_name
 from bot.cutting import esc
-from bot.form_reading import BLOCK_OF, step_of
-from bot.form_store import NAMED, Forms
+from bot.form_store import Forms
 from bot.handlers import channel_setting, outgoing_of, settings_of
 from bot.labels import control_name, reason_text, status_name, workflow_name
 from bot.limits import Json
 from bot.memory import Memory
-from bot.steps import AGAIN
+from bot.steps import unsaved
 from bot.store import Ask, BotStore, Person
 from bot.words import all_keys, say
 from shared.registry import Registry
@@ -149,17 +148,11 @@ async def tell_refused(event: CampaignRefused, work: Work) -> None:
     verb = say(language, VERBS[event.command]) if event.command in VERBS else event.command
     line = say(language, "refused", what=f"{name}, {verb}", reason=_reason(event, language, work))
     channel = await Memory(work.connection).channel_of(str(event.campaign_id), event.actor.id)
-    await tell(work, person, channel, content(line, _form_again(event, line, language)))
-
-
-def _form_again(event: CampaignRefused, line: str, language: str) -> list[Json]:
-    """Return what leads back to a form that could not be saved, at the step to mend."""
-    if event.command != CreateCampaign.__name__:
-        return []
-    block = BLOCK_OF.get(event.field or "")
-    step = step_of(block) if block else NAMED
-    again = button(say(language, "form_again"), AGAIN, f"{event.campaign_id} {step}")
-    return [section(line), actions(f"form:{event.campaign_id}", [again])]
+    if event.command == CreateCampaign.__name__:
+        shown = unsaved(event.campaign_id, line, event.field or "", language)
+    else:
+        shown = content(line)
+    await tell(work, person, channel, shown)
 
 
 @registry.on(AnswerRefused)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 from bot import formats
-from bot.blocks import actions, button, chooser, context, field, modal, option, section, text_input
+from bot.blocks import (
+    actions,
+    button,
+    chooser,
+    content,
+    context,
+    field,
+    modal,
+    option,
+    section,
+    text_input,
+)
 from bot.cards import Setting, cost_line
 from bot.cutting import esc
 from bot.fields import Values, starting
-from bot.form_reading import CRITERIA, LABEL_CHARS, MANY
+from bot.form_reading import BLOCK_OF, CRITERIA, LABEL_CHARS, MANY, step_of
 from bot.form_store import AIMED, MEANS, NAMED, Form
 from bot.limits import Json
 from bot.store import Estimate
@@ -48,6 +60,14 @@ def step_view(form: Form, setting: Setting, *, notice: str = "") -> Json:
         metadata=str(form.campaign_id),
         external_id=form_id(form),
     )
+
+
+def unsaved(campaign_id: UUID, line: str, plan_field: str, language: str) -> Json:
+    """Return why a campaign could not be saved, with a button back to its form's step to mend."""
+    block = BLOCK_OF.get(plan_field)
+    step = step_of(block) if block else NAMED
+    again = button(say(language, "form_again"), AGAIN, f"{campaign_id} {step}")
+    return content(line, [section(line), actions(f"form:{campaign_id}", [again])])
 
 
 def _note(form: Form, language: str) -> Json:

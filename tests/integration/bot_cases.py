@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from deploy.embedded.slack import Message as SlackMessage
 from tests.integration.bot_deeds import (
@@ -18,15 +17,14 @@ from tests.integration.bot_deeds import (
     said,
     typing,
 )
+from tests.integration.bot_steps import STEPS
 from tests.integration.bot_story import MANAGER, REVIEWER, SUPERVISOR, BotStory
-from tests.integration.test_bot_forms import CHOICES
 from tests.integration.test_bot_funds import asked
 from tests.unit.bot import samples
 from topics.campaign import (
     CampaignState,
     CampaignStatus,
     CancelCampaign,
-    CreateCampaign,
     LaunchCampaign,
     OpenCampaignForm,
     RequestProof,
@@ -69,22 +67,6 @@ APPROVALS: Final = typing("/approvals", contains="C-1042")
 STATUS: Final = typing("/campaign", "status C-1042", contains="C-1042")
 WORKFLOWS: Final = typing("/workflows", contains="operationMgt")
 FOLLOWED: Final = "You follow"
-FILLED: Final = {
-    "label": "Spring",
-    "start_date": "2099-12-01",
-    "start_time": "09:30",
-    "end_date": "2099-12-24",
-    "targeting": str(UUID(int=11)),
-    "template": "Spring letter",
-    "budget": "Marketing 2026",
-    "models": ["CALL Call"],
-    "service": "Letters (Router)",
-    "stock": "Leaflets (Depot)",
-    "reviewers": ["Robin Clarke"],
-    "description": "What it is",
-    "remark": "A remark",
-    "proof_now": ["yes"],
-}
 
 
 async def followed(story: BotStory, who: str) -> SlackMessage:
@@ -239,15 +221,6 @@ BUTTONS: Final = (
 MODALS: Final = (
     Deed(
         Kind.VIEW,
-        "campaign_new",
-        screen=form("campaign_new", typed="new"),
-        world=CHOICES,
-        values=FILLED,
-        wrong=(FILLED | {"label": "  "}, "label", "needs a label"),
-        emits=CreateCampaign,
-    ),
-    Deed(
-        Kind.VIEW,
         "approval_reason",
         who=REVIEWER,
         screen=form("approval_reason", CARD, "reject"),
@@ -275,25 +248,6 @@ MODALS: Final = (
         emits=DecideFunds,
     ),
 )
-SELECTS: Final = tuple(
-    Deed(
-        Kind.OPTIONS,
-        name,
-        screen=form("campaign_new", typed="new"),
-        world=CHOICES,
-        typed=words,
-        tells=words,
-    )
-    for name, words in {
-        "targeting": "Lapsed",
-        "template": "Spring",
-        "budget": "Marketing",
-        "models": "CALL",
-        "service": "Letters",
-        "stock": "Leaflets",
-        "reviewers": "Robin",
-    }.items()
-)
 REST: Final = (
     Deed(
         Kind.SHORTCUT,
@@ -313,4 +267,4 @@ REST: Final = (
         is_open=True,
     ),
 )
-DEEDS: Final = (*COMMANDS, *BUTTONS, *MODALS, *SELECTS, *REST)
+DEEDS: Final = (*COMMANDS, *BUTTONS, *MODALS, *REST, *STEPS)

@@ -55,6 +55,7 @@ class Deed:
         tells, opens, shows, home: what is seen then: words for this person alone, a modal of this
             id, words in a message, words on the Home tab.
         is_open: anybody may do it.
+        picks: what is typed is one of the options that are looked up; a stranger is offered none.
     """
 
     kind: Kind
@@ -71,6 +72,7 @@ class Deed:
     shows: str = ""
     home: str = ""
     is_open: bool = False
+    picks: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -91,7 +93,7 @@ async def do(story: BotStory, deed: Deed, place: Place | None) -> Ack:
     if deed.kind is Kind.VIEW:
         assert isinstance(place, View)
         return await people.submit(who, place, deed.values)
-    return await people.click(who, place, deed.name, value=deed.typed)
+    return await people.click(who, place, deed.name, value=deed.typed, values=deed.values)
 
 
 async def _happens(story: BotStory, deed: Deed) -> Ack:

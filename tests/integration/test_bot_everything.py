@@ -29,7 +29,7 @@ async def as_a_stranger(story: BotStory, deed: Deed, place: Place | None) -> Non
     operator = OPERATORS[deed.who]
     await story.hear(operator.model_copy(update={"active": False, "version": 2}))
     before = await emitted(story)
-    if deed.kind is Kind.OPTIONS:
+    if deed.kind is Kind.OPTIONS or deed.picks:
         assert place is not None
         assert await offered(story, deed, place) == []
     else:

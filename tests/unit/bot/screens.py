@@ -23,7 +23,7 @@ from bot.home import home_view, stranger_home
 from bot.limits import Json
 from bot.orders import order_buttons
 from bot.reading import PAGE, ApprovalPage, Listed, Overview, Page, Which
-from bot.steps import step_view
+from bot.steps import step_view, unsaved
 from bot.stopping import stop_modal
 from bot.store import Beat, Estimate, Person
 from bot.words import say
@@ -156,6 +156,7 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
         )
     left = {key: replace(one, has_left=True) for key, one in people(words).items()}
     yield "nobody left", notices.nobody_left(an_approval(), Beside(left), setting)
+    yield "unsaved", unsaved(uuid4(), esc(words, 1000), "program_id", setting.language)
     yield from _means(setting, words)
     yield from _other_lists(setting, words)
     yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
