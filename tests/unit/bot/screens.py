@@ -156,7 +156,8 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
         )
     left = {key: replace(one, has_left=True) for key, one in people(words).items()}
     yield "nobody left", notices.nobody_left(an_approval(), Beside(left), setting)
-    yield "unsaved", unsaved(uuid4(), esc(words, 1000), "program_id", setting.language)
+    line = say(setting.language, "refused", what="C-7", reason=esc(words, 1000))
+    yield "unsaved", unsaved(uuid4(), line, "program_id", setting.language)
     yield from _means(setting, words)
     yield from _other_lists(setting, words)
     yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
