@@ -86,12 +86,15 @@ async def beside(state: ApprovalState, work: Work) -> Beside:
     alert = ""
     if form and form.stock_line_id:
         alert = await Choices(work.connection).stock_alert(form.stock_line_id)
+    estimate = await Memory(work.connection).estimate(state.campaign_id)
+    needed = [one.line_id for one in estimate.goods] if estimate else []
     return Beside(
         await store.people(named),
-        await Memory(work.connection).estimate(state.campaign_id),
+        estimate,
         alert,
         await Album(work.connection).shown(state.approval_id, state.revision),
         await store.approved(state.campaign_id, state.kind),
+        await Choices(work.connection).stock(needed),
     )
 
 
@@ -103,8 +106,8 @@ async def _show_open_cards(campaign_id: UUID, work: Work) -> None:
 @registry.on(CostEstimated)
 async def keep_estimate(event: CostEstimated, work: Work) -> None:
     """Keep what a campaign would cost, and show it on its open card."""
-    estimate = Estimate(event.amount_minor, event.left_minor, event.currency)
-    await Memory(work.connection).save_estimate(event.campaign_id, estimate, work.now)
+    estimate = Estimate(event.amount_minor, event.left_minor, event.currency, work.now, event.goods)
+    await Memory(work.connection).save_estimate(event.campaign_id, estimate)
     await _show_open_cards(event.campaign_id, work)
     await keep_cost(event, work)
 

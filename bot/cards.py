@@ -27,10 +27,13 @@ from bot.labels import outcome_name
 from bot.limits import Json
 from bot.store import Estimate, Person
 from bot.words import in_language, say
+from topics.budget import GoodsNeeded
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState, Decision
+from topics.stock import StockLineState
 
 SHOWN_REVIEWERS: Final = 12
 SHOWN_WARNINGS: Final = 3
+SHOWN_GOODS: Final = 5
 BUTTON_WORDS: Final[dict[Decision, tuple[str, str | None]]] = {
     Decision.APPROVE: ("approve", "primary"),
     Decision.REQUEST_CHANGES: ("request_changes", None),
@@ -52,7 +55,7 @@ class Beside:
     """What a card says beside its approval.
 
     ``picture`` is Slack's file of what the message looks like, ``approved`` what was last approved
-    of the campaign.
+    of the campaign, ``stock`` the lines that its cost types take of.
     """
 
     people: Mapping[str, Person] = field(default_factory=dict)
@@ -60,6 +63,7 @@ class Beside:
     stock_alert: str = ""
     picture: str | None = None
     approved: ApprovalState | None = None
+    stock: Mapping[UUID, StockLineState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,12 @@ def _facts(state: ApprovalState, beside: Beside, setting: Setting) -> list[tuple
     if state.send_doubles:
         found.append((say(language, "doubles"), say(language, "doubles_sent")))
     if beside.estimate:
-        found.append((say(language, "cost"), cost_line(beside.estimate, language)))
+        found.append((say(language, "cost"), _cost_then(beside.estimate, setting)))
+        goods = beside.estimate.goods
+        lines = [_goods_line(one, state, beside, language) for one in goods[:SHOWN_GOODS]]
+        lines += [f"+{len(goods) - SHOWN_GOODS}"] if len(goods) > SHOWN_GOODS else []
+        if lines:
+            found.append((say(language, "stock_needed"), "\n".join(lines)))
     if beside.stock_alert:
         found.append((say(language, "stock_warning"), f":warning: {esc(beside.stock_alert)}"))
     return found
@@ -220,6 +229,34 @@ def cost_line(estimate: Estimate, language: str) -> str:
         left=formats.money(estimate.left_minor, estimate.currency, language),
     )
     return f":warning: {line}" if over else line
+
+
+def _cost_then(estimate: Estimate, setting: Setting) -> str:
+    """Return what was estimated, and when: what is left changes with other campaigns' costs."""
+    line = cost_line(estimate, setting.language)
+    if estimate.at is None:
+        return line
+    at = formats.moment(estimate.at, setting.zone, setting.language)
+    when = say(setting.language, "estimated_at", at=at)
+    return f"{line} ({when})"
+
+
+def _goods_line(need: GoodsNeeded, state: ApprovalState, beside: Beside, language: str) -> str:
+    """Return what a campaign takes of a line; once its goods are held, no shortage is its own."""
+    line = beside.stock.get(need.line_id)
+    asked = formats.count(need.quantity, language)
+    if line is None:
+        return say(language, "goods_of_unknown", asked=asked)
+    free = line.in_stock - line.reserved
+    said = say(
+        language,
+        "goods_of",
+        asked=asked,
+        label=esc(line.label, 80),
+        free=formats.count(free, language),
+    )
+    short = state.file_id is None and state.outcome is ApprovalOutcome.PENDING
+    return f":warning: {said}" if short and need.quantity > free else said
 
 
 def reviewer_names(state: ApprovalState, beside: Beside, language: str, *, but: str = "") -> str:

@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.database import Connection
 from shared.rights import Right, roles_with
 from topics.message import State
+from topics.stock import StockLineState
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +99,12 @@ class Choices:
             "SELECT alert FROM choices WHERE kind = 'stock' AND id = $1", line_id
         )
         return found or ""
+
+    async def stock(self, line_ids: Iterable[UUID]) -> dict[UUID, StockLineState]:
+        """Return stock lines as last said, those that are not known left out."""
+        rows = await self._connection.fetch(
+            "SELECT id, state FROM choices"
+            " WHERE kind = 'stock' AND state IS NOT NULL AND id = ANY ($1::uuid[])",
+            list(set(line_ids)),
+        )
+        return {row["id"]: StockLineState.model_validate(row["state"]) for row in rows}

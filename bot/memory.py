@@ -7,6 +7,7 @@ from uuid import UUID
 
 from bot.store import Ask, Estimate
 from shared.database import Connection
+from topics.budget import GoodsNeeded
 
 
 class Memory:
@@ -102,27 +103,32 @@ class Memory:
         )
         return {row["operator_id"]: row["message_key"] for row in rows}
 
-    async def save_estimate(self, campaign_id: UUID, estimate: Estimate, now: datetime) -> None:
-        """Keep what a campaign would cost."""
+    async def save_estimate(self, campaign_id: UUID, estimate: Estimate) -> None:
+        """Keep what a campaign would cost and take."""
         await self._connection.execute(
-            "INSERT INTO estimates (campaign_id, amount_minor, left_minor, currency, at)"
-            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (campaign_id) DO UPDATE"
+            "INSERT INTO estimates (campaign_id, amount_minor, left_minor, currency, at, goods)"
+            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (campaign_id) DO UPDATE"
             " SET amount_minor = excluded.amount_minor, left_minor = excluded.left_minor,"
-            " currency = excluded.currency, at = excluded.at",
+            " currency = excluded.currency, at = excluded.at, goods = excluded.goods",
             campaign_id,
             estimate.amount_minor,
             estimate.left_minor,
             estimate.currency,
-            now,
+            estimate.at,
+            [one.model_dump(mode="json") for one in estimate.goods],
         )
 
     async def estimate(self, campaign_id: UUID) -> Estimate | None:
         """Return what a campaign would cost, when known."""
         row = await self._connection.fetchrow(
-            "SELECT amount_minor, left_minor, currency FROM estimates WHERE campaign_id = $1",
+            "SELECT amount_minor, left_minor, currency, at, goods FROM estimates"
+            " WHERE campaign_id = $1",
             campaign_id,
         )
-        return Estimate(**dict(row)) if row else None
+        if row is None:
+            return None
+        goods = tuple(GoodsNeeded.model_validate(one) for one in row["goods"])
+        return Estimate(**dict(row) | {"goods": goods})
 
     async def prune(self, *, inbox_before: datetime, calls_before: datetime) -> None:
         """Forget identities and finished calls older than the times given."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.database import Connection
+from topics.budget import GoodsNeeded
 from topics.campaign import CampaignState
 from topics.delivery import ApprovalKind, ApprovalState
 from topics.message import State
@@ -31,11 +32,13 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a campaign would cost and what its budget has left, minor units."""
+    """What a campaign would cost and what its budget had left then, minor units."""
 
     amount_minor: int
     left_minor: int
     currency: str
+    at: datetime | None = None
+    goods: tuple[GoodsNeeded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

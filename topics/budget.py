@@ -208,10 +208,18 @@ class CommitFunds(Command, topic=BUDGET_COMMANDS, key="campaign_id"):
     volumes: Volumes
 
 
+class GoodsNeeded(Value):
+    """Pieces of a stock line that cost types take."""
+
+    line_id: UUID
+    quantity: int
+
+
 class CostEstimated(Event, topic=BUDGET_EVENTS, key="campaign_id"):
     """What the volumes would cost, and what the budget has left.
 
-    ``note`` says what is not priced because nobody chose its cost type.
+    ``note`` says what is not priced because nobody chose its cost type, ``goods`` what the cost
+    types would take of the stock.
     """
 
     campaign_id: UUID
@@ -220,6 +228,7 @@ class CostEstimated(Event, topic=BUDGET_EVENTS, key="campaign_id"):
     left_minor: int
     currency: str
     note: str = ""
+    goods: tuple[GoodsNeeded, ...] = ()
 
 
 class FundsReserved(Event, topic=BUDGET_EVENTS, key="campaign_id"):

@@ -53,7 +53,7 @@ class ReserveStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
 class EstimateStock(Command, topic=STOCK_COMMANDS, key="campaign_id"):
     """Say whether a line could cover a campaign, holding nothing.
 
-    Source: campaign, budget, bot. Answer: ``StockEstimated``; none for a line that is not known.
+    Source: campaign, bot. Answer: ``StockEstimated``; none for a line that is not known.
     """
 
     campaign_id: UUID

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.budget.domain.costs import Tariff, cost_lines, plausible, total
+from services.budget.domain.goods import goods_needed
 from services.budget.domain.structures import choice_problem
 from services.budget.holding import IMPLAUSIBLE
 from services.budget.pages import (
@@ -34,6 +35,7 @@ from topics.budget import (
     CostChoice,
     CostLine,
     CostStructure,
+    GoodsNeeded,
     Overrun,
     SaveBudget,
     Volumes,
@@ -77,13 +79,14 @@ class EstimateBody(BaseModel):
 
 
 class Estimate(BaseModel):
-    """What volumes would cost, line by line; nothing is held."""
+    """What volumes would cost, line by line, and take of the stock; nothing is held."""
 
     amount_minor: int
     left_minor: int
     currency: str
     enough: bool
     lines: tuple[CostLine, ...]
+    goods: tuple[GoodsNeeded, ...]
 
 
 @router.get("/budgets")
@@ -135,6 +138,7 @@ async def estimate(budget_id: UUID, body: EstimateBody, runtime: Here) -> Estima
         currency=detail.currency,
         enough=total(lines) <= detail.left_minor,
         lines=tuple(line.line for line in lines),
+        goods=goods_needed(lines, body.volumes),
     )
 
 

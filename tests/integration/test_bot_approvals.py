@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.integration.bot_story import (
     taken,
 )
 from tests.unit.bot import samples
-from topics.budget import CostEstimated
+from topics.budget import CostEstimated, GoodsNeeded
 from topics.campaign import CreateCampaign
 from topics.delivery import (
     AnswerRefused,
@@ -78,16 +79,27 @@ async def test_the_card_says_what_is_approved_and_carries_its_key(story: BotStor
     ]
     assert card.metadata is not None
     assert card.metadata["event_payload"]["key"] == f"approval:{state.approval_id}"
+    line = samples.a_stock_line()
     await story.hear(
+        line,
         CostEstimated(
             campaign_id=state.campaign_id,
             budget_id=samples.MANAGER.operator_id,
             amount_minor=123_456,
             left_minor=100_000,
             currency="EUR",
-        )
+            goods=(
+                GoodsNeeded(line_id=line.line_id, quantity=1200),
+                GoodsNeeded(line_id=uuid4(), quantity=7),
+            ),
+        ),
     )
     card = await story.people.wait_for_update(card, "€1,234.56: more than the €1,000.00 left")
+    text = render_text(card)
+    assert "estimated on" in text
+    free = line.in_stock - line.reserved
+    assert f"1,200 of {line.label}, {free:,} free now" in text
+    assert "7 of a line not known" in text
     assert (await story.people.click(REVIEWER, card, "see_proof")).acknowledged
 
 

@@ -29,18 +29,20 @@ from tests.integration.test_budget_levels import BOB, a_decision
 from tests.integration.test_stock_lines import check_invariants as check_stock
 from topics.budget import (
     CostDriver,
+    CostEstimated,
     CostStructure,
     EstimateCost,
     Formula,
     FundsRefused,
     FundsReserved,
+    GoodsNeeded,
     ReserveFunds,
     Volumes,
 )
 from topics.funds import FundsAwaitApproval, UseGoods
 from topics.message import Command, Message, State, system_actor
 from topics.operators import OperatorState, Role
-from topics.stock import SaveStockLine, StockEstimated, StockReservationRefused, StockReserved
+from topics.stock import SaveStockLine, StockReservationRefused, StockReserved
 
 HEARD: Final = (StockReserved, StockReservationRefused)
 ENVELOPES: Final = CostStructure(
@@ -225,8 +227,8 @@ async def test_an_estimate_says_what_of_the_stock_it_would_take(house: House) ->
     said = await house.tell(
         EstimateCost(campaign_id=uuid4(), budget_id=budget_id, volumes=Volumes(letters=50))
     )
-    seen = only(StockEstimated, said)
-    assert (seen.asked, seen.available, seen.covered) == (150, 100, False)
+    seen = only(CostEstimated, said)
+    assert seen.goods == (GoodsNeeded(line_id=line_id, quantity=150),)
     assert await house.levels(line_id) == (100, 0)
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 from services.budget.domain.costs import PricedLine
-from topics.budget import CostDriver
+from topics.budget import CostDriver, GoodsNeeded, Volumes
 
 
 class GoodsStatus(StrEnum):
@@ -61,4 +61,12 @@ def needs(lines: Iterable[PricedLine]) -> tuple[Need, ...]:
     return tuple(
         Need(line_id, once[line_id], per_letter[line_id])
         for line_id in sorted({*once, *per_letter})
+    )
+
+
+def goods_needed(lines: Iterable[PricedLine], volumes: Volumes) -> tuple[GoodsNeeded, ...]:
+    """Return what the cost lines of volumes would take of the stock."""
+    return tuple(
+        GoodsNeeded(line_id=need.line_id, quantity=need.quantity(volumes.letters))
+        for need in needs(lines)
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from services.budget.books import Books
 from services.budget.domain.costs import Tariff, cost_lines, plausible, total
 from services.budget.domain.expenses import Stage
-from services.budget.domain.goods import needs
+from services.budget.domain.goods import goods_needed
 from services.budget.domain.ledger import EntryKind
 from services.budget.domain.structures import choice_problem
 from services.budget.holding import IMPLAUSIBLE, UNKNOWN, placed, unchosen
@@ -23,7 +23,6 @@ from shared.uow import Work
 from topics.budget import BudgetRefused, CostEstimated, EstimateCost
 from topics.funds import ChooseCosts, CostsChosen, CostsRefused
 from topics.message import system_actor
-from topics.stock import EstimateStock
 
 registry = Registry()
 
@@ -94,14 +93,6 @@ async def estimate_cost(command: EstimateCost, work: Work) -> None:
         )
         await books.change(placed(expense, command), EntryKind.PLAN)
         budget = await books.close()
-    for need in needs(lines):
-        work.emit(
-            EstimateStock(
-                campaign_id=command.campaign_id,
-                line_id=need.line_id,
-                quantity=need.quantity(command.volumes.letters),
-            )
-        )
     work.emit(
         CostEstimated(
             campaign_id=command.campaign_id,
@@ -110,5 +101,6 @@ async def estimate_cost(command: EstimateCost, work: Work) -> None:
             left_minor=budget.balance.left_minor,
             currency=budget.currency,
             note=unchosen(tariff, command),
+            goods=goods_needed(lines, command.volumes),
         )
     )

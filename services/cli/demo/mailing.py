@@ -81,7 +81,6 @@ class Mailing:
             "template": str(made.template_id),
             "budget": str(made.budget_id),
             "service": str(made.service_id),
-            "stock": str(made.stock_line_id),
             "reviewers": [props.reviewer_id],
         }
         await self.campaign.create(values, step)

@@ -164,6 +164,8 @@ def _budget(made: Means, manager: Actor, times: int) -> SaveBudget:
                 unit_price=Decimal("12.00"),
                 per=25,
                 whole_batches=True,
+                # The campaign names no stock: what is printed takes its cards.
+                stock_line_id=made.stock_line_id,
             ),
             cost(
                 "Postage, by volume",

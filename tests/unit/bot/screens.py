@@ -43,6 +43,7 @@ from tests.unit.bot.samples import (
     some_goods,
     sums,
 )
+from topics.budget import GoodsNeeded
 from topics.campaign import CampaignStatus
 from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
@@ -101,7 +102,11 @@ def workflows(words: str) -> list[Any]:
 def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     """Yield every message the bot can show, by name."""
     before = an_approval(subject="Before", count=7, content_hash="old", decided_at=NOW)
-    beside = Beside(people(words), Estimate(10**12, 5, "EUR"), words, "F0123456789", before)
+    lines = [a_stock_line(line_id=UUID(int=number), label=words[:200]) for number in range(9)]
+    goods = tuple(GoodsNeeded(line_id=UUID(int=number), quantity=10**8) for number in range(1, 10))
+    estimate = Estimate(10**12, 5, "EUR", NOW, goods)
+    stock = {line.line_id: line for line in lines}
+    beside = Beside(people(words), estimate, words, "F0123456789", before, stock)
     for outcome in ApprovalOutcome:
         for kind in ApprovalKind:
             state = an_approval(
