@@ -12,6 +12,7 @@ from rich.console import Console
 
 from deploy.embedded.errors import EmbeddedError
 from services.cli import (
+    bills,
     campaigns,
     checking,
     crm,
@@ -61,6 +62,9 @@ app.add_typer(crm.app, name="targeting")
 app.add_typer(sending.app, name="delivery")
 app.add_typer(goods.app, name="stock")
 app.add_typer(suppliers.app, name="supplier")
+money.budgets.add_typer(bills.orders, name="order")
+money.budgets.add_typer(bills.invoices, name="invoice")
+money.budgets.add_typer(bills.rates, name="rate")
 app.add_typer(money.budgets, name="budget")
 app.add_typer(money.tasks, name="task")
 app.command()(bench)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-import orjson
 import typer
-from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
 
 from services.budget.domain.money import in_words
 from services.budget.pages import BudgetPage, budget_page
@@ -29,14 +26,12 @@ from services.budget.pages_tasks import TaskPage, task_page
 from services.budget.store.recalculations import RANKS, Rolled
 from services.cli.choices import actor_of
 from services.cli.letters import opened
+from services.cli.saving import carry_out_as, or_say_why, save_file, show_rows
 from shared.errors import Refused
 from shared.http import carry_out
-from shared.ids import new_id
 from topics.budget import SaveBudget
-from topics.cloudevents import describe
 from topics.expenses import ExpenseKind
 from topics.funds import DecideFunds
-from topics.message import Actor, Command
 from topics.tasks import MoveTask, SaveTask, TaskStatus
 
 budgets = typer.Typer(help="Budgets: levels, approvals, what things cost.", no_args_is_help=True)
@@ -56,7 +51,7 @@ def list_budgets(after: UUID | None = None, limit: Limit = 100) -> None:
             return await budget_page(connection, None, after, limit)
 
     levels = ("allocated", "planned", "reserved", "committed", "spent", "invoiced", "left")
-    _show(
+    show_rows(
         ("budget", *levels),
         [
             (
@@ -75,7 +70,7 @@ def save_budget(
     operator: Operator,
 ) -> None:
     """Save a budget with what prices its campaigns, from a file."""
-    _save(file, operator, SaveBudget, "budget_id")
+    save_file(file, operator, SaveBudget, "budget_id")
 
 
 @budgets.command("approvals")
@@ -86,7 +81,7 @@ def list_approvals(limit: Limit = 100) -> None:
         async with opened("budget") as budget, budget.pool.acquire() as connection:
             return await pending_holds(connection, limit)
 
-    _show(
+    show_rows(
         ("hold", "campaign", "budget", "amount", "over the budget", "asked"),
         [
             (
@@ -146,7 +141,7 @@ def costs(
         detail = asyncio.run(find())
     except Refused as refusal:
         raise SystemExit(refusal.reason) from None
-    _show(
+    show_rows(
         ("what", "provisional", "calculated", "real", "spent and invoiced", "as of"),
         [_cost_row(one) for one in (*detail.items, *detail.parts)],
         nothing="nothing is known of its costs yet",
@@ -185,7 +180,7 @@ def list_tasks(
                 now=budget.clock.now(),
             )
 
-    _show(
+    show_rows(
         ("id", "task", "status", "ends", "in charge", "planned days", "done"),
         [
             (
@@ -209,7 +204,7 @@ def save_task(
     operator: Operator,
 ) -> None:
     """Save a task with its cost lines, from a file."""
-    _save(file, operator, SaveTask, "task_id")
+    save_file(file, operator, SaveTask, "task_id")
 
 
 @tasks.command("move")
@@ -220,7 +215,7 @@ def move(
     days: Annotated[str | None, typer.Option(help="days done, when it is finished")] = None,
 ) -> None:
     """Start, finish, cancel a task, or take it up again."""
-    _carry_out(
+    carry_out_as(
         lambda actor: MoveTask.model_validate(
             {"task_id": task, "to": to, "done_days": days, "actor": actor}
         ),
@@ -243,48 +238,4 @@ def _decide(hold: UUID, email: str, *, approve: bool, reason: str) -> None:
             )
             await carry_out(budget, command)
 
-    _or_say_why(ask)
-
-
-def _save(file: Path, email: str, kind: type[Command], id_field: str) -> None:
-    """Save what a file says, under its id or a new one, and print the id."""
-    try:
-        typed = orjson.loads(file.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as problem:
-        raise SystemExit(f"{file} cannot be read: {problem}") from None
-    if not isinstance(typed, dict):
-        raise SystemExit(f"{file} holds no JSON object")
-    object_id = typed.setdefault(id_field, str(new_id()))
-    _carry_out(
-        lambda actor: kind.model_validate_json(
-            orjson.dumps(typed | {"actor": actor.model_dump(mode="json")})
-        ),
-        email,
-    )
-    console.print(object_id)
-
-
-def _carry_out(command: Callable[[Actor], Command], email: str) -> None:
-    async def ask() -> None:
-        actor = await actor_of(email)
-        async with opened("budget") as budget:
-            await carry_out(budget, command(actor))
-
-    _or_say_why(ask)
-
-
-def _or_say_why(ask: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Carry something out, or say why not."""
-    try:
-        asyncio.run(ask())
-    except Refused as refusal:
-        raise SystemExit(refusal.reason) from None
-    except ValidationError as problem:
-        raise SystemExit(describe(problem)) from None
-
-
-def _show(names: Sequence[str], rows: Sequence[Sequence[object]], *, nothing: str) -> None:
-    table = Table(*names)
-    for row in rows:
-        table.add_row(*map(str, row))
-    console.print(table if rows else nothing)
+    or_say_why(ask)

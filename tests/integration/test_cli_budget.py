@@ -82,14 +82,18 @@ def test_a_task_is_listed_and_moved_by_who_may(cli: Shell) -> None:
     assert "days" in cli.refuses(*move, "finished", *WHO, "--days", "-1")
 
 
-def test_a_budget_and_a_task_are_saved_from_files(cli: Shell) -> None:
+@pytest.fixture(scope="module")
+def who(cli: Shell) -> tuple[str, str]:
     manager = cli.does("operator", "add", "Max", "max@example.org", "--role", "manager")
     operator_id = UUID(manager.split()[-1])
     execute(
         cli,
         OperatorState(operator_id=operator_id, version=9, name="Max", roles=(Role.MANAGER,)),
     )
-    who = ("--operator", "max@example.org")
+    return "--operator", "max@example.org"
+
+
+def test_a_budget_and_a_task_are_saved_from_files(cli: Shell, who: tuple[str, str]) -> None:
     file = cli.folder / "money.json"
     file.write_text('{"label": "From a file", "allocated_minor": 5000}')
     budget_id = cli.does("budget", "save", str(file), *who).strip()
@@ -105,3 +109,41 @@ def test_a_budget_and_a_task_are_saved_from_files(cli: Shell) -> None:
     assert "allocated_minor" in cli.refuses("budget", "save", str(file), *who)
     file.write_text("[")
     assert "cannot be read" in cli.refuses("budget", "save", str(file), *who)
+
+
+def test_an_order_and_its_invoice_are_saved_shown_and_paid_at_the_rate_of_the_day(
+    cli: Shell, who: tuple[str, str]
+) -> None:
+    assert "no order yet" in cli.does("budget", "order", "list")
+    assert "no rate yet" in cli.does("budget", "rate", "list")
+    save = a_save(label="Billed in dollars", structures=())
+    execute(cli, save)
+    file = cli.folder / "bill.json"
+    bill = '"supplier": "Vasseur", "currency": "USD", "total_minor": 10000'
+    file.write_text(
+        f'{{"number": "O-1", {bill}, "lines": [{{"label": "Cards", "amount_minor": 10000}}]}}'
+    )
+    order_id = cli.does("budget", "order", "save", str(file), *who).strip()
+    lines = f'[{{"label": "Cards", "amount_minor": 10000, "order_id": "{order_id}"}}]'
+    file.write_text(
+        f'{{"number": "I-1", {bill}, "budget_id": "{save.budget_id}",'
+        f' "invoiced_on": "2026-03-14", "lines": {lines}}}'
+    )
+    invoice_id = cli.does("budget", "invoice", "save", str(file), *who).strip()
+    assert "100.00 USD of it invoiced" in cli.does("budget", "order", "show", order_id)
+    pay = ("budget", "invoice", "pay", invoice_id, "--on", "2026-03-20", *who)
+    assert "no rate from USD to EUR" in cli.refuses(*pay)
+    for rate, day in (("0.9", "2026-03-01"), ("0.5", "2026-03-21")):
+        cli.does("budget", "rate", "save", "USD", "EUR", rate, "--on", day, *who)
+    assert [line for line in cli.does("budget", "rate", "list").splitlines() if "0.9" in line]
+    assert "paid" in cli.does(*pay)
+    assert "Cards" in cli.does("budget", "invoice", "show", invoice_id)
+    assert '"charged_minor":9000' in cli.does("budget", "invoice", "show", invoice_id, "--json")
+    listed = cli.does("budget", "invoice", "list", "--status", "paid", "--json")
+    assert invoice_id in listed
+    cancel = ("budget", "invoice", "cancel", invoice_id, "--on", "2026-03-22", *who)
+    assert "paid" in cli.refuses(*cancel)
+    assert "no such order" in cli.refuses("budget", "order", "show", str(uuid4()))
+    assert "no such invoice" in cli.refuses("budget", "invoice", "show", str(uuid4()))
+    malformed = cli.refuses("budget", "rate", "save", "usd", "EUR", "1", "--on", "2026-03-01", *who)
+    assert "base" in malformed
