@@ -43,6 +43,7 @@ VERBS: Final = {
     "RetryCampaign": "verb_retry",
     "CreateCampaign": "save",
     "OpenCampaignForm": "new_campaign",
+    "AnswerMissedStart": "verb_missed",
 }
 _NOTABLE: Final = frozenset(
     {CampaignStatus.ERROR, CampaignStatus.SUSPENDED, CampaignStatus.FINISHED}

@@ -23,6 +23,7 @@ from bot import (
     funds,
     handlers,
     http_mode,
+    occurrences,
     socket_mode,
     stepping,
     stock_alerts,
@@ -44,7 +45,16 @@ from shared.supervision import Running
 log = logger(__name__)
 
 registry = Registry()
-for part in (handlers, approvals, answers, form_answers, funds, stock_alerts, troubles):
+for part in (
+    handlers,
+    approvals,
+    answers,
+    form_answers,
+    occurrences,
+    funds,
+    stock_alerts,
+    troubles,
+):
     registry.include(part.registry)
 
 

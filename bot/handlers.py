@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot import lists
+from bot import dates, lists
 from bot.cards import Setting
 from bot.choices import Choices
 from bot.form_store import Forms
 from bot.memory import Memory
+from bot.order_buttons import date_buttons
 from bot.outgoing import Outgoing
 from bot.settings import BotSettings
 from bot.store import Beat, BotStore
@@ -57,6 +58,8 @@ async def keep_campaign(state: CampaignState, work: Work) -> None:
         return
     await _ask_for_proof(state, work)
     await _show_live(state, work)
+    await show_date(state, work)
+    await _show_answered(before, state, work)
     await _tell_waiting(before, state, work)
     newly_finished = state.status is CampaignStatus.FINISHED and (
         before is not None and before.status is not CampaignStatus.FINISHED
@@ -86,6 +89,24 @@ async def _show_live(state: CampaignState, work: Work) -> None:
             await outgoing.show(key, person.slack_user_id, shown)
     if state.status in _ENDED:
         await memory.unfollow(state.campaign_id)
+
+
+async def show_date(state: CampaignState, work: Work) -> None:
+    """Have the message of an occurrence, where there is one, show how it stands."""
+    outgoing, key = outgoing_of(work), dates.date_key(state.campaign_id)
+    if state.series_id is not None and await outgoing.is_shown(key):
+        setting = channel_setting(work)
+        shown = dates.date_card(state, setting, date_buttons(state, setting))
+        await outgoing.show(key, settings_of(work).slack_channel, shown)
+
+
+async def _show_answered(before: CampaignState | None, state: CampaignState, work: Work) -> None:
+    """Have the question about a missed start say how it was answered."""
+    if before is None or not before.missed or state.missed:
+        return
+    outgoing = outgoing_of(work)
+    for key, target in await outgoing.shown_under(dates.missed_key(state.campaign_id)):
+        await outgoing.show(key, target, dates.answered(state, channel_setting(work)))
 
 
 @registry.on(DeliveryProgressed)

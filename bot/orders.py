@@ -7,15 +7,17 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
-from bot.blocks import button, confirmed, content
-from bot.cards import Setting, campaign_name
+from bot.blocks import content
+from bot.cards import campaign_name
 from bot.cutting import clip
 from bot.form_reading import LABEL_CHARS
 from bot.front import NOTHING, Visit
+from bot.labels import status_name
 from bot.limits import Json
 from bot.lists import campaign_status, live_status
+from bot.order_buttons import offered, order_buttons
 from bot.stepping import open_form
-from bot.stopping import ENDED, launch_question, pause_effect, stop_modal
+from bot.stopping import ENDED, pause_effect, stop_modal
 from bot.words import say
 from shared.rights import Right
 from topics.campaign import (
@@ -27,8 +29,8 @@ from topics.campaign import (
     RetryCampaign,
     SuspendCampaign,
 )
-from topics.campaign import CampaignStatus as Status
 from topics.message import Actor, Command
+from topics.schedules import AnswerMissedStart
 
 _NUMBER: Final = re.compile(r"^(?:c-?)?([1-9]\d{0,8})$", re.IGNORECASE)
 Order = Callable[[CampaignState, Actor, str], Command]
@@ -55,56 +57,25 @@ def _retry(state: CampaignState, actor: Actor, _reason: str) -> Command:
     return RetryCampaign(campaign_id=state.campaign_id, actor=actor)
 
 
+def _start_now(state: CampaignState, actor: Actor, _reason: str) -> Command:
+    return AnswerMissedStart(campaign_id=state.campaign_id, actor=actor, start=True)
+
+
+def _drop(state: CampaignState, actor: Actor, _reason: str) -> Command:
+    return AnswerMissedStart(campaign_id=state.campaign_id, actor=actor, start=False)
+
+
 ORDERS: Final[dict[str, Order]] = {
     "proof": _proof,
     "launch": _launch,
     "pause": _pause,
     "resume": _resume,
     "retry": _retry,
+    "start_now": _start_now,
+    "drop": _drop,
 }
 OTHER_NAMES: Final = {"test": "proof", "cancel": "stop"}
 """Verbs that people know by another word."""
-_STYLES: Final = {
-    "proof": "primary",
-    "launch": "primary",
-    "resume": "primary",
-    "retry": "primary",
-    "stop": "danger",
-}
-_FOLLOWED: Final = ("follow", "duplicate", "stop")
-_OFFERED: Final[dict[Status, tuple[str, ...]]] = {
-    Status.NEW: _FOLLOWED,
-    Status.READY_TO_TEST: ("proof", *_FOLLOWED),
-    Status.PROOF_GENERATING: _FOLLOWED,
-    Status.PROOF_PENDING: _FOLLOWED,
-    Status.READY_TO_RUN: ("launch", *_FOLLOWED),
-    Status.RUNNING: ("pause", *_FOLLOWED),
-    Status.SUSPENDED: ("resume", *_FOLLOWED),
-    Status.ERROR: ("retry", *_FOLLOWED),
-    Status.FINISHED: ("duplicate",),
-    Status.CANCELLED: ("duplicate",),
-}
-
-
-def order_buttons(state: CampaignState, setting: Setting, *, may_manage: bool) -> list[Json]:
-    """Return the buttons of what a person may have the campaign do in its state."""
-    verbs = [verb for verb in _OFFERED[state.status] if may_manage or verb == "follow"]
-    return [_button(state, verb, setting) for verb in verbs]
-
-
-def _button(state: CampaignState, verb: str, setting: Setting) -> Json:
-    language = setting.language
-    text = say(language, f"do_{verb}")
-    made = button(text, f"campaign_{verb}", str(state.campaign_id), style=_STYLES.get(verb))
-    if verb != "launch":
-        return made
-    return confirmed(
-        made,
-        title=say(language, "launch_title", number=f"C-{state.number}"),
-        text=launch_question(state, setting),
-        yes=text,
-        no=say(language, "close"),
-    )
 
 
 async def typed_order(visit: Visit, verb: str, rest: str) -> Json:
@@ -127,7 +98,20 @@ async def pressed_order(visit: Visit, verb: str, campaign_id: UUID) -> Json:
     found = await visit.store.campaign(campaign_id)
     if found is None:
         return content(visit.say("no_campaign", number="–"))
+    if verb in ORDERS and verb not in offered(found):
+        return content(late_order(found, verb, visit.language))
     return await _carry_out(visit, verb, found, "")
+
+
+def late_order(state: CampaignState, verb: str, language: str) -> str:
+    """Return what a click is told that comes after the campaign went on."""
+    return say(
+        language,
+        "late_order",
+        campaign=campaign_name(state.number, state.label),
+        state=status_name(language, state.status),
+        what=say(language, f"verb_{verb}"),
+    )
 
 
 def _right(verb: str) -> Right:

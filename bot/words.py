@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from bot.words_forms import FORMS
+from bot.words_orders import ORDERS
 from bot.words_screens import SCREENS
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     **SCREENS,
     **FORMS,
+    **ORDERS,
     # Refusals and troubles
     "stranger": (
         (
@@ -87,6 +89,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
             "• `/campaign launch C-1042` make an approved campaign due now\n"
             "• `/campaign pause C-1042 why` · `resume C-1042` · `retry C-1042`\n"
             "• `/campaign stop C-1042 why` says what a stop does, then asks\n"
+            "• `/campaign start_now C-1042` · `drop C-1042` answer a missed start\n"
             "• `/campaign duplicate C-1042` a new campaign with the same choices\n"
             "• `/approvals [waiting | overdue]` what waits for an answer\n"
             "• `/budget [words]` · `/stock [words]` money and goods\n"
@@ -102,6 +105,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
             "• `/campaign launch C-1042` rendre exigible une campagne validée\n"
             "• `/campaign pause C-1042 motif` · `resume C-1042` · `retry C-1042`\n"
             "• `/campaign stop C-1042 motif` dit ce que fait l’arrêt, puis demande\n"
+            "• `/campaign start_now C-1042` · `drop C-1042` répondre à un démarrage manqué\n"
             "• `/campaign duplicate C-1042` une nouvelle campagne avec les mêmes choix\n"
             "• `/approvals [attente | retard]` ce qui attend une réponse\n"
             "• `/budget [mots]` · `/stock [mots]` l’argent et les articles\n"
@@ -252,6 +256,9 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "verb_pause": ("suspension", "suspension"),
     "verb_resume": ("resumption", "reprise"),
     "verb_stop": ("stop", "arrêt"),
+    "verb_start_now": ("start", "démarrage"),
+    "verb_drop": ("dropping", "abandon"),
+    "verb_missed": ("answer to its missed start", "réponse à son démarrage manqué"),
     "verb_retry": ("new try", "nouvel essai"),
 }
 

@@ -1,4 +1,4 @@
-"""What lists, orders to a campaign and the Home tab say, in English and French."""
+"""What lists, alerts and the Home tab say, in English and French."""
 
 from __future__ import annotations
 
@@ -127,71 +127,6 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
     "show_all": ("Everybody’s", "Celles de tous"),
     "without_words": ("Forget “{words}”", "Oublier « {words} »"),
     "details": ("Details", "Détails"),
-    # Orders to a campaign
-    "do_proof": ("Test: send the proof", "Tester : envoyer le BAT"),
-    "do_launch": ("Launch", "Lancer"),
-    "do_pause": ("Pause", "Mettre en pause"),
-    "do_resume": ("Resume", "Reprendre"),
-    "do_retry": ("Try again", "Réessayer"),
-    "do_follow": ("Follow", "Suivre"),
-    "do_unfollow": ("Stop following", "Ne plus suivre"),
-    "do_duplicate": ("Duplicate", "Dupliquer"),
-    "do_stop": ("Stop…", "Arrêter…"),
-    "launch_title": ("Launch {number}?", "Lancer {number} ?"),
-    "launch_question": (
-        "{count} people, from {at} on or at once when that has passed.",
-        "{count} personnes, à partir du {at}, ou tout de suite si c’est passé.",
-    ),
-    "stop_title": ("Stop {number}", "Arrêter {number}"),
-    "stop_it": ("Stop it", "Arrêter"),
-    "stop_intro": (
-        "{campaign} ends for good: it cannot be resumed.",
-        "{campaign} se termine définitivement : elle ne peut pas être reprise.",
-    ),
-    "stop_messages": (
-        (
-            "{sent} messages have left; {flight} in flight may still leave; {left} will not leave"
-            " any more."
-        ),
-        (
-            "{sent} messages sont partis ; {flight} en cours de remise peuvent encore partir ;"
-            " {left} ne partiront plus."
-        ),
-    ),
-    "pause_messages": (
-        "{left} messages are held back; {flight} in flight may still leave; {sent} have left.",
-        (
-            "{left} messages sont retenus ; {flight} en cours de remise peuvent encore partir ;"
-            " {sent} sont partis."
-        ),
-    ),
-    "stop_no_messages": (
-        "No message was to be sent by it.",
-        "Elle n’avait aucun message à envoyer.",
-    ),
-    "stop_before_start": (
-        "Nothing has left yet; an approval that was asked or given ends.",
-        "Rien n’est encore parti ; une validation demandée ou donnée prend fin.",
-    ),
-    "stop_actions": (
-        "{count} actions that are not done yet are cancelled.",
-        "{count} actions non encore faites sont annulées.",
-    ),
-    "stop_holds": (
-        "What is held of its budget and stock and was not used goes back.",
-        "Ce qui est réservé sur son budget et son stock et n’a pas servi est rendu.",
-    ),
-    "ended_already": ("{campaign} has ended already.", "{campaign} est déjà terminée."),
-    "copy_of": ("{label} (copy)", "{label} (copie)"),
-    "follows": (
-        "You follow {campaign}: its message among your direct messages keeps up.",
-        "Vous suivez {campaign} : son message, dans vos messages directs, se met à jour.",
-    ),
-    "follows_already": (
-        "You follow {campaign} already, by a message among your direct messages.",
-        "Vous suivez déjà {campaign}, par un message dans vos messages directs.",
-    ),
-    "follows_not": ("You no longer follow {campaign}.", "Vous ne suivez plus {campaign}."),
     # The Home tab
     "refresh": ("Refresh", "Actualiser"),
     "see_all": ("See all", "Tout voir"),

@@ -104,7 +104,7 @@ class SetSchedule(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
 class AnswerMissedStart(Command, topic=CAMPAIGN_COMMANDS, key="campaign_id"):
     """Say whether a campaign whose start was missed is to start now, or is dropped (cancelled).
 
-    Source: web, cli. Answers: ``CampaignMoved`` when dropped, ``CampaignState``; or
+    Source: bot, web, cli. Answers: ``CampaignMoved`` when dropped, ``CampaignState``; or
     ``CampaignRefused``.
     """
 

@@ -35,6 +35,7 @@ from topics.campaign import (
 from topics.delivery import ApprovalOutcome, DecideApproval
 from topics.funds import DecideFunds
 from topics.message import Message
+from topics.schedules import AnswerMissedStart
 from topics.workflows import ControlWorkflow, WorkflowState, WorkflowStatus
 
 
@@ -46,6 +47,7 @@ def workflow(status: WorkflowStatus = WorkflowStatus.STARTED) -> WorkflowState:
     return samples.a_workflow(status=status)
 
 
+MISSED: Final = campaign(CampaignStatus.READY_TO_RUN, missed=True)
 APPROVAL: Final = samples.an_approval()
 OVERDUE: Final = samples.an_approval(
     campaign_number=1003,
@@ -93,6 +95,8 @@ COMMANDS: Final = (
     _command("/campaign pause", "C-1042 why", world=(campaign(),), emits=SuspendCampaign),
     _command("/campaign resume", "C-1042", world=(campaign(),), emits=ResumeCampaign),
     _command("/campaign retry", "C-1042", world=(campaign(),), emits=RetryCampaign),
+    _command("/campaign start_now", "C-1042", world=(MISSED,), emits=AnswerMissedStart),
+    _command("/campaign drop", "C-1042", world=(MISSED,), emits=AnswerMissedStart),
     _command("/campaign status", "C-1042", world=(campaign(),), tells="Running"),
     _command("/campaign stop", "C-1042", world=(campaign(),), opens="campaign_stop"),
     _command("/campaign cancel", "C-1042", world=(campaign(),), opens="campaign_stop"),
@@ -201,6 +205,8 @@ BUTTONS: Final = (
     _order("pause", CampaignStatus.RUNNING, emits=SuspendCampaign),
     _order("resume", CampaignStatus.SUSPENDED, emits=ResumeCampaign),
     _order("retry", CampaignStatus.ERROR, emits=RetryCampaign),
+    _press("campaign_start_now", STATUS, MISSED, emits=AnswerMissedStart),
+    _press("campaign_drop", STATUS, MISSED, emits=AnswerMissedStart),
     _order("stop", CampaignStatus.RUNNING, opens="campaign_stop"),
     _order("duplicate", CampaignStatus.FINISHED, opens="campaign_new", emits=OpenCampaignForm),
     _order("follow", CampaignStatus.RUNNING, tells=FOLLOWED),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from bot import cards, lists, modals, notices, stock_alerts, troubles
+from bot import cards, dates, lists, modals, notices, stock_alerts, troubles
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.cards import Beside, Setting, Target
@@ -21,7 +21,7 @@ from bot.fund_cards import funds_card, refuse_modal
 from bot.fund_store import Funds, FundsOutcome
 from bot.home import home_view, stranger_home
 from bot.limits import Json
-from bot.orders import order_buttons
+from bot.order_buttons import date_buttons, missed_buttons, order_buttons
 from bot.reading import PAGE, ApprovalPage, Listed, Overview, Page, Which
 from bot.steps import step_view, unsaved
 from bot.stopping import stop_modal
@@ -49,6 +49,7 @@ from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 from topics.funds import FundsAwaitApproval
 from topics.message import Actor, Via
+from topics.schedules import OccurrenceCreated, StartMissed
 from topics.stock import StockAlertCleared, StockAlertRaised
 from topics.targeting import TargetCounts
 from topics.workflows import Trouble, TroubleCleared, TroubleRaised, WorkflowStatus
@@ -153,6 +154,13 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
         yield f"waits {state.status}", lists.waits(state, setting.language)
         yield f"no more {state.status}", lists.waits_no_more(state, words, setting.language)
         yield f"finished {state.status}", lists.finished(state, setting.language)
+        date = dates.date_card(state, setting, date_buttons(state, setting))
+        yield f"date {state.status}", date
+        yield f"answered {state.status}", dates.answered(state, setting)
+        late = state.model_copy(update={"missed": True})
+        orders = order_buttons(late, setting, may_manage=True)
+        shown = lists.campaign_status(late, {}, setting, now=NOW, buttons=orders)
+        yield f"missed {state.status}", shown
     beats = {"campaign": Beat(NOW - timedelta(days=1), 10)}
     for start in (0, WORKFLOWS_A_PAGE):
         yield (
@@ -163,9 +171,27 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     yield "nobody left", notices.nobody_left(an_approval(), Beside(left), setting)
     line = say(setting.language, "refused", what="C-7", reason=esc(words, 1000))
     yield "unsaved", unsaved(uuid4(), line, "program_id", setting.language)
+    yield from _dates(setting, words)
     yield from _means(setting, words)
     yield from _other_lists(setting, words)
     yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
+
+
+def _dates(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
+    """Yield what is told of a campaign's dates before the campaign itself is known."""
+    made = OccurrenceCreated(
+        campaign_id=uuid4(),
+        occurrence_id=uuid4(),
+        number=2,
+        label=words[:200],
+        local_at="2026-12-01T09:00",
+        zone="Europe/Paris",
+        starts_at=NOW,
+    )
+    yield "date made", dates.made(made, setting)
+    late = StartMissed(campaign_id=uuid4(), number=999_999_999, label=words[:200], start_at=NOW)
+    buttons = missed_buttons(late.campaign_id, late.number, setting)
+    yield "start missed", dates.missed(late, setting, setting.zone, buttons)
 
 
 def some_funds(words: str, outcome: FundsOutcome = FundsOutcome.PENDING) -> Funds:

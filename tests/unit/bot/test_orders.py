@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.asked import CampaignFilter, Turn
 from bot.cutting import size
+from bot.dates import standing
 from bot.figures import budget_lines, read_turn, stock_lines, turn_value
 from bot.limits import OPTION_VALUE_CHARS, VALUE_CHARS
 from bot.lists import finished
-from bot.orders import _OFFERED, ORDERS, OTHER_NAMES, VERBS
+from bot.order_buttons import _OFFERED, date_buttons, missed_buttons, offered, order_buttons
+from bot.orders import ORDERS, OTHER_NAMES, VERBS, late_order
 from bot.stopping import launch_question, pause_effect, stop_effect
 from services.campaign.domain.campaigns import ALLOWED
 from tests.unit.bot import samples
@@ -126,6 +130,52 @@ def test_a_button_is_offered_where_the_campaign_may_go(status: CampaignStatus) -
             assert leads_to in ALLOWED[status], verb
     assert ("stop" in _OFFERED[status]) == (CampaignStatus.CANCELLED in ALLOWED[status])
     assert set(_OFFERED[status]) <= set(VERBS)
+
+
+def verbs(buttons: list[dict[str, Any]]) -> list[str]:
+    return [one["action_id"].removeprefix("campaign_") for one in buttons]
+
+
+@pytest.mark.parametrize("status", [CampaignStatus.READY_TO_TEST, CampaignStatus.READY_TO_RUN])
+def test_a_missed_start_is_answered_before_anything_is_launched(status: CampaignStatus) -> None:
+    state = samples.a_campaign(status=status, missed=True)
+    shown = verbs(order_buttons(state, samples.ENGLISH, may_manage=True))
+    assert shown[:2] == ["start_now", "drop"]
+    assert not {"launch", "stop"} & set(shown)
+    assert verbs(order_buttons(state, samples.ENGLISH, may_manage=False)) == ["follow"]
+    assert verbs(missed_buttons(state.campaign_id, 1042, samples.ENGLISH)) == ["start_now", "drop"]
+    assert set(offered(state)) <= set(VERBS)
+
+
+def test_an_occurrence_is_approved_started_or_skipped_as_its_state_allows() -> None:
+    states = {
+        status: date_buttons(samples.a_campaign(status=status), samples.ENGLISH)
+        for status in CampaignStatus
+    }
+    assert verbs(states[CampaignStatus.READY_TO_TEST]) == ["proof", "stop"]
+    assert verbs(states[CampaignStatus.READY_TO_RUN]) == ["launch", "stop"]
+    assert states[CampaignStatus.READY_TO_RUN][1]["text"]["text"] == "Skip this date…"
+    assert states[CampaignStatus.FINISHED] == states[CampaignStatus.CANCELLED] == []
+
+
+def test_what_an_occurrence_waits_for_is_said_first() -> None:
+    said = {
+        (status, code): standing(
+            samples.a_campaign(status=status, waiting_code=code), samples.ENGLISH.language
+        )
+        for status in CampaignStatus
+        for code in (None, "waits_launch")
+    }
+    assert said[CampaignStatus.PROOF_PENDING, None] == "To be approved"
+    assert said[CampaignStatus.READY_TO_RUN, "waits_launch"] == "Approved, to be started"
+    assert said[CampaignStatus.READY_TO_RUN, None] == "Approved, starts by itself"
+    assert said[CampaignStatus.RUNNING, None] == "Running"
+
+
+def test_a_late_click_is_told_how_the_campaign_stands() -> None:
+    state = samples.a_campaign(status=CampaignStatus.FINISHED)
+    assert "Finished" in late_order(state, "launch", "en")
+    assert "Terminée" in late_order(state, "launch", "fr")
 
 
 def test_every_verb_has_its_words() -> None:
