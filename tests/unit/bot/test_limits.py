@@ -70,6 +70,27 @@ def test_no_text_at_all_takes_a_screen_over_a_limit(words: str) -> None:
     look_at_all(words)
 
 
+def careless(shown: Any) -> Any:
+    """Return a screen as one would be that cuts nothing and escapes nothing."""
+    if isinstance(shown, list):
+        return [careless(one) for one in shown]
+    if not isinstance(shown, dict):
+        return shown
+    grown = {key: careless(value) for key, value in shown.items()}
+    if shown.get("type") in {"mrkdwn", "plain_text"}:
+        grown["text"] = f"<!here> مبيعات 👩🏽‍🚀 {shown['text']}" * 40
+    return grown
+
+
+def test_a_screen_that_cuts_and_escapes_nothing_is_mended_whole() -> None:
+    for name, shown in messages(SETTINGS[0], "Spring"):
+        sent = fitted_message(careless(shown))
+        assert check_blocks(sent["blocks"], "message") == [], name
+        assert not any("<!" in text for kind, text in texts(sent["blocks"]) if kind == "mrkdwn")
+    for name, view in views(SETTINGS[0], "Spring"):
+        assert check_view(fitted_view(careless(view))) == [], name
+
+
 @given(st.text(max_size=60), st.integers(3, 40))
 def test_a_cut_text_fits_and_is_left_alone_when_it_did(text: str, most: int) -> None:
     cut = clip(text, most)
