@@ -43,8 +43,19 @@ class ApprovalRule(Value):
     escalation: EscalationRule | None = None
 
 
+class ApproveOnce(Value):
+    """How long the approval of one occurrence stands for those of the same content.
+
+    For so many days from its answer, while the target's count differs by ``tolerance_percent`` at
+    most from the count that was approved.
+    """
+
+    days: int = Field(ge=1, le=366)
+    tolerance_percent: int = Field(default=10, ge=0, le=100)
+
+
 class ApprovalRules(Value):
-    """The rule of each kind of approval.
+    """The rule of each kind of approval; ``once`` is what an occurrence's schedule says of proofs.
 
     Without one, only the proof is asked, and the target alone where there is no message.
     Whether a supplier's file and its router's proof are asked is said in the supplier's service;
@@ -57,6 +68,7 @@ class ApprovalRules(Value):
     extraction_file: ApprovalRule | None = None
     router_proof: ApprovalRule | None = None
     start: ApprovalRule | None = None
+    once: ApproveOnce | None = None
 
     def of(self, kind: str) -> ApprovalRule | None:
         """Return the rule of a kind of approval, by its name."""

@@ -144,6 +144,7 @@ class GenerateProof(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
     reviewer_ids: tuple[UUID, ...]
     requested_by: Actor
     rules: ApprovalRules = ApprovalRules()
+    series_id: UUID | None = None
 
 
 class RequestApproval(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from topics.approval_rules import ApproveOnce
 from topics.message import Actor, Command, Event, Value
 from topics.names import CAMPAIGN_COMMANDS, CAMPAIGN_EVENTS
 
@@ -72,7 +73,8 @@ class Schedule(Value):
     ``lines``, which may also name a date of the recurrence to give it flags of its own; nothing
     on the days of ``without``. An occurrence is created ``create_ahead_days`` before its date. One
     that is ``to_be_approved`` has its approval asked for ``prove_before_hours`` before it, or when
-    it is created; one that is ``to_be_started`` starts by itself, another waits to be launched. It
+    it is created; one that is ``to_be_started`` starts by itself, another waits to be launched.
+    With ``approve_once`` the approval of one stands for others of the same content. An occurrence
     ends ``duration_days`` after its start.
     """
 
@@ -84,6 +86,7 @@ class Schedule(Value):
     prove_before_hours: int = Field(default=72, ge=0, le=8784)
     to_be_approved: bool = True
     to_be_started: bool = True
+    approve_once: ApproveOnce | None = None
     duration_days: int = Field(default=90, ge=1, le=3660)
 
 

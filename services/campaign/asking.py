@@ -51,6 +51,7 @@ def _request(campaign: Campaign, kind: ApprovalKind) -> Command:
             reviewer_ids=campaign.reviewer_ids,
             requested_by=requested_by,
             rules=rules_of(campaign),
+            series_id=campaign.series_id,
         )
     return RequestApproval(
         campaign_id=campaign.campaign_id,

@@ -55,6 +55,10 @@ def schedule(
     prove_before: Annotated[int, typer.Option(help="hours before; its approval is asked for")] = 72,
     duration: Annotated[int, typer.Option(help="days from an occurrence's start to its end")] = 90,
     approve: Annotated[bool, typer.Option(help="have each approval asked for")] = True,
+    approve_once: Annotated[
+        int | None, typer.Option(help="days an approval stands for others of the same content")
+    ] = None,
+    tolerance: Annotated[int, typer.Option(help="while their counts differ by so many %")] = 10,
     start: Annotated[bool, typer.Option(help="start each by itself when it is due")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -69,6 +73,9 @@ def schedule(
         "prove_before_hours": prove_before,
         "duration_days": duration,
         "to_be_approved": approve,
+        "approve_once": {"days": approve_once, "tolerance_percent": tolerance}
+        if approve_once is not None
+        else None,
         "to_be_started": start,
     }
 

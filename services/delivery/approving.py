@@ -38,12 +38,7 @@ async def open_approval(work: Work, request: Request) -> Approval:
 
     The one of its kind that was open or in force is withdrawn, and those over another snapshot.
     """
-    newer = "a newer request took its place"
-    if request.file_id is None:
-        await _make_way(work, request, newer)
-    else:
-        await withdraw_files(work, request.campaign_id, newer, by=SERVICE, of=request)
-    approval = await ApprovalStore(work.connection).open(request, await _terms(work, request))
+    approval = await _enter(work, request)
     await set_timer(work, DEADLINE, str(approval.approval_id), approval.deadline_at)
     for number, at in enumerate(approval.remind_at, 1):
         await set_timer(work, REMINDER, f"{approval.approval_id}:{number}", at)
@@ -63,6 +58,21 @@ async def open_approval(work: Work, request: Request) -> Approval:
     )
     publish(work, approval)
     return approval
+
+
+async def grant_at_once(work: Work, request: Request, reason: str) -> Approval:
+    """Write an approval that is granted already: nobody is asked, and nobody reminded."""
+    approval = await _enter(work, request)
+    return await end(work, approval, ApprovalOutcome.APPROVED, by=SERVICE, reason=reason)
+
+
+async def _enter(work: Work, request: Request) -> Approval:
+    newer = "a newer request took its place"
+    if request.file_id is None:
+        await _make_way(work, request, newer)
+    else:
+        await withdraw_files(work, request.campaign_id, newer, by=SERVICE, of=request)
+    return await ApprovalStore(work.connection).open(request, await _terms(work, request))
 
 
 async def _make_way(work: Work, request: Request, reason: str) -> None:

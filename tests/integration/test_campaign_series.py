@@ -23,6 +23,7 @@ from tests.integration.test_campaign import (
     one,
     status,
 )
+from topics.approval_rules import ApproveOnce
 from topics.campaign import (
     CampaignPlan,
     CampaignRefused,
@@ -40,6 +41,7 @@ from topics.delivery import (
     DeliveryCounts,
     DeliveryFinished,
     DeliveryProgressed,
+    GenerateProof,
     PrepareDelivery,
     StartDelivery,
 )
@@ -274,6 +276,33 @@ async def test_an_approval_is_asked_for_once_and_sent_back_waits_for_a_person(
         "SELECT count(*) FROM timers WHERE kind = 'campaign.proof'"
     )
     assert timers == 0
+
+
+async def test_an_occurrence_whose_approval_may_stand_for_others_says_so_with_its_series(
+    runtime: Runtime, clock: DrivenClock
+) -> None:
+    series, once = Series(runtime, clock), ApproveOnce(days=30, tolerance_percent=5)
+    await series.launched(THREE.model_copy(update={"approve_once": once}))
+    (first,) = await occurrences(runtime, await series.at("2026-07-31T07:00"))
+    asked = one(FreezeSnapshot, await sweep(runtime))
+    said = await first.do(
+        SnapshotFrozen(
+            campaign_id=first.id,
+            snapshot_id=asked.snapshot_id,
+            targeting_id=asked.targeting_id,
+            snapshot_hash="snap",
+            members=10,
+            chunks=1,
+            counts=COUNTS,
+        )
+    )
+    proof = one(GenerateProof, said)
+    assert (proof.series_id, proof.rules.once) == (series.id, once)
+    # Granted at once, without a proof: the decision alone leads on.
+    first.snapshot_id = asked.snapshot_id
+    await first.decide(ApprovalOutcome.APPROVED)
+    assert await status(runtime, first.id) == Status.PROOF_PENDING
+    assert await waits(runtime, first.id) == "waits for its budget and stock"
 
 
 async def test_a_start_missed_by_five_hours_asks_and_leaves_when_it_is_told_to(

@@ -33,8 +33,9 @@ def campaign(cli: Shell) -> str:
 
 def test_a_schedule_is_set_launched_and_its_dates_shown(cli: Shell, campaign: str) -> None:
     rule = ("--every", "weekly", "--on", "mo", "--on", "th", "--at", "09:30", "--count", "3")
+    once = ("--approve-once", "60", "--tolerance", "5")
     single = ("--date", "2090-01-04 12:00", "--without", "2090-01-05")
-    state = does(cli, "schedule", campaign, *rule, *single)["state"]
+    state = does(cli, "schedule", campaign, *rule, *single, *once)["state"]
     assert (state["kind"], state["next_at"]) == ("recurring", "2090-01-02T08:30:00Z")
     assert does(cli, "launch", campaign)["state"]["status"] == "running"
     shown = json.loads(cli.does("campaign", "occurrences", campaign, "--json").splitlines()[-1])
@@ -43,6 +44,7 @@ def test_a_schedule_is_set_launched_and_its_dates_shown(cli: Shell, campaign: st
         "2090-01-04T12:00",
         "2090-01-09T09:30",
     ]
+    assert shown["schedule"]["approve_once"] == {"days": 60, "tolerance_percent": 5}
     said = cli.does("campaign", "occurrences", campaign)
     assert "recurring, in Europe/Paris" in said
     assert "to be created" in said

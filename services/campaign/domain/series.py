@@ -14,6 +14,7 @@ from services.campaign.domain.local_times import instant_of, local_of
 from services.campaign.domain.schedules import Line, checked, lines
 from services.campaign.domain.starts import is_late
 from shared.errors import Refused
+from topics.approval_rules import ApprovalRules
 from topics.campaign import CampaignStatus as Status
 from topics.schedules import CampaignKind, Schedule
 
@@ -145,11 +146,18 @@ def occurrence(
         low_activity=parent.low_activity,
         control_group=parent.control_group,
         waves=parent.waves,
-        approvals=parent.approvals,
+        approvals=_approvals(parent, schedule),
         auto_start=line.to_be_started,
         prove_at=prove_at if line.to_be_approved else None,
         held_back=HeldBack.MISSED if is_late(line.at, now, grace) else None,
     )
+
+
+def _approvals(parent: Campaign, schedule: Schedule) -> ApprovalRules | None:
+    if schedule.approve_once is None:
+        return parent.approvals
+    rules = parent.approvals or ApprovalRules()
+    return rules.model_copy(update={"once": schedule.approve_once})
 
 
 def _label(parent: Campaign, line: Line, number: int) -> str:

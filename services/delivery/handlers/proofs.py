@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.delivery.proving import fail_proof, prepare_proof
+from services.delivery.standing import stand
 from services.delivery.store.causes import first_time
 from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.proofs import Proof, ProofStore
@@ -22,7 +23,10 @@ registry = Registry()
 
 @registry.on(GenerateProof)
 async def generate_proof(command: GenerateProof, work: Work) -> None:
-    """Number a proof; it is rendered when its snapshot's last chunk is here."""
+    """Number a proof; it is rendered when its snapshot's last chunk is here.
+
+    An occurrence for which another one's approval stands needs none.
+    """
     if not await first_time(work):
         return
     deliveries = DeliveryStore(work.connection)
@@ -39,7 +43,7 @@ async def generate_proof(command: GenerateProof, work: Work) -> None:
         )
         return
     proofs = ProofStore(work.connection)
-    if await proofs.proven(command.snapshot_id):
+    if await proofs.proven(command.snapshot_id) or await stand(work, command, delivery):
         return
     proof = Proof(
         proof_id=new_id(),
