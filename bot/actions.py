@@ -35,7 +35,7 @@ from topics.message import Command
 from topics.workflows import Control, ControlWorkflow
 
 _DECISION: Final = re.compile(r"^(approve|request_changes|reject)$")
-_CONTROL: Final = re.compile(r"^workflow_(start|pause|resume|stop|run_now)$")
+_CONTROL: Final = re.compile(r"^workflow_(start|pause|resume|stop|run_now|stop_now)$")
 _ORDER: Final = re.compile(rf"^campaign_({'|'.join(PRESSED)})$")
 _SCREEN: Final = re.compile(
     r"^(list_(above|below|mine|words|status)|(workflows|budget|stock|approvals)_(on|back)"

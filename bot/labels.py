@@ -48,6 +48,7 @@ _CONTROL: Final[dict[Control, tuple[str, str]]] = {
     Control.RESUME: ("Resume", "Reprendre"),
     Control.STOP: ("Stop", "Arrêter"),
     Control.RUN_NOW: ("Run now", "Exécuter maintenant"),
+    Control.STOP_NOW: ("Stop unconditionally", "Arrêt inconditionnel"),
 }
 
 _RIGHT: Final[dict[Right, tuple[str, str]]] = {

@@ -67,6 +67,26 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
         "No technical workflow has reported yet: are the services running?",
         "Aucun workflow technique ne s’est encore annoncé : les services tournent-ils ?",
     ),
+    "policy_stop": ("Stops at the first failure.", "S’arrête au premier échec."),
+    "policy_ignore": (
+        "Failures ignored in a row: up to {most}.",
+        "Échecs consécutifs ignorés : {most} au plus.",
+    ),
+    "policy_used": (
+        "Failures in a row: {count}; up to {most} are ignored.",
+        "Échecs consécutifs : {count} ; jusqu’à {most} sont ignorés.",
+    ),
+    "stop_now_question": (
+        (
+            "Ends the step of *{name}* under way and undoes what it wrote; what left already is"
+            " settled after a start. “Stop” would let the step finish."
+        ),
+        (
+            "Interrompt l’étape en cours de *{name}* et annule ce qu’elle a écrit ; ce qui est déjà"
+            " parti est réglé après un démarrage. « Arrêter » la laisserait finir."
+        ),
+    ),
+    "stop_now_yes": ("End the step", "Interrompre"),
     "late": ("late", "en retard"),
     "silent": ("no sign of life since {at}", "aucun signe de vie depuis {at}"),
     "last_run": ("last run {at}", "dernière exécution {at}"),

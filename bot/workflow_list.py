@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot import formats
-from bot.blocks import actions, button, content, header, section
+from bot.blocks import actions, button, confirmed, content, header, section
 from bot.cards import Setting
 from bot.cutting import esc
 from bot.labels import control_name, workflow_name
@@ -26,7 +26,12 @@ _WORKFLOW_ICONS: Final[dict[WorkflowStatus, str]] = {
     WorkflowStatus.FAILED: ":red_circle:",
 }
 _CONTROLS: Final[dict[WorkflowStatus, tuple[Control, ...]]] = {
-    WorkflowStatus.STARTED: (Control.RUN_NOW, Control.PAUSE, Control.STOP),
+    WorkflowStatus.STARTED: (
+        Control.RUN_NOW,
+        Control.PAUSE,
+        Control.STOP,
+        Control.STOP_NOW,
+    ),
     WorkflowStatus.PAUSED: (Control.RESUME, Control.STOP),
     WorkflowStatus.STOPPED: (Control.START,),
     WorkflowStatus.FAILED: (Control.START, Control.STOP),
@@ -90,13 +95,34 @@ def workflow_lines(state: WorkflowState, beat: Beat | None, setting: Setting, no
     named = ", ".join(word for word in words if word)
     lines = [f"{_WORKFLOW_ICONS[state.status]} *{esc(state.name)}* {esc(label)}: {named}"]
     lines.append(f"{esc(state.service)} · {esc(state.schedule)} · {ran}")
+    lines.append(policy(state, language))
     if state.error:
         lines.append(f":warning: {esc(state.error)}")
     return "\n".join(lines)
 
 
 def _controls(state: WorkflowState, language: str) -> list[Json]:
-    return [
-        button(control_name(language, control), f"workflow_{control}", state.name)
-        for control in _CONTROLS[state.status]
-    ]
+    return [_button(control, state.name, language) for control in _CONTROLS[state.status]]
+
+
+def _button(control: Control, name: str, language: str) -> Json:
+    text = control_name(language, control)
+    if control is not Control.STOP_NOW:
+        return button(text, f"workflow_{control}", name)
+    return confirmed(
+        button(text, f"workflow_{control}", name, style="danger"),
+        title=text,
+        text=say(language, "stop_now_question", name=esc(name)),
+        yes=say(language, "stop_now_yes"),
+        no=say(language, "close"),
+    )
+
+
+def policy(state: WorkflowState, language: str) -> str:
+    """Return an error policy in words, with the failures in a row so far when there are any."""
+    ignored = state.failures_ignored
+    if ignored == 0:
+        return say(language, "policy_stop")
+    if state.failures:
+        return say(language, "policy_used", count=str(state.failures), most=str(ignored))
+    return say(language, "policy_ignore", most=str(ignored))

@@ -16,6 +16,7 @@ from shared import inbox, metrics
 from shared.clock import Clock, clock_of
 from shared.consumer import Consumer, wait_or_stop
 from shared.database import Pool, open_pool
+from shared.engine import Engine
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.readiness import Lookout
@@ -26,7 +27,7 @@ from shared.settings import Settings
 from shared.supervision import Supervision
 from shared.uow import UnitOfWork, Work
 from shared.views import View
-from shared.workflows import Engine, TechnicalWorkflow
+from shared.workflows import TechnicalWorkflow, forget_runs
 from topics.message import Message
 from topics.operators import OperatorState
 
@@ -201,6 +202,7 @@ async def _drain_outbox(runtime: Runtime) -> None:
 async def _housekeeping(runtime: Runtime, stop: asyncio.Event) -> None:
     topics = [topic for one in runtime.consumers for topic in one.registry.topics]
     keep = max((topic.inbox_retention for topic in topics), default=timedelta(days=31))
+    history = timedelta(days=runtime.settings.workflow_history_days)
     elapsed = PRUNE_SECONDS
     while not stop.is_set():
         try:
@@ -210,6 +212,7 @@ async def _housekeeping(runtime: Runtime, stop: asyncio.Event) -> None:
                 elapsed = 0.0
                 async with runtime.uow.begin() as work:
                     await inbox.prune(work.connection, keep=keep)
+                    await forget_runs(work, work.now - history)
         except INTERRUPTIONS as problem:
             log.warning("housekeeping.interrupted", error=reason_of(problem))
         await wait_or_stop(stop, 15)

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     workflow_sweep_seconds: float = Field(
         default=60.0, ge=0.2, le=3600, description="how often technical workflows look for work"
     )
+    workflow_history_days: int = Field(
+        default=31, ge=1, le=3650, description="how long runs of technical workflows are kept"
+    )
     heartbeat_seconds: float = Field(default=10.0, ge=0.5, le=600)
 
     @field_validator("muster_zone")

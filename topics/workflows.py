@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from pydantic import Field
 
 from topics.message import Actor, Command, Event, State
 from topics.names import HEARTBEATS, WORKFLOWS_COMMANDS, WORKFLOWS_EVENTS, WORKFLOWS_STATE
+
+FAILURES_IGNORED: Final = 4
+"""The error policy where a workflow declares none: the fifth failure in a row is one too many."""
+MOST_IGNORED: Final = 1000
 
 
 class WorkflowStatus(StrEnum):
@@ -29,10 +34,14 @@ class Control(StrEnum):
     RESUME = "resume"
     STOP = "stop"
     RUN_NOW = "run_now"
+    STOP_NOW = "stop_now"
+    """The unconditional stop: ends the step under way, whose transaction is rolled back."""
 
 
 class ControlWorkflow(Command, topic=WORKFLOWS_COMMANDS, key="name"):
     """Start, pause, resume, stop or run a workflow; its own service carries it out.
+
+    While a step is under way, a control waits for its end; only ``stop_now`` ends it.
 
     Answers: ``WorkflowState`` or ``WorkflowRefused``.
     """
@@ -53,8 +62,32 @@ class WorkflowRefused(Event, topic=WORKFLOWS_EVENTS, key="name"):
     actor: Actor
 
 
+class SetErrorPolicy(Command, topic=WORKFLOWS_COMMANDS, key="name"):
+    """Say how many failures in a row a workflow may have before it is *failed*; 0 stops at once.
+
+    Its own service carries it out. Answers: ``WorkflowState`` or ``ErrorPolicyRefused``.
+    """
+
+    name: str = Field(min_length=1, max_length=100)
+    failures_ignored: int = Field(ge=0, le=MOST_IGNORED)
+    actor: Actor
+
+
+class ErrorPolicyRefused(Event, topic=WORKFLOWS_EVENTS, key="name"):
+    """An error policy was not set."""
+
+    name: str
+    reason: str
+    code: str = ""
+    values: dict[str, str] = Field(default_factory=dict)
+    actor: Actor
+
+
 class WorkflowRunEnded(Event, topic=WORKFLOWS_EVENTS, key="name"):
-    """A run that had something to do ended; ``error`` is empty when it went well."""
+    """A run that had something to do ended; ``error`` is empty when it went well.
+
+    ``idle_before`` counts the runs since the one before it that found nothing to do.
+    """
 
     name: str
     run_id: UUID
@@ -64,6 +97,7 @@ class WorkflowRunEnded(Event, topic=WORKFLOWS_EVENTS, key="name"):
     rows_in: int
     rows_out: int
     error: str = ""
+    idle_before: int = 0
 
 
 class Trouble(StrEnum):
@@ -98,7 +132,11 @@ class TroubleCleared(Event, topic=WORKFLOWS_EVENTS, key="name"):
 
 
 class WorkflowState(State, topic=WORKFLOWS_STATE, key="name"):
-    """A workflow as the catalogue shows it."""
+    """A workflow as the catalogue shows it.
+
+    ``failures`` in a row so far, of which ``failures_ignored`` may be; ``idle_runs`` in a row found
+    nothing to do, the first of them at ``idle_since``. Runs that do nothing are told of rarely.
+    """
 
     name: str
     service: str
@@ -111,6 +149,10 @@ class WorkflowState(State, topic=WORKFLOWS_STATE, key="name"):
     last_run_at: datetime | None = None
     runs: int = 0
     error: str = ""
+    failures: int = 0
+    failures_ignored: int = FAILURES_IGNORED
+    idle_runs: int = 0
+    idle_since: datetime | None = None
 
 
 class WorkflowHeartbeat(Event, topic=HEARTBEATS, key="service"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,12 +14,13 @@ from rich.table import Table
 from services.cli.catalogue import NAMES, find
 from services.cli.choices import actor_of
 from services.cli.letters import opened
+from shared.controls import apply_control, apply_policy
 from shared.errors import Refused
 from shared.schedules import Every
 from shared.service import Runtime
-from shared.uow import Work
-from shared.workflows import ALLOWED, TechnicalWorkflow, publish, set_status
-from topics.workflows import Control, ControlWorkflow, WorkflowStatus
+from shared.workflows import TechnicalWorkflow, failures_ignored
+from topics.message import Command, system_actor
+from topics.workflows import MOST_IGNORED, Control, ControlWorkflow, SetErrorPolicy
 
 app = typer.Typer(help="The technical workflows.", no_args_is_help=True)
 console = Console()
@@ -31,65 +34,76 @@ def owners() -> dict[str, str]:
 @app.command("list")
 def list_workflows() -> None:
     """Show how each technical workflow stands, from its own service's rows."""
-    table = Table("workflow", "service", "state", "last run", "runs", "error")
+    table = Table("workflow", "service", "state", "last run", "runs", "failures", "error")
     for workflow, name in owners().items():
         row = asyncio.run(_row(name, workflow))
         table.add_row(workflow, name, *row)
     console.print(table)
 
 
-async def _row(name: str, workflow: str) -> tuple[str, str, str, str]:
-    async with opened(name) as runtime:
-        row = await runtime.pool.fetchrow(
-            "SELECT status, last_run_at, runs, error FROM technical_workflows WHERE name = $1",
+async def _row(name: str, workflow: str) -> tuple[str, str, str, str, str]:
+    async with opened(name) as runtime, runtime.uow.begin() as work:
+        row = await work.connection.fetchrow(
+            "SELECT status, last_run_at, runs, failures, error FROM technical_workflows"
+            " WHERE name = $1",
             workflow,
         )
+        ignored = await failures_ignored(work, _workflow(runtime, workflow))
     if row is None:
-        return "not registered yet", "", "", ""
+        return "not registered yet", "", "", "", ""
     last = row["last_run_at"].isoformat(timespec="seconds") if row["last_run_at"] else ""
-    return row["status"], last, str(row["runs"]), row["error"]
+    failures = f"{row['failures']}, {policy_text(ignored)}"
+    return row["status"], last, str(row["runs"]), failures, row["error"]
 
 
 def _control(control: Control, name: str, operator: str | None, *, local: bool) -> None:
-    executing = owners().get(name)
-    if executing is None:
-        raise SystemExit(f"there is no technical workflow {name!r}; see: muster workflows list")
+    executing = _owner(name)
     if local:
         console.print(asyncio.run(_write_row(executing, name, control)))
         return
+    _emit(operator, partial(ControlWorkflow, name=name, control=control))
+    console.print(f"asked {name} to {control}; see it take effect with: muster workflows list")
+
+
+def _owner(name: str) -> str:
+    executing = owners().get(name)
+    if executing is None:
+        raise SystemExit(f"there is no technical workflow {name!r}; see: muster workflows list")
+    return executing
+
+
+def _emit(operator: str | None, made: Callable[..., Command]) -> None:
     if operator is None:
         raise SystemExit(
             "say who asks with --operator E-MAIL, or use --local to write the row here"
         )
     try:
-        asyncio.run(_ask(name, control, operator))
+        asyncio.run(_ask(operator, made))
     except Refused as refusal:
         raise SystemExit(refusal.reason) from None
-    console.print(f"asked {name} to {control}; see it take effect with: muster workflows list")
 
 
-async def _ask(name: str, control: Control, operator: str) -> None:
+async def _ask(operator: str, made: Callable[..., Command]) -> None:
     actor = await actor_of(operator)
     async with opened("workflows") as runtime, runtime.uow.begin() as work:
-        work.emit(ControlWorkflow(name=name, control=control, actor=actor))
+        work.emit(made(actor=actor))
 
 
 async def _write_row(service: str, name: str, control: Control) -> str:
     async with opened(service) as runtime, runtime.uow.begin() as work:
-        return await _change(work, runtime, name, control)
+        command = ControlWorkflow(name=name, control=control, actor=system_actor(service))
+        workflow = _workflow(runtime, name)
+        try:
+            done = await apply_control(command, workflow, _sweep(runtime), work)
+        except Refused as refusal:
+            return refusal.reason
+    if not done:
+        return f"{name} has a step under way: it will {control} when that is over"
+    return f"{name} is told to {control}"
 
 
-async def _change(work: Work, runtime: Runtime, name: str, control: Control) -> str:
-    row = await work.connection.fetchrow(
-        "SELECT status FROM technical_workflows WHERE name = $1 FOR UPDATE", name
-    )
-    status = WorkflowStatus(row["status"]) if row else WorkflowStatus.STOPPED
-    after = ALLOWED[control].get(status)
-    if after is None:
-        return f"{name} is {status}: it cannot {control}"
-    await set_status(work, name, after)
-    await publish(work, _workflow(runtime, name), Every(runtime.settings.workflow_sweep_seconds))
-    return f"{name} is {after}"
+def _sweep(runtime: Runtime) -> Every:
+    return Every(runtime.settings.workflow_sweep_seconds)
 
 
 def _workflow(runtime: Runtime, name: str) -> TechnicalWorkflow:
@@ -129,3 +143,41 @@ def stop(name: Name, operator: Who = None, local: Local = False) -> None:
 def run_now(name: Name, operator: Who = None, local: Local = False) -> None:
     """Run a started workflow now."""
     _control(Control.RUN_NOW, name, operator, local=local)
+
+
+@app.command("stop-now")
+def stop_now(name: Name, operator: Who = None, local: Local = False) -> None:
+    """Stop a workflow unconditionally: the step under way is ended and its rows rolled back."""
+    _control(Control.STOP_NOW, name, operator, local=local)
+
+
+@app.command()
+def policy(
+    name: Name,
+    stop: Annotated[bool, typer.Option("--stop", help="stop at the first failure")] = False,
+    ignore: Annotated[
+        int | None, typer.Option(min=1, max=MOST_IGNORED, help="failures in a row to ignore")
+    ] = None,
+    operator: Who = None,
+    local: Local = False,
+) -> None:
+    """Say what a workflow does when it fails: stop at once, or ignore some failures in a row."""
+    if stop == (ignore is not None):
+        raise SystemExit("say either --stop, or --ignore and how many failures in a row")
+    executing, ignored = _owner(name), ignore or 0
+    if local:
+        asyncio.run(_write_policy(executing, name, ignored))
+        console.print(f"{name}: {policy_text(ignored)}")
+        return
+    _emit(operator, partial(SetErrorPolicy, name=name, failures_ignored=ignored))
+    console.print(f"asked {name}: {policy_text(ignored)}; see: muster workflows list")
+
+
+async def _write_policy(service: str, name: str, ignored: int) -> None:
+    async with opened(service) as runtime, runtime.uow.begin() as work:
+        await apply_policy(ignored, _workflow(runtime, name), _sweep(runtime), work)
+
+
+def policy_text(ignored: int) -> str:
+    """Return an error policy in words."""
+    return f"ignores {ignored} failures in a row" if ignored else "stops at the first failure"

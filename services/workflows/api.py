@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.workflows.asks import AskStore
 from services.workflows.pages import (
@@ -27,8 +27,9 @@ from shared.http import Caller, Here, may_read
 from shared.ids import new_id
 from shared.rights import Right, require
 from shared.service import Runtime
+from shared.uow import Work
 from topics.cloudevents import Envelope
-from topics.workflows import Control, ControlWorkflow, WorkflowStatus
+from topics.workflows import MOST_IGNORED, Control, ControlWorkflow, SetErrorPolicy, WorkflowStatus
 
 NO_NUL = r"^[^\x00]*$"
 Name = Annotated[str, Path(min_length=1, max_length=100, pattern=NO_NUL)]
@@ -37,6 +38,14 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 router = APIRouter(dependencies=[Depends(may_read)])
+
+
+class PolicyBody(BaseModel):
+    """How many failures in a row are ignored; 0 stops at the first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    failures_ignored: int = Field(ge=0, le=MOST_IGNORED)
 
 
 class ControlBody(BaseModel):
@@ -101,8 +110,7 @@ async def control(name: Name, body: ControlBody, actor: Caller, runtime: Here) -
     command = ControlWorkflow(name=name, control=body.control, actor=actor)
     async with runtime.uow.begin() as work:
         await require(work, actor, Right.CONTROL_WORKFLOWS)
-        if not await CatalogueStore(work.connection).knows(name):
-            raise HTTPException(404, "there is no such technical workflow")
+        await _known(work, name)
         # The ask's id is what the command and the event that answers it are correlated by.
         ask_id = str(new_id())
         work.cause = Envelope(f"/muster/{work.service}", ask_id, command.ce_type, work.now, b"")
@@ -110,6 +118,22 @@ async def control(name: Name, body: ControlBody, actor: Caller, runtime: Here) -
         work.emit(command)
     async with runtime.pool.acquire() as connection:
         return await _detail(runtime, connection, name)
+
+
+@router.put("/workflows/{name}/policy", status_code=202)
+async def set_policy(name: Name, body: PolicyBody, actor: Caller, runtime: Here) -> WorkflowDetail:
+    """Ask a workflow's own service for another error policy; it shows once that is told."""
+    async with runtime.uow.begin() as work:
+        await require(work, actor, Right.CONTROL_WORKFLOWS)
+        await _known(work, name)
+        work.emit(SetErrorPolicy(name=name, failures_ignored=body.failures_ignored, actor=actor))
+    async with runtime.pool.acquire() as connection:
+        return await _detail(runtime, connection, name)
+
+
+async def _known(work: Work, name: str) -> None:
+    if not await CatalogueStore(work.connection).knows(name):
+        raise HTTPException(404, "there is no such technical workflow")
 
 
 async def _detail(runtime: Runtime, connection: Connection, name: str) -> WorkflowDetail:

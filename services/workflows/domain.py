@@ -13,9 +13,6 @@ from topics.workflows import Trouble, WorkflowHeartbeat, WorkflowStatus
 MISSED: Final = 2
 """As many intervals without a heartbeat make a service late."""
 
-HISTORY: Final = timedelta(days=30)
-"""How long runs are kept (source: Adobe Campaign, "History in days")."""
-
 
 class Held(StrEnum):
     """Why a workflow's work waits."""

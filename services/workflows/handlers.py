@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from services.workflows.asks import AskStore
 from services.workflows.beats import BeatStore
-from services.workflows.domain import HISTORY, fold
+from services.workflows.domain import fold
 from services.workflows.store import CatalogueStore
 from shared.registry import Registry
 from shared.uow import Work
@@ -53,10 +54,10 @@ async def note_refusal(refused: WorkflowRefused, work: Work) -> None:
 
 @registry.on_batch(WorkflowRunEnded)
 async def add_runs(runs: Sequence[WorkflowRunEnded], work: Work) -> None:
-    """Keep runs, and drop those that are over 30 days old."""
+    """Keep runs, and drop those that are older than the history goes back."""
     store = CatalogueStore(work.connection)
     await store.add_runs(runs)
-    await store.forget_runs(work.now - HISTORY)
+    await store.forget_runs(work.now - timedelta(days=work.settings.workflow_history_days))
 
 
 @registry.on_batch(WorkflowHeartbeat)

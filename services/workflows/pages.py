@@ -10,13 +10,14 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from services.workflows.domain import Beat, Held, held, late_since, latest
+from shared.controls import ALLOWED
 from shared.database import Connection
-from shared.workflows import ALLOWED
 from topics.workflows import Control, WorkflowStatus
 
 _ROW: Final = """
 SELECT c.name, c.version, c.service, c.label, c.label_fr, c.package, c.schedule, c.status,
        c.next_at, c.last_run_at, c.runs, c.error, c.seen_at,
+       c.failures, c.failures_ignored, c.idle_runs, c.idle_since,
        (SELECT count(*) FROM waiting_campaigns w WHERE w.workflow = c.name) AS waiting_campaigns,
        a.control AS asked_control, a.actor AS asked_by, a.via AS asked_via, a.asked_at
 FROM catalogue c LEFT JOIN LATERAL (
@@ -29,7 +30,8 @@ WHERE ($1::text IS NULL OR c.status = $1) AND ($2::text IS NULL OR c.package = $
 ORDER BY c.name LIMIT $5
 """
 _RUNS: Final = """
-SELECT run_id, scheduled_for, started_at, ended_at, rows_in, rows_out, error FROM runs
+SELECT run_id, scheduled_for, started_at, ended_at, rows_in, rows_out, error, idle_before
+FROM runs
 WHERE name = $1 AND ($2::uuid IS NULL OR (started_at, run_id) < (
     SELECT started_at, run_id FROM runs WHERE run_id = $2))
 ORDER BY started_at DESC, run_id DESC LIMIT $3
@@ -59,7 +61,9 @@ class WorkflowRow(BaseModel):
     """A technical workflow: how it stands, and why its work waits if it does.
 
     ``late_since`` is when its service should have sent a heartbeat at the latest;
-    ``controls`` are those that its status allows.
+    ``controls`` are those that its status allows. ``failures`` in a row so far, of which
+    ``failures_ignored`` may be. ``idle_runs`` in a row found nothing to do since ``idle_since``,
+    as last told: such runs are told of every ten minutes at most.
     """
 
     name: str
@@ -76,6 +80,10 @@ class WorkflowRow(BaseModel):
     last_run_at: datetime | None
     runs: int
     error: str
+    failures: int
+    failures_ignored: int
+    idle_runs: int
+    idle_since: datetime | None
     asked: Asked | None
     controls: list[Control]
 
@@ -88,7 +96,10 @@ class WorkflowPage(BaseModel):
 
 
 class Run(BaseModel):
-    """A run that had something to do; ``error`` is empty when it went well."""
+    """A run that had something to do; ``error`` is empty when it went well.
+
+    ``idle_before`` counts the runs since the one before it that found nothing to do.
+    """
 
     run_id: UUID
     scheduled_for: datetime
@@ -97,6 +108,7 @@ class Run(BaseModel):
     rows_in: int
     rows_out: int
     error: str
+    idle_before: int
 
 
 class RunPage(BaseModel):

@@ -12,19 +12,23 @@ from topics.workflows import WorkflowRunEnded, WorkflowState
 
 _SAVE: Final = """
 INSERT INTO catalogue (name, version, service, label, label_fr, package, schedule, status, next_at,
-                       last_run_at, runs, error, seen_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                       last_run_at, runs, error, seen_at, failures, failures_ignored, idle_runs,
+                       idle_since)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (name) DO UPDATE
 SET version = excluded.version, service = excluded.service, label = excluded.label,
     label_fr = excluded.label_fr, package = excluded.package, schedule = excluded.schedule,
     status = excluded.status, next_at = excluded.next_at, last_run_at = excluded.last_run_at,
-    runs = excluded.runs, error = excluded.error, seen_at = excluded.seen_at
+    runs = excluded.runs, error = excluded.error, seen_at = excluded.seen_at,
+    failures = excluded.failures, failures_ignored = excluded.failures_ignored,
+    idle_runs = excluded.idle_runs, idle_since = excluded.idle_since
 WHERE catalogue.version < excluded.version
    OR (catalogue.version = excluded.version AND catalogue.seen_at < excluded.seen_at)
 """
 _ADD_RUN: Final = """
-INSERT INTO runs (run_id, name, scheduled_for, started_at, ended_at, rows_in, rows_out, error)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+INSERT INTO runs (run_id, name, scheduled_for, started_at, ended_at, rows_in, rows_out, error,
+                  idle_before)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
 """
 _FORGET_RUNS: Final = """
 DELETE FROM runs WHERE run_id IN (
@@ -64,6 +68,10 @@ class CatalogueStore:
             state.runs,
             state.error,
             now,
+            state.failures,
+            state.failures_ignored,
+            state.idle_runs,
+            state.idle_since,
         )
 
     async def knows(self, name: str) -> bool:
@@ -86,6 +94,7 @@ class CatalogueStore:
                     run.rows_in,
                     run.rows_out,
                     run.error,
+                    run.idle_before,
                 )
                 for run in runs
             ],

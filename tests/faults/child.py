@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from services.cli.main import main
-from shared import consumer, database, faults, workflows
+from shared import consumer, database, engine, faults
 from shared.batch import Item
 from shared.errors import Transient
 from shared.kafka import Record
@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> None:
     if os.environ.get("MUSTER_FAULT"):
         faults._plan = faults._Plan(os.environ["MUSTER_FAULT"])
     lease_seconds = float(os.environ.get(WORKFLOW_LEASE_VARIABLE, WORKFLOW_LEASE_SECONDS))
-    workflows.LEASE_SECONDS = lease_seconds  # type: ignore[misc]  # in a child process only
+    engine.LEASE_SECONDS = lease_seconds  # type: ignore[misc]  # in a child process only
     if not os.environ.get(OWN_LIMITS_VARIABLE):
         database.IDLE_TIMEOUT = IDLE_TIMEOUT  # type: ignore[misc]  # in a child process only
     if os.environ.get(UNBOUND_VARIABLE):

@@ -31,11 +31,12 @@ from services.supplier.store.jobs import Job
 from shared import faults
 from shared.batch import Item, read
 from shared.consumer import Batcher
+from shared.engine import Engine
 from shared.kafka import Record
 from shared.relay import Relay
 from shared.service import Runtime
 from shared.uow import Work
-from shared.workflows import Engine, Step, TechnicalWorkflow
+from shared.workflows import Step, TechnicalWorkflow
 from topics.delivery import Outcome, StopDelivery
 from topics.names import HEARTBEATS, WORKFLOWS_STATE
 

@@ -222,6 +222,7 @@ BUTTONS: Final = (
     _control("pause", WorkflowStatus.STARTED),
     _control("resume", WorkflowStatus.PAUSED),
     _control("stop", WorkflowStatus.STARTED),
+    _control("stop_now", WorkflowStatus.STARTED),
     _control("run_now", WorkflowStatus.STARTED),
 )
 MODALS: Final = (

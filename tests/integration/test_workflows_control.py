@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import orjson
 import pytest
 
 from services.workflows import invariants
@@ -27,6 +28,7 @@ from topics.campaign import CampaignState, CampaignStatus
 from topics.message import Actor, Via
 from topics.operators import OperatorState, Role
 from topics.workflows import (
+    FAILURES_IGNORED,
     Control,
     ControlWorkflow,
     WorkflowHeartbeat,
@@ -165,6 +167,27 @@ async def test_control_needs_the_right_and_a_known_name(
     assert await runtime.pool.fetchval("SELECT count(*) FROM outbox") == 0
 
 
+async def test_an_error_policy_is_asked_of_the_executing_service(
+    runtime: Runtime, client: httpx.AsyncClient
+) -> None:
+    await runtime.execute(a_state())
+    path, body = "/workflows/storyMgt/policy", {"failures_ignored": 0}
+    refused = await client.put(path, json=body, headers=as_(runtime, READER))
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    headers = as_(runtime, SUPERVISOR)
+    for wrong in (-1, 1001):
+        answer = await client.put(path, json={"failures_ignored": wrong}, headers=headers)
+        assert answer.status_code == 422
+    asked = await client.put(path, json=body, headers=headers)
+    assert asked.status_code == 202
+    assert asked.json()["workflow"]["failures_ignored"] == FAILURES_IGNORED
+    sent = await runtime.pool.fetchval("SELECT value FROM outbox")
+    assert orjson.loads(sent)["failures_ignored"] == 0
+    await runtime.execute(a_state(version=2, failures_ignored=0, failures=1))
+    shown = (await read(client, runtime, "/workflows/storyMgt"))["workflow"]
+    assert (shown["failures_ignored"], shown["failures"]) == (0, 1)
+
+
 async def test_an_answer_that_comes_before_its_command_is_not_forgotten(
     runtime: Runtime, client: httpx.AsyncClient
 ) -> None:
@@ -241,7 +264,7 @@ def a_campaign(now: Any) -> CampaignState:
     )
 
 
-async def test_runs_are_kept_once_paged_and_forgotten_after_thirty_days(
+async def test_runs_are_kept_once_paged_and_forgotten_after_their_days(
     runtime: Runtime, client: httpx.AsyncClient
 ) -> None:
     now = runtime.clock.now()
@@ -258,7 +281,7 @@ async def test_runs_are_kept_once_paged_and_forgotten_after_thirty_days(
             rows_out=0,
         )
 
-    runs = [a_run(days) for days in (31, 3, 2, 1)]
+    runs = [a_run(days) for days in (32, 3, 2, 1)]
     for run in (*runs, runs[1]):
         await runtime.execute(run)
     first = await read(client, runtime, "/workflows/storyMgt/runs?limit=2")

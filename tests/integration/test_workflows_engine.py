@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,19 +15,26 @@ from uuid import uuid4
 import orjson
 
 from shared.clock import DrivenClock
+from shared.controls import apply_control
+from shared.engine import STOPPED_IN_MID_STEP, Engine
+from shared.producer import unpack_headers
 from shared.registry import Registry
 from shared.schedules import Cron, Every, Schedule
 from shared.service import Runtime, Service
 from shared.timers import set_timer
 from shared.uow import UnitOfWork, Work
-from shared.workflows import FAILURES_ALLOWED, Engine, Step, TechnicalWorkflow, is_started, wake
+from shared.workflows import Step, TechnicalWorkflow, forget_runs, is_started, wake
 from tests.conftest import Open
 from tests.waiting import PATIENCE, eventually
+from topics.cloudevents import Envelope
 from topics.message import Actor, Via
 from topics.operators import OperatorState, Role
 from topics.workflows import (
+    FAILURES_IGNORED,
     Control,
     ControlWorkflow,
+    ErrorPolicyRefused,
+    SetErrorPolicy,
     WorkflowHeartbeat,
     WorkflowRefused,
     WorkflowRunEnded,
@@ -108,6 +117,11 @@ async def control(
     return await runtime.execute(ControlWorkflow(name=NAME, control=what, actor=actor))
 
 
+async def policy(runtime: Runtime, ignored: int, operator: object = SUPERVISOR) -> Sequence[object]:
+    actor = Actor(id=str(operator), via=Via.WEB)
+    return await runtime.execute(SetErrorPolicy(name=NAME, failures_ignored=ignored, actor=actor))
+
+
 async def row(runtime: Runtime) -> dict[str, Any]:
     found = await runtime.pool.fetchrow("SELECT * FROM technical_workflows WHERE name = $1", NAME)
     return dict(found or {})
@@ -120,9 +134,10 @@ async def give(runtime: Runtime, duty: Duty, count: int) -> None:
         await wake(work, NAME)
 
 
-async def messages(runtime: Runtime, topic: str) -> list[dict[str, Any]]:
+async def messages(runtime: Runtime, topic: str, having: str = "") -> list[dict[str, Any]]:
     rows = await runtime.pool.fetch("SELECT value FROM outbox WHERE topic = $1 ORDER BY seq", topic)
-    return [orjson.loads(one["value"]) for one in rows]
+    found = [orjson.loads(one["value"]) for one in rows]
+    return [one for one in found if not having or having in one]
 
 
 async def idle(runtime: Runtime) -> None:
@@ -277,15 +292,172 @@ async def test_a_workflow_that_fails_five_times_is_failed_and_says_why(open_serv
 
     async with running(runtime.engine):
         await eventually(failed)
-        assert duty.calls == FAILURES_ALLOWED
+        assert duty.calls == FAILURES_IGNORED + 1
         ended = await messages(runtime, WorkflowRunEnded.topic.name)
-        assert [one["error"] for one in ended] == ["KeyError"] * FAILURES_ALLOWED
+        assert [one["error"] for one in ended] == ["KeyError"] * (FAILURES_IGNORED + 1)
         assert (await messages(runtime, WorkflowState.topic.name))[-1]["status"] == "failed"
         duty.problem, duty.waiting = None, 1
         await control(runtime, Control.RESUME)
         await eventually(lambda: duty.done == 1)
         await idle(runtime)
     assert (await row(runtime))["failures"] == 0
+
+
+async def test_an_error_policy_stops_at_the_first_failure_or_ignores_more(
+    open_service: Open,
+) -> None:
+    duty = Duty()
+    runtime = await opened(open_service, duty.workflow(Every(0.05)))
+
+    async def fails_after() -> int:
+        async def failed() -> bool:
+            return bool((await row(runtime))["status"] == "failed")
+
+        before = duty.calls
+        await control(runtime, Control.START)
+        await eventually(failed)
+        return duty.calls - before
+
+    await control(runtime, Control.STOP)
+    duty.problem = KeyError()
+    async with running(runtime.engine):
+        (state,) = await policy(runtime, 0)
+        assert isinstance(state, WorkflowState)
+        assert state.failures_ignored == 0
+        assert await fails_after() == 1
+        await policy(runtime, 6)
+        assert await fails_after() == 7
+    (refused,) = await policy(runtime, 2, REVIEWER)
+    assert isinstance(refused, ErrorPolicyRefused)
+    told = (await messages(runtime, WorkflowState.topic.name))[-1]
+    assert (told["failures_ignored"], told["failures"]) == (6, 7)
+
+
+async def test_a_workflow_declares_its_error_policy(open_service: Open) -> None:
+    duty = Duty()
+    duty.problem = KeyError()
+    runtime = await opened(open_service, replace(duty.workflow(), failures_ignored=0))
+
+    async def failed() -> bool:
+        return bool((await row(runtime))["status"] == "failed")
+
+    async with running(runtime.engine):
+        await eventually(failed)
+    assert duty.calls == 1
+
+
+class Hanging:
+    """A step that writes a row, then waits for ever the first time."""
+
+    def __init__(self) -> None:
+        self.hung = asyncio.Event()
+        self.hangs = True
+
+    async def step(self, work: Work) -> Step:
+        key = "hung" if self.hangs else "done"
+        await set_timer(work, "x", key, work.now)
+        if self.hangs:
+            self.hung.set()
+            await asyncio.Event().wait()
+        return Step(rows_in=1)
+
+
+async def test_an_unconditional_stop_ends_the_step_under_way_and_a_start_goes_on(
+    open_service: Open,
+) -> None:
+    duty = Hanging()
+    workflow = TechnicalWorkflow(NAME, "D", "E", "delivery", duty.step, HOURLY)
+    runtime = await opened(open_service, workflow)
+
+    async def keys() -> list[str]:
+        return [one["key"] for one in await runtime.pool.fetch("SELECT key FROM timers")]
+
+    async with running(runtime.engine):
+        await asyncio.wait_for(duty.hung.wait(), PATIENCE)
+        assert await control(runtime, Control.STOP) == [], "it waits for the step, not the consumer"
+        assert (await row(runtime))["status"] == "started"
+        assert await control(runtime, Control.STOP_NOW) == []
+
+        async def stopped() -> bool:
+            return bool((await row(runtime))["status"] == "stopped")
+
+        await eventually(stopped)
+        assert await keys() == []
+        kept = await runtime.pool.fetch("SELECT error FROM workflow_runs")
+        assert [one["error"] for one in kept] == [STOPPED_IN_MID_STEP]
+        assert (await row(runtime))["failures"] == 0
+        assert await messages(runtime, WorkflowRefused.topic.name, "control") == []
+        duty.hangs = False
+        await control(runtime, Control.START)
+
+        async def done() -> bool:
+            return await keys() == ["done"]
+
+        await eventually(done)
+
+
+async def test_an_order_that_waits_answers_who_asked(open_service: Open) -> None:
+    duty = Hanging()
+    workflow = TechnicalWorkflow(NAME, "D", "E", "delivery", duty.step, HOURLY)
+    runtime = await opened(open_service, workflow)
+    actor = Actor(id=str(SUPERVISOR), via=Via.WEB)
+    command = ControlWorkflow(name=NAME, control=Control.STOP_NOW, actor=actor)
+    async with running(runtime.engine):
+        await asyncio.wait_for(duty.hung.wait(), PATIENCE)
+        async with runtime.uow.begin() as work:
+            work.cause = Envelope("/muster/web", "the-id", command.ce_type, work.now, b"")
+            await apply_control(command, workflow, HOURLY, work)
+        states = await eventually(partial(stopped_states, runtime))
+    assert states == ["the-id"]
+
+
+async def stopped_states(runtime: Runtime) -> list[str]:
+    rows = await runtime.pool.fetch(
+        "SELECT headers, value FROM outbox WHERE topic = $1 ORDER BY seq", WorkflowState.topic.name
+    )
+    found = [one for one in rows if orjson.loads(one["value"])["status"] == "stopped"]
+    return [dict(unpack_headers(one["headers"]))["ce_correlationid"].decode() for one in found]
+
+
+async def test_runs_that_find_nothing_are_counted_and_rarely_told(open_service: Open) -> None:
+    duty = Duty()
+    clock = DrivenClock(datetime(2030, 6, 3, 6, tzinfo=UTC))
+    runtime = await opened(open_service, duty.workflow(), clock=clock)
+
+    async def idle_runs(count: int) -> bool:
+        return bool((await row(runtime))["idle_runs"] == count)
+
+    async with running(runtime.engine):
+        await idle(runtime)
+        for count in (2, 3):
+            clock.advance(timedelta(hours=1) if count == 3 else timedelta(minutes=1))
+            async with runtime.uow.begin() as work:
+                await wake(work, NAME)
+            await eventually(partial(idle_runs, count))
+        told = await messages(runtime, WorkflowState.topic.name)
+        assert [one["idle_runs"] for one in told] == [0, 1, 3]
+        assert told[-1]["idle_since"] == "2030-06-03T06:00:00Z"
+        await give(runtime, duty, 1)
+        await eventually(partial(idle_runs, 0))
+    (ended,) = await messages(runtime, WorkflowRunEnded.topic.name)
+    assert ended["idle_before"] == 3
+
+
+async def test_runs_are_forgotten_after_their_days(open_service: Open) -> None:
+    runtime = await opened(open_service, Duty().workflow())
+    async with runtime.uow.begin() as work:
+        for days in (30, 32):
+            await work.connection.execute(
+                "INSERT INTO workflow_runs (run_id, name, scheduled_for, started_at, ended_at,"
+                " rows_in) VALUES ($1, $2, $3, $3, $3, $4)",
+                uuid4(),
+                NAME,
+                work.now - timedelta(days=days),
+                days,
+            )
+        await forget_runs(work, work.now - timedelta(days=31))
+    rows = await runtime.pool.fetch("SELECT rows_in FROM workflow_runs")
+    assert [one["rows_in"] for one in rows] == [30]
 
 
 async def test_what_a_failing_step_wrote_is_rolled_back(open_service: Open) -> None:

@@ -20,7 +20,7 @@ from topics.waves import WaveProgress
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 SOURCES = [
     *(REPOSITORY / "services" / "campaign").rglob("*.py"),
-    REPOSITORY / "shared/workflows.py",
+    REPOSITORY / "shared/controls.py",
 ]
 CODES = sorted(
     {

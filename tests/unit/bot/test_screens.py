@@ -12,9 +12,9 @@ from bot import cards
 from bot.cards import Beside, Setting
 from bot.fields import offered
 from bot.store import Beat
-from bot.workflow_list import trouble
+from bot.workflow_list import policy, trouble, workflow_list
 from deploy.embedded.slack import check_blocks, check_view
-from tests.unit.bot.samples import ENGLISH, NOW, a_workflow, an_approval
+from tests.unit.bot.samples import ENGLISH, FRENCH, NOW, a_workflow, an_approval
 from tests.unit.bot.screens import SETTINGS, WILD, messages, views
 from topics.content import ContentWarning
 from topics.delivery import ApprovalOutcome
@@ -108,6 +108,31 @@ def test_the_five_ends_read_differently() -> None:
 def test_a_workflow_is_late_after_two_missed_heartbeats(silence: timedelta, late: bool) -> None:
     words = trouble(a_workflow(), Beat(NOW - silence, 10), ENGLISH, NOW)
     assert bool(words) is late
+
+
+def test_an_unconditional_stop_asks_first_and_says_what_it_does() -> None:
+    for setting, words in (
+        (ENGLISH, ("undoes what it wrote", "would let the step finish")),
+        (FRENCH, ("annule ce qu’elle a écrit", "la laisserait finir")),
+    ):
+        shown = workflow_list([a_workflow()], {}, setting, now=NOW, may_control=True)
+        (found,) = [
+            one
+            for block in shown["blocks"]
+            for one in block.get("elements", ())
+            if one.get("action_id") == "workflow_stop_now"
+        ]
+        question = found["confirm"]["text"]["text"]
+        assert all(word in question for word in words)
+
+
+def test_an_error_policy_is_shown_with_the_failures_so_far() -> None:
+    def line(**changes: Any) -> str:
+        return policy(a_workflow(**changes), "en")
+
+    assert line(failures_ignored=0) == "Stops at the first failure."
+    assert line(failures_ignored=3) == "Failures ignored in a row: up to 3."
+    assert line(failures_ignored=3, failures=2) == "Failures in a row: 2; up to 3 are ignored."
 
 
 def test_a_stopped_workflow_is_never_called_late() -> None:
