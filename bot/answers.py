@@ -11,7 +11,7 @@ from bot.cards import Setting, already_decided, campaign_name
 from bot.cutting import esc
 from bot.form_store import Forms
 from bot.handlers import channel_setting, outgoing_of, settings_of
-from bot.labels import control_name, reason_text, status_name, workflow_name
+from bot.labels import control_name, reason_text, sentence, status_name, workflow_name
 from bot.limits import Json
 from bot.memory import Memory
 from bot.steps import unsaved
@@ -128,7 +128,7 @@ async def _tell_move(event: CampaignMoved, ask: Ask, work: Work) -> None:
         campaign=campaign_name(event.number, event.label),
         before=status_name(language, event.before),
         after=status_name(language, event.after),
-        reason=esc(event.reason),
+        reason=esc(sentence(language, event.reason)),
     )
     await tell(work, person, ask.channel, content(line))
 
@@ -178,7 +178,8 @@ async def tell_answer_refused(event: AnswerRefused, work: Work) -> None:
         )
     else:
         known = f"code_{event.code}"
-        reason = say(person.language, known) if known in all_keys() else esc(event.reason, 1000)
+        told = sentence(person.language, event.reason)
+        reason = say(person.language, known) if known in all_keys() else esc(told, 1000)
         line = say(person.language, "answer_refused", what=name, reason=reason)
     channel = await memory.channel_of(str(event.approval_id), event.actor.id)
     await tell(work, person, channel, content(line))

@@ -13,6 +13,7 @@ from bot.cards import Setting, campaign_name, mention
 from bot.cutting import esc, typed
 from bot.fields import Values
 from bot.fund_store import Funds, FundsOutcome
+from bot.labels import sentence
 from bot.limits import Json
 from bot.store import Person
 from bot.words import say
@@ -60,7 +61,8 @@ def funds_card(funds: Funds, people: Mapping[str, Person], setting: Setting) -> 
     if not is_open:
         blocks.append(section(end_line(funds, people, setting)))
         if funds.reason:
-            blocks.append(section(f"*{say(language, 'reason')}*: {esc(funds.reason, 2000)}"))
+            why = esc(sentence(language, funds.reason), 2000)
+            blocks.append(section(f"*{say(language, 'reason')}*: {why}"))
     blocks.append(facts(_facts(funds, people, setting)))
     if is_open:
         value = str(hold_of(funds))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.answers import tell_actor
+from bot.answers import person_of, tell_actor
 from bot.cutting import esc
 from bot.fund_cards import funds_card
 from bot.fund_store import Funds, FundsOutcome, FundStore
 from bot.handlers import channel_setting, outgoing_of, settings_of
+from bot.labels import sentence
 from bot.memory import Memory
 from bot.store import BotStore
 from shared.registry import Registry
@@ -76,11 +77,13 @@ async def tell_undecided(event: FundsUndecided, work: Work) -> None:
     await Memory(work.connection).give_back(event.hold_id, event.actor.id)
     funds = await FundStore(work.connection).find(event.hold_id)
     number = funds.asked.campaign_number if funds else "…"
+    person = await person_of(work, event.actor.id)
+    reason = sentence(person.language, event.reason) if person else event.reason
     await tell_actor(
         work,
         event.actor,
         str(event.hold_id),
         "answer_refused",
         what=f"*C-{number}*",
-        reason=esc(event.reason, 1000),
+        reason=esc(reason, 1000),
     )

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from bot import formats
 from bot.words import FRENCH, in_language
 from shared.french import in_french
+from shared.french_reasons import french_reason
 from shared.rights import Right
 from topics.campaign import CampaignStatus
 from topics.delivery import ApprovalOutcome
@@ -103,9 +104,15 @@ def reason_text(
     language: str, zone: ZoneInfo, reason: str, code: str | None, values: Mapping[str, str]
 ) -> str:
     """Return a reason in the reader's language, in the service's own words where that is all."""
-    if language != FRENCH or not code:
-        return reason
-    return in_french(code, values, partial(value_name, language, zone)) or reason
+    coded = None
+    if language == FRENCH and code:
+        coded = in_french(code, values, partial(value_name, language, zone))
+    return coded or sentence(language, reason)
+
+
+def sentence(language: str, reason: str) -> str:
+    """Return a reason that travels without a code in the reader's language, where it has one."""
+    return (french_reason(reason) if language == FRENCH else None) or reason
 
 
 def right_name(language: str, right: Right) -> str:

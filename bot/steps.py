@@ -23,6 +23,7 @@ from bot.cutting import esc
 from bot.fields import Values, starting
 from bot.form_reading import BLOCK_OF, CRITERIA, LABEL_CHARS, MANY, step_of
 from bot.form_store import AIMED, MEANS, NAMED, Form
+from bot.labels import sentence
 from bot.limits import Json
 from bot.store import Estimate
 from bot.words import say
@@ -163,7 +164,7 @@ def count_lines(form: Form, language: str) -> str:
     if known is None or known.targeting_id != form.targeting_id:
         return say(language, "counting")
     if known.counts is None:
-        why = say(language, "count_refused", reason=esc(known.reason, 500))
+        why = say(language, "count_refused", reason=esc(sentence(language, known.reason), 500))
         return f":warning: {why}"
     return _counts_line(known.counts, language)
 

@@ -82,6 +82,13 @@ def test_a_refusal_is_said_in_french_with_states_and_rights_in_words() -> None:
     assert french(no) == "Ada n’a pas le droit : gérer les campagnes."
 
 
+def test_a_reason_that_travels_without_a_code_is_said_in_french_too() -> None:
+    lacking = Refused("10 of “A4” are needed, but 2 are available; order more or narrow the target")
+    assert french(lacking).startswith("Il faut 10 de « A4 »")
+    english = reason_text("en", samples.PARIS, lacking.reason, None, {})
+    assert english == lacking.reason
+
+
 def test_what_has_no_french_sentence_is_shown_as_it_came() -> None:
     assert french(Refused(f"unheard of {uuid4().int % 7}", code="new_code")).startswith("unheard")
     assert french(Refused("less is known", code="cannot_edit")) == "less is known"
