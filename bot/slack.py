@@ -29,6 +29,8 @@ _HOPELESS: Final = frozenset(
         *("user_not_found", "user_disabled", "users_not_found"),
     )
 )
+# Slack says of these that some of the operation may have succeeded before they were raised.
+_UNSURE: Final = frozenset(("internal_error", "fatal_error", "service_unavailable"))
 NOT_THERE: Final = frozenset(
     ("channel_not_found", "not_in_channel", "user_not_in_channel", "is_archived")
 )
@@ -56,7 +58,7 @@ class Limited(Denied):
 
 
 class Lost(Exception):
-    """No answer came: Slack may have done it or not."""
+    """No answer came, or one that says nothing: Slack may have done it or not."""
 
 
 def _retry_after(response: Any) -> float:
@@ -73,7 +75,8 @@ def _sorted_out(problem: SlackApiError) -> Exception:
         return Limited(_retry_after(response))
     if status >= 500 or not isinstance(response, AsyncSlackResponse):
         return Lost(f"HTTP {status}")
-    return Denied(str(response.get("error", "unknown_error")))
+    error = str(response.get("error", "unknown_error"))
+    return Lost(error) if error in _UNSURE else Denied(error)
 
 
 async def answered(call: Awaitable[AsyncSlackResponse]) -> Json:

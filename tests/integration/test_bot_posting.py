@@ -54,6 +54,17 @@ async def test_a_lost_answer_is_looked_up_and_the_card_posted_once(story: BotSto
     assert (row["ts"], row["attempted_at"]) == (card.ts, None)
 
 
+@pytest.mark.parametrize(("error", "after_all"), [("internal_error", True), ("fatal_error", False)])
+async def test_an_error_of_slacks_own_says_nothing_and_the_card_is_looked_up(
+    story: BotStory, error: str, after_all: bool
+) -> None:
+    await story.people.fail("chat.postMessage", error, after_all=after_all)
+    await story.hear(samples.an_approval())
+    await story.people.wait_for_message("C-1042", CHANNEL)
+    await story.quiet()
+    assert len(await story.people.messages(CHANNEL)) == 1
+
+
 async def test_a_lost_reply_and_a_lost_direct_message_are_found_too(story: BotStory) -> None:
     state = samples.an_approval()
     await story.hear(state)

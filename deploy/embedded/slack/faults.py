@@ -16,13 +16,15 @@ class FaultKind(StrEnum):
     LOST = "lost"
     SLOW = "slow"
     ERROR = "error"
+    HALF = "half"
 
 
 class Fault(Wire):
     """The next ``times`` calls of ``method`` (``*`` for any) go wrong this way.
 
     ``seconds`` is Retry-After for ``rate_limited`` and the delay for ``slow``; ``error`` is the
-    code answered for ``error``. A lost answer comes after the call was carried out.
+    code answered for ``error`` and ``half``. A lost answer comes after the call was carried out;
+    so does that of ``half``, which Slack says of its ``internal_error`` and ``fatal_error``.
     """
 
     kind: FaultKind

@@ -110,9 +110,12 @@ class WebApi:
         if method == OPEN_CONNECTION:
             return {"ok": True, "url": self._socket_url()}
         try:
-            return {"ok": True, **METHODS[method](self._ctx, Args(args))}
+            done = {"ok": True, **METHODS[method](self._ctx, Args(args))}
         except Refused as refusal:
             return refusal.answer()
+        if fault and fault.kind is FaultKind.HALF:
+            return {"ok": False, "error": fault.error}
+        return done
 
     def _socket_url(self) -> str:
         place = self._ctx.url.replace("http://", "ws://", 1)

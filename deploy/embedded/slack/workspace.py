@@ -179,9 +179,11 @@ class Workspace(Watcher):
         kind = FaultKind.SLOW
         await self._tell("fault", Fault(kind=kind, method=method, times=times, seconds=seconds))
 
-    async def fail(self, method: str, error: str, *, times: int = 1) -> None:
-        """Answer the next calls of a method with an error code."""
-        kind = FaultKind.ERROR
+    async def fail(
+        self, method: str, error: str, *, times: int = 1, after_all: bool = False
+    ) -> None:
+        """Answer the next calls of a method with an error code; ``after_all`` they are done."""
+        kind = FaultKind.HALF if after_all else FaultKind.ERROR
         await self._tell("fault", Fault(kind=kind, method=method, times=times, error=error))
 
     async def keep_pace(
