@@ -12,12 +12,14 @@ from typing import Final
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.approvals import show_cards_of
+from bot.limits import Json
+from bot.linking import introduction
 from bot.roster import Roster
 from bot.slack import Denied, Limited, Lost, answered
 from bot.store import BotStore
 from bot.words import FRENCH
 from shared.logs import logger
-from shared.uow import UnitOfWork
+from shared.uow import UnitOfWork, Work
 
 log = logger(__name__)
 
@@ -64,8 +66,10 @@ class Acquaintance:
                 has_left=bool(user.get("deleted")),
                 now=work.now,
             )
-            known = await BotStore(work.connection).operator_of(slack_user_id) if changed else None
-            if known is not None:
+            known = await BotStore(work.connection).operator_of(slack_user_id)
+            if known is None:
+                _introduce(slack_user_id, user, work)
+            elif changed:
                 await show_cards_of(known[0], work)
 
     async def quiet_until(self, slack_user_id: str) -> datetime | None:
@@ -83,6 +87,13 @@ class Acquaintance:
             log.info("slack.quiet_unknown", reason=str(problem))
             return None
         return _quiet_until(found, self._uow.clock.now())
+
+
+def _introduce(slack_user_id: str, user: Json, work: Work) -> None:
+    """Have an account linked by its address, which Slack must have confirmed to be theirs."""
+    email = str((user.get("profile") or {}).get("email") or "")
+    if email and user.get("is_email_confirmed") and not user.get("deleted"):
+        work.emit(introduction(work.settings.secret, slack_user_id, email))
 
 
 def _language(locale: str) -> str | None:

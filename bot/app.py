@@ -23,6 +23,7 @@ from bot import (
     funds,
     handlers,
     http_mode,
+    linking,
     occurrences,
     socket_mode,
     stepping,
@@ -52,6 +53,7 @@ for part in (
     form_answers,
     occurrences,
     funds,
+    linking,
     stock_alerts,
     troubles,
 ):

@@ -192,6 +192,12 @@ def chooser(placeholder: str, *, many: bool = False) -> Json:
     return element
 
 
+def user_chooser(user: str = "") -> Json:
+    """Return a select of the workspace's people; ``user`` is chosen first."""
+    element: Json = {"type": "users_select"}
+    return element | {"initial_user": user} if user else element
+
+
 def modal(
     callback_id: str,
     title: str,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from bot.limits import OPTIONS
 from shared.database import Connection
 from shared.rights import Right, roles_with
 from topics.message import State
@@ -84,6 +85,25 @@ class Choices:
             limit,
         )
         return [Choice(row["operator_id"], row["name"]) for row in rows]
+
+    async def operators(self, query: str, limit: int = OPTIONS) -> list[Choice]:
+        """Return active operators by name."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id, name FROM operators WHERE active"
+            " AND ($1 = '' OR position(lower($1) IN lower(name)) > 0 OR operator_id = $1)"
+            " ORDER BY name, operator_id LIMIT $2",
+            query.strip(),
+            limit,
+        )
+        return [Choice(row["operator_id"], row["name"]) for row in rows]
+
+    async def operator_named(self, name: str) -> str | None:
+        """Return the one active operator of a name, whatever its case; ``None`` for none or two."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id FROM operators WHERE active AND lower(name) = lower($1) LIMIT 2",
+            name.strip(),
+        )
+        return rows[0]["operator_id"] if len(rows) == 1 else None
 
     async def missing(self, kind: str, ids: Iterable[UUID]) -> bool:
         """Whether one of the ids is not offered."""

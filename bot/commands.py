@@ -10,11 +10,12 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.blocks import content
-from bot.cutting import esc
+from bot.cutting import esc, read_marked
 from bot.figures import budget_list, stock_list
 from bot.front import NOTHING, Act, Front, Sender, Visit
 from bot.fund_store import FundStore, askers
 from bot.limits import Json
+from bot.linking import typed_link
 from bot.lists import campaign_list
 from bot.orders import VERBS, typed_order
 from bot.reading import PAGE, Which
@@ -22,6 +23,8 @@ from bot.stepping import open_form
 from bot.workflow_list import workflow_list
 from shared.rights import Right
 
+MARKED: Final = frozenset({"link"})
+"""The words whose rest names accounts or channels, as Slack marks them."""
 Answer = Callable[[Visit, str], Awaitable[Json]]
 
 
@@ -65,6 +68,8 @@ async def route(visit: Visit, words: str) -> Json:
         return refusal
     verb, _, rest = words.strip().partition(" ")
     verb = verb.lower()
+    if verb not in MARKED:
+        words, rest = read_marked(words), read_marked(rest)
     if verb in VERBS:
         return await typed_order(visit, verb, rest.strip())
     answer = _ANSWERS.get(verb or "help")
@@ -181,6 +186,7 @@ async def help_(visit: Visit, _rest: str) -> Json:
 _ANSWERS: Final[dict[str, Answer]] = {
     "new": new,
     "list": listed,
+    "link": typed_link,
     "help": help_,
 }
 _WHICH: Final = {

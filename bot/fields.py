@@ -49,6 +49,10 @@ class Values:
         found = self._of(name).get("selected_option")
         return UUID(found["value"]) if found else None
 
+    def user(self, name: str) -> str | None:
+        """Return the Slack account chosen."""
+        return self._of(name).get("selected_user")
+
     def many(self, name: str) -> list[str]:
         """Return the values chosen in a multi-select or ticked."""
         return [one["value"] for one in self._of(name).get("selected_options") or ()]

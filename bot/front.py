@@ -22,7 +22,7 @@ from bot.limits import Json, fitted_errors, fitted_message, fitted_options, fitt
 from bot.memory import Memory
 from bot.outgoing import Outgoing
 from bot.reading import Reading
-from bot.roster import Roster
+from bot.roster import STRANGER_FOR, Roster
 from bot.settings import BotSettings
 from bot.store import Ask, BotStore
 from bot.words import say
@@ -281,6 +281,9 @@ class Front:
         async with self._uow.begin() as work:
             known = await BotStore(work.connection).operator_of(sender.user)
             if known is None:
+                # Slack may know them by an operator's address.
+                roster = Roster(work.connection)
+                await roster.meet([sender.user], work.now, fresh_for=STRANGER_FOR)
                 return await act(Visit(work, sender, self._settings, None))
             operator_id, language = known
             operator = await find(work, operator_id)

@@ -56,6 +56,7 @@ _RIGHT: Final[dict[Right, tuple[str, str]]] = {
     Right.READ: ("read", "lire"),
     Right.MANAGE_CAMPAIGNS: ("manage campaigns", "gérer les campagnes"),
     Right.APPROVE: ("approve", "valider"),
+    Right.MANAGE_OPERATORS: ("manage operators", "gérer les opérateurs"),
     Right.CONTROL_WORKFLOWS: (
         "control technical workflows",
         "piloter les workflows techniques",

@@ -18,6 +18,8 @@ SWEEP: Final = 50
 KNOWN_FOR: Final = timedelta(hours=12)
 """How long what Slack says of somebody is believed."""
 FRESH_FOR: Final = timedelta(hours=1)
+STRANGER_FOR: Final = timedelta(minutes=1)
+"""How long nobody asks again about who is no operator: one may be made of them meanwhile."""
 _MEET: Final = """
 INSERT INTO slack_people (slack_user_id, next_at) SELECT id, $2 FROM unnest($1::text[]) AS id
 ON CONFLICT (slack_user_id) DO UPDATE SET next_at = excluded.next_at
@@ -82,9 +84,11 @@ class Roster:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def meet(self, slack_user_ids: Iterable[str], now: datetime) -> None:
-        """Have Slack asked about people it was not asked about in the last hour."""
-        await self._connection.execute(_MEET, list(set(slack_user_ids)), now, now - FRESH_FOR)
+    async def meet(
+        self, slack_user_ids: Iterable[str], now: datetime, *, fresh_for: timedelta = FRESH_FOR
+    ) -> None:
+        """Have Slack asked about people it was not asked about for so long."""
+        await self._connection.execute(_MEET, list(set(slack_user_ids)), now, now - fresh_for)
 
     async def changed(self, slack_user_id: str, now: datetime) -> None:
         """Have Slack asked again about somebody it was asked about before."""

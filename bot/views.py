@@ -12,6 +12,7 @@ from bot.fields import offered
 from bot.form_reading import MANY, ONE
 from bot.front import Front, Outcome, Sender, Visit
 from bot.limits import OPTIONS, Json
+from bot.linking import ACCOUNT, LINK, OPERATOR, submit_link, suggest_operators
 from bot.modals import REASON, read_reason
 from bot.stopping import ENDED, STOP, read_stop
 from shared.rights import Right
@@ -33,13 +34,19 @@ def attach(app: AsyncApp, front: Front) -> None:
             ack, sender_of(body), lambda visit: stop_campaign(visit, view), first_field="reason"
         )
 
+    async def link(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
+        await front.submission(
+            ack, sender_of(body), lambda visit: submit_link(visit, view), first_field=ACCOUNT
+        )
+
     async def options(ack: AsyncAck, body: dict[str, Any]) -> None:
         kind, query = str(body["action_id"]), str(body.get("value") or "")
         await front.suggestion(ack, sender_of(body), lambda visit: suggest(visit, kind, query))
 
     app.view(REASON)(reason)
     app.view(STOP)(stop)
-    for name in (*ONE, *MANY):
+    app.view(LINK)(link)
+    for name in (*ONE, *MANY, OPERATOR):
         app.options(name)(options)
 
 
@@ -82,7 +89,9 @@ async def stop_campaign(visit: Visit, view: Json) -> Outcome:
 
 
 async def suggest(visit: Visit, kind: str, query: str) -> list[Json]:
-    """Return what a select offers for a query; nothing to who may not make campaigns."""
+    """Return what a select offers for a query; nothing to who may not use it."""
+    if kind == OPERATOR:
+        return await suggest_operators(visit, query)
     if visit.refusal(Right.MANAGE_CAMPAIGNS):
         return []
     if kind == REVIEWERS:

@@ -7,22 +7,14 @@ from typing import Final
 from bot.words_forms import FORMS
 from bot.words_orders import ORDERS
 from bot.words_screens import SCREENS
+from bot.words_workspaces import WORKSPACES
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     **SCREENS,
     **FORMS,
     **ORDERS,
+    **WORKSPACES,
     # Refusals and troubles
-    "stranger": (
-        (
-            "Sorry, I do not know you: this Slack account is not linked to a Muster operator."
-            " An administrator can link it."
-        ),
-        (
-            "Désolé, je ne vous connais pas : ce compte Slack n’est lié à aucun opérateur Muster."
-            " Un administrateur peut le lier."
-        ),
-    ),
     "no_right": (
         "Sorry, {name}, your role does not let you do that (it takes the right to {right}).",
         "Désolé, {name}, votre rôle ne le permet pas (il faut le droit : {right}).",
@@ -91,6 +83,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
             "• `/campaign stop C-1042 why` says what a stop does, then asks\n"
             "• `/campaign start_now C-1042` · `drop C-1042` answer a missed start\n"
             "• `/campaign duplicate C-1042` a new campaign with the same choices\n"
+            "• `/campaign link @somebody` makes a Slack account an operator’s\n"
             "• `/approvals [waiting | overdue]` what waits for an answer\n"
             "• `/budget [words]` · `/stock [words]` money and goods\n"
             "• `/workflows` the technical workflows"
@@ -107,6 +100,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
             "• `/campaign stop C-1042 motif` dit ce que fait l’arrêt, puis demande\n"
             "• `/campaign start_now C-1042` · `drop C-1042` répondre à un démarrage manqué\n"
             "• `/campaign duplicate C-1042` une nouvelle campagne avec les mêmes choix\n"
+            "• `/campaign link @quelqu’un` lie un compte Slack à un opérateur\n"
             "• `/approvals [attente | retard]` ce qui attend une réponse\n"
             "• `/budget [mots]` · `/stock [mots]` l’argent et les articles\n"
             "• `/workflows` les workflows techniques"

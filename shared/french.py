@@ -106,6 +106,7 @@ SENTENCES: Final[dict[str, str]] = {
     # Technical workflows
     "cannot_control": "{workflow} est {status} : cela n’est pas possible maintenant.",
     # Rights
+    "unknown_operator": "Aucun opérateur actif n’a cette adresse.",
     "not_allowed": "{operator} n’a pas le droit : {right}.",
 }
 

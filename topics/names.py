@@ -119,6 +119,8 @@ HEARTBEATS_CHANGELOG: Final = Topic(
     "muster-workflows-views-heartbeats-changelog", "service name", None, 3
 )
 
+OPERATORS_COMMANDS: Final = Topic("operators.commands.v1", "Slack account", partitions=3)
+OPERATORS_EVENTS: Final = Topic("operators.events.v1", "Slack account", MONTH, 3)
 OPERATORS_STATE: Final = Topic("operators.state.v1", "operator id", None, 3)
 
 CHANGELOGS: Final = (DELIVERY_ACTIVITY_CHANGELOG, HEARTBEATS_CHANGELOG)

@@ -17,7 +17,7 @@ from services.cli.answering import or_exit
 from services.cli.catalogue import MODULES, NAMES
 from services.cli.environment import settings_or_exit
 from services.cli.letters import opened
-from services.web.operators import add_operator, find_operator
+from services.web.operators import add_operator, find_operator, link_operator
 from services.web.roster import Report, import_operators
 from services.web.tokens import create_token
 from shared import erasing
@@ -56,6 +56,23 @@ def operator_add(
             return str(operator_id)
 
     console.print(f"{name} is operator {or_exit(add())}")
+
+
+@operators.command("link")
+def operator_link(
+    email: Annotated[str, typer.Argument(help="the operator's e-mail")],
+    slack: Annotated[str, typer.Argument(help="Slack member id, such as U0123456789")],
+) -> None:
+    """Make a Slack account an operator's; whoever had it before no longer does."""
+
+    async def link() -> str:
+        async with opened("web") as web, web.uow.begin() as work:
+            operator_id = await find_operator(work, email)
+            if operator_id is None:
+                raise Refused("there is no operator with that e-mail")
+            return (await link_operator(work, operator_id, slack)).name
+
+    console.print(f"{or_exit(link())} is {slack} in Slack")
 
 
 @operators.command("import")

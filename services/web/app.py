@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from services.web import keyed
+from services.web import keyed, linking
 from services.web.api import router
 from services.web.edge import make_app
 from services.web.handlers import VIEWS, registry
 from services.web.settings import WebSettings
 from shared.service import Service
+
+registry.include(linking.registry)
 
 SERVICE: Final = Service(
     "web",

@@ -14,7 +14,7 @@ from services.web import domain
 from services.web.domain import Account, Change
 from services.web.store import AccountStore
 from shared.errors import Refused
-from shared.ids import new_id
+from shared.ids import new_id, recipient_key
 from shared.rights import Right, copy_operator, require
 from shared.uow import Work
 from topics.message import Actor
@@ -87,6 +87,66 @@ async def update_operator(
 async def deactivate_operator(work: Work, operator_id: UUID, *, actor: Actor | None = None) -> bool:
     """Take an operator's rights and tokens away; the row stays for the journals that name it."""
     return await update_operator(work, operator_id, Change(active=False), actor=actor)
+
+
+async def link_operator(
+    work: Work, operator_id: UUID, slack_user_id: str, *, actor: Actor | None = None
+) -> Account:
+    """Make a Slack account an operator's, and return them; whoever had it before no longer does.
+
+    Raises:
+        Refused: unknown, deactivated, or this is no Slack id.
+        NotAllowed: the actor may not manage operators.
+    """
+    await _allow(work, actor)
+    store = AccountStore(work.connection)
+    account = await store.lock(operator_id)
+    if account is None or not account.active:
+        raise Refused("there is no such active operator", code="unknown_operator")
+    checked = domain.checked_slack_id(slack_user_id) or ""
+    holder = await store.holder_of("slack_user_id", checked)
+    if holder not in {None, operator_id}:
+        await update_operator(work, holder, Change(slack_user_id=""), actor=actor)
+    await update_operator(work, operator_id, Change(slack_user_id=checked), actor=actor)
+    return account
+
+
+async def introduce_operator(
+    work: Work, email_key: str, slack_user_id: str, *, actor: Actor
+) -> Account:
+    """Link a Slack account to the active operator whose address it is confirmed to have.
+
+    Who is linked already stays so: moving a link is for an administrator. ``email_key`` is the
+    address's :func:`~shared.ids.recipient_key`.
+
+    Raises:
+        Refused: nobody has that address, or they or the account are linked already.
+    """
+    store = AccountStore(work.connection)
+    if await store.holder_of("slack_user_id", slack_user_id) is not None:
+        raise Refused("this Slack account is linked already", code="linked_already")
+    account = await operator_with_key(work, email_key)
+    if account.slack_user_id is not None:
+        raise Refused(f"{account.name} has another Slack account", code="linked_already")
+    after = domain.changed(account, Change(slack_user_id=slack_user_id))
+    await _save(work, after, "changed", actor, "slack_user_id, by e-mail address")
+    return after
+
+
+async def operator_with_key(work: Work, email_key: str) -> Account:
+    """Return the active operator whose address has a key, their row locked.
+
+    Raises:
+        Refused: there is none.
+    """
+    store = AccountStore(work.connection)
+    secret = work.settings.secret
+    for operator_id, email in await store.addresses():
+        if email_key and recipient_key(secret, "email", email) == email_key:
+            account = await store.lock(operator_id)
+            if account is not None:
+                return account
+    raise Refused("no active operator has that e-mail address", code="unknown_operator")
 
 
 async def find_operator(work: Work, email: str) -> UUID | None:

@@ -71,6 +71,13 @@ class AccountStore:
         )
         return UUID(int=found.int) if found else None
 
+    async def addresses(self) -> list[tuple[UUID, str]]:
+        """Return the active operators' ids with their addresses."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id, email FROM accounts WHERE active ORDER BY operator_id"
+        )
+        return [(UUID(int=row["operator_id"].int), row["email"]) for row in rows]
+
     async def page(self, after: UUID | None, limit: int) -> list[Account]:
         """Return accounts by id (the order they were added in), after one."""
         rows = await self._connection.fetch(

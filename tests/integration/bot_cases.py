@@ -35,6 +35,7 @@ from topics.campaign import (
 from topics.delivery import ApprovalOutcome, DecideApproval
 from topics.funds import DecideFunds
 from topics.message import Message
+from topics.operators import LinkOperator, Role
 from topics.schedules import AnswerMissedStart
 from topics.workflows import ControlWorkflow, WorkflowState, WorkflowStatus
 
@@ -62,6 +63,9 @@ MANY: Final[dict[str, tuple[Message, ...]]] = {
     "stock": tuple(samples.a_stock_line(label=f"Line {n:02}") for n in range(1, 13)),
     "workflows": tuple(samples.a_workflow(f"job{n:02}") for n in range(1, 18)),
 }
+ADMINISTRATOR: Final = samples.MANAGER.model_copy(
+    update={"roles": (Role.ADMINISTRATOR,), "version": 2}
+)
 CARD: Final = message("C-1042")
 FUNDS: Final = message("Budget to approve")
 LIST: Final = typing("/campaign", "list", contains="C-1012")
@@ -109,6 +113,13 @@ COMMANDS: Final = (
     ),
     _command("/campaign follow", "C-1042", world=(campaign(),), tells=FOLLOWED),
     _command("/campaign unfollow", "C-1042", world=(campaign(),), tells="no longer follow"),
+    _command(
+        "/campaign link",
+        "<@U0STRANGER1|stranger> Robin Clarke",
+        world=(ADMINISTRATOR,),
+        emits=LinkOperator,
+        tells="being linked",
+    ),
     *(
         _command(f"/approvals {word}".strip(), who=REVIEWER, world=(APPROVAL,), tells="C-1042")
         for word in ("", "mine", "waiting", "miennes", "attente")
@@ -246,6 +257,15 @@ MODALS: Final = (
     ),
     Deed(
         Kind.VIEW,
+        "operator_link",
+        screen=form("operator_link", typed="link <@U0STRANGER1|stranger>"),
+        world=(ADMINISTRATOR,),
+        wrong=({"slack_user": "U0STRANGER1"}, "operator", "Choose the operator"),
+        values={"slack_user": "U0STRANGER1", "operator": "Robin Clarke"},
+        emits=LinkOperator,
+    ),
+    Deed(
+        Kind.VIEW,
         "funds_reason",
         who=REVIEWER,
         screen=form("funds_reason", FUNDS, "funds_refuse"),
@@ -256,6 +276,14 @@ MODALS: Final = (
     ),
 )
 REST: Final = (
+    Deed(
+        Kind.OPTIONS,
+        "operator",
+        screen=form("operator_link", typed="link"),
+        world=(ADMINISTRATOR,),
+        typed="Dominique",
+        tells="Dominique Leroy",
+    ),
     Deed(
         Kind.SHORTCUT,
         "campaign_from_message",

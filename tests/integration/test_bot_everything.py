@@ -10,6 +10,7 @@ from deploy.embedded.slack import View
 from tests.integration.bot_cases import DEEDS
 from tests.integration.bot_deeds import NO, OPERATORS, Deed, Kind, Place, do, hears, look, offered
 from tests.integration.bot_story import BotStory
+from topics.operators import OperatorState
 
 
 async def ready(story: BotStory, deed: Deed) -> Place | None:
@@ -26,8 +27,10 @@ async def emitted(story: BotStory) -> int:
 
 async def as_a_stranger(story: BotStory, deed: Deed, place: Place | None) -> None:
     """Do it without being an operator any more: a polite no, and no command; then be one again."""
-    operator = OPERATORS[deed.who]
-    await story.hear(operator.model_copy(update={"active": False, "version": 2}))
+    operator = next(
+        (one for one in deed.world if isinstance(one, OperatorState)), OPERATORS[deed.who]
+    )
+    await story.hear(operator.model_copy(update={"active": False, "version": 3}))
     before = await emitted(story)
     if deed.kind is Kind.OPTIONS or deed.picks:
         assert place is not None
@@ -41,7 +44,7 @@ async def as_a_stranger(story: BotStory, deed: Deed, place: Place | None) -> Non
         else:
             await hears(story, deed, ack, NO[operator.language])
     assert await emitted(story) == before
-    await story.hear(operator.model_copy(update={"version": 3}))
+    await story.hear(operator.model_copy(update={"version": 4}))
 
 
 async def as_one_may(story: BotStory, deed: Deed, place: Place | None) -> None:

@@ -21,6 +21,7 @@ from bot.fund_cards import funds_card, refuse_modal
 from bot.fund_store import Funds, FundsOutcome
 from bot.home import home_view, stranger_home
 from bot.limits import Json
+from bot.linking import link_modal
 from bot.order_buttons import date_buttons, missed_buttons, order_buttons
 from bot.reading import PAGE, ApprovalPage, Listed, Overview, Page, Which
 from bot.steps import step_view, unsaved
@@ -309,6 +310,7 @@ def views(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     nothing = Overview([], [], 0, [], [], [], [], [], {})
     yield "empty home", home_view(nothing, {}, setting, now=NOW, may_control=False)
     yield "stranger", stranger_home(say(setting.language, "stranger"))
+    yield "link", link_modal("U0NOBODY001", "C" * 20, setting)
     yield "refuse funds", refuse_modal(some_funds(words), "C" * 20, setting)
     for state in campaigns(words):
         yield f"stop {state.status}", stop_modal(state, 41, "C" * 20, setting, reason=words)

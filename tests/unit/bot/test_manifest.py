@@ -28,7 +28,7 @@ SCOPES = {
     "files_getUploadURLExternal": {"files:write"},
     "files_completeUploadExternal": {"files:write"},
     "files_info": {"files:read"},
-    "users_info": {"users:read"},
+    "users_info": {"users:read", "users:read.email"},
     "dnd_info": {"dnd:read"},
     "views_open": set(),
     "views_publish": set(),

@@ -33,6 +33,7 @@ def described(ctx: Context, person: Person) -> Json:
         "tz": person.tz,
         "locale": person.locale,
         "is_bot": False,
+        "is_email_confirmed": bool(person.email),
         "profile": {
             "real_name": person.real_name,
             "display_name": person.name,

@@ -1,0 +1,57 @@
+"""What is said of Slack accounts, channels and workspaces, in English and French."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORKSPACES: Final[dict[str, tuple[str, str]]] = {
+    "stranger": (
+        (
+            "Sorry, I do not know you: this Slack account is not linked to a Muster operator. If"
+            " your e-mail address in Slack is an operator’s, that happens by itself now: try again"
+            " in a minute. Else an administrator of Muster can do it: `/campaign link @you`."
+        ),
+        (
+            "Désolé, je ne vous connais pas : ce compte Slack n’est lié à aucun opérateur Muster."
+            " Si votre adresse e-mail dans Slack est celle d’un opérateur, cela se fait tout seul :"
+            " réessayez dans une minute. Sinon, un administrateur de Muster peut le faire :"
+            " `/campaign link @vous`."
+        ),
+    ),
+    "link_title": ("Link to an operator", "Lier à un opérateur"),
+    "link_intro": (
+        "Who is linked does in Slack what their role in Muster allows.",
+        "Un compte lié fait dans Slack ce que son rôle dans Muster permet.",
+    ),
+    "link_user": ("Slack account", "Compte Slack"),
+    "link_operator": ("Operator", "Opérateur"),
+    "link_it": ("Link", "Lier"),
+    "link_asked": (
+        "{user} is being linked to {operator}.",
+        "{user} est en train d’être lié à {operator}.",
+    ),
+    "link_no_user": (
+        "Name a Slack account as Slack offers it after `@`: `/campaign link @somebody`.",
+        "Nommez un compte Slack comme Slack le propose après `@` : `/campaign link @quelqu’un`.",
+    ),
+    "link_no_operator": (
+        "I know no operator called {operator}: give an e-mail address or the whole name.",
+        "Je ne connais pas d’opérateur {operator} : donnez une adresse e-mail ou le nom entier.",
+    ),
+    "link_nobody": (
+        "Choose the operator whose account it is.",
+        "Choisissez l’opérateur dont c’est le compte.",
+    ),
+    "linked": (
+        "Hello {name}: this Slack account is yours in Muster now. `/campaign help` says what I do.",
+        (
+            "Bonjour {name} : ce compte Slack est maintenant le vôtre dans Muster."
+            " `/campaign help` dit ce que je sais faire."
+        ),
+    ),
+    "linked_for": ("{user} is {name} in Muster now.", "{user} est maintenant {name} dans Muster."),
+    "not_linked": (
+        "{user} was *not linked*: {reason}",
+        "{user} n’a *pas été lié* : {reason}",
+    ),
+}
