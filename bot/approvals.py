@@ -94,6 +94,7 @@ async def beside(state: ApprovalState, work: Work) -> Beside:
         alert,
         await Album(work.connection).shown(state.approval_id, state.revision),
         await store.approved(state.campaign_id, state.kind),
+        await store.approved_cost(state.campaign_id, state.kind),
         await Choices(work.connection).stock(needed),
     )
 

@@ -25,7 +25,7 @@ from bot.blocks import (
 from bot.cutting import esc, typed
 from bot.labels import outcome_name
 from bot.limits import Json
-from bot.store import Estimate, Person
+from bot.store import Cost, Estimate, Person
 from bot.words import in_language, say
 from topics.budget import GoodsNeeded
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState, Decision
@@ -63,6 +63,7 @@ class Beside:
     stock_alert: str = ""
     picture: str | None = None
     approved: ApprovalState | None = None
+    approved_cost: Cost | None = None
     stock: Mapping[UUID, StockLineState] = field(default_factory=dict)
 
 
@@ -212,6 +213,11 @@ def _changes(state: ApprovalState, beside: Beside, setting: Setting) -> list[Jso
         found.append(say(language, "changed_content"))
     if before.snapshot_hash != state.snapshot_hash:
         found.append(say(language, "changed_target"))
+    cost, cost_before = beside.estimate, beside.approved_cost
+    if cost and cost_before and cost.amount_minor != cost_before.amount_minor:
+        old = formats.money(cost_before.amount_minor, cost_before.currency, language)
+        new = formats.money(cost.amount_minor, cost.currency, language)
+        found.append(say(language, "changed_cost", old=old, new=new))
     if before.send_doubles != state.send_doubles:
         found.append(say(language, "changed_doubles"))
     lines = found or [say(language, "changed_nothing")]

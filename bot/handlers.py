@@ -96,7 +96,8 @@ async def show_date(state: CampaignState, work: Work) -> None:
     outgoing, key = outgoing_of(work), dates.date_key(state.campaign_id)
     if state.series_id is not None and await outgoing.is_shown(key):
         setting = channel_setting(work)
-        shown = dates.date_card(state, setting, date_buttons(state, setting))
+        estimate = await Memory(work.connection).estimate(state.campaign_id)
+        shown = dates.date_card(state, setting, date_buttons(state, setting, estimate))
         await outgoing.show(key, settings_of(work).slack_channel, shown)
 
 

@@ -9,6 +9,7 @@ from bot.blocks import button, confirmed
 from bot.cards import Setting
 from bot.limits import Json
 from bot.stopping import launch_question
+from bot.store import Estimate
 from bot.words import say
 from topics.campaign import CampaignState
 from topics.campaign import CampaignStatus as Status
@@ -39,10 +40,12 @@ _OFFERED: Final[dict[Status, tuple[str, ...]]] = {
 }
 
 
-def order_buttons(state: CampaignState, setting: Setting, *, may_manage: bool) -> list[Json]:
+def order_buttons(
+    state: CampaignState, setting: Setting, *, may_manage: bool, estimate: Estimate | None = None
+) -> list[Json]:
     """Return the buttons of what a person may have the campaign do in its state."""
     verbs = [verb for verb in offered(state) if may_manage or verb == "follow"]
-    return [_button(state, verb, setting) for verb in verbs]
+    return [_button(state, verb, setting, estimate) for verb in verbs]
 
 
 def offered(state: CampaignState) -> tuple[str, ...]:
@@ -53,10 +56,15 @@ def offered(state: CampaignState) -> tuple[str, ...]:
     return (*_MISSED, *(verb for verb in verbs if verb not in {"launch", "stop"}))
 
 
-def date_buttons(state: CampaignState, setting: Setting) -> list[Json]:
+def date_buttons(
+    state: CampaignState, setting: Setting, estimate: Estimate | None = None
+) -> list[Json]:
     """Return the buttons of an occurrence; a missed start has a message of its own."""
     verbs = [verb for verb in offered(state) if verb in _OF_A_DATE]
-    return [_button(state, verb, setting, word="skip" if verb == "stop" else "") for verb in verbs]
+    return [
+        _button(state, verb, setting, estimate, word="skip" if verb == "stop" else "")
+        for verb in verbs
+    ]
 
 
 def missed_buttons(campaign_id: UUID, number: int, setting: Setting) -> list[Json]:
@@ -76,7 +84,9 @@ def _answer(campaign_id: UUID, number: int, verb: str, setting: Setting) -> Json
     )
 
 
-def _button(state: CampaignState, verb: str, setting: Setting, *, word: str = "") -> Json:
+def _button(
+    state: CampaignState, verb: str, setting: Setting, estimate: Estimate | None, *, word: str = ""
+) -> Json:
     if verb in _MISSED:
         return _answer(state.campaign_id, state.number, verb, setting)
     language = setting.language
@@ -87,7 +97,7 @@ def _button(state: CampaignState, verb: str, setting: Setting, *, word: str = ""
     return confirmed(
         made,
         title=say(language, "launch_title", number=f"C-{state.number}"),
-        text=launch_question(state, setting),
+        text=launch_question(state, setting, estimate),
         yes=text,
         no=say(language, "close"),
     )

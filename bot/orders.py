@@ -17,7 +17,7 @@ from bot.limits import Json
 from bot.lists import campaign_status, live_status
 from bot.order_buttons import offered, order_buttons
 from bot.stepping import open_form
-from bot.stopping import ENDED, pause_effect, stop_modal
+from bot.stopping import ENDED, launch_asked, pause_effect, stop_modal
 from bot.words import say
 from shared.rights import Right
 from topics.campaign import (
@@ -87,6 +87,9 @@ async def typed_order(visit: Visit, verb: str, rest: str) -> Json:
     found = await numbered(visit, verb, rest)
     if not isinstance(found, CampaignState):
         return found
+    if verb == "launch" and verb in offered(found):
+        estimate = await visit.memory.estimate(found.campaign_id)
+        return launch_asked(found, visit.setting, estimate)
     return await _carry_out(visit, verb, found, rest.partition(" ")[2].strip())
 
 
@@ -158,7 +161,10 @@ async def _status(visit: Visit, state: CampaignState, _reason: str) -> Json:
         visit.setting,
         now=visit.work.now,
         buttons=order_buttons(
-            state, visit.setting, may_manage=visit.known.may(Right.MANAGE_CAMPAIGNS)
+            state,
+            visit.setting,
+            may_manage=visit.known.may(Right.MANAGE_CAMPAIGNS),
+            estimate=await visit.memory.estimate(state.campaign_id),
         ),
     )
 
@@ -171,7 +177,10 @@ async def _stop(visit: Visit, state: CampaignState, reason: str) -> Json:
     if not await visit.once():
         return NOTHING
     flight = await visit.store.in_flight(state.campaign_id)
-    view = stop_modal(state, flight, visit.sender.channel, visit.setting, reason=reason)
+    estimate = await visit.memory.estimate(state.campaign_id)
+    view = stop_modal(
+        state, flight, visit.sender.channel, visit.setting, reason=reason, estimate=estimate
+    )
     await visit.open_view(f"stop:{visit.sender.trigger}", view)
     return NOTHING
 

@@ -31,6 +31,14 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """An amount in minor units."""
+
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What a campaign would cost and what its budget had left then, minor units."""
 
@@ -141,11 +149,17 @@ class BotStore:
         )
 
     async def save_approved(self, state: ApprovalState) -> None:
-        """Keep what was approved of a campaign, for later cards of the kind to be compared with."""
+        """Keep what was approved of a campaign, for later cards of the kind to be compared with.
+
+        What it was to cost then is kept beside it.
+        """
         await self._connection.execute(
-            "INSERT INTO approved (campaign_id, kind, decided_at, state) VALUES ($1, $2, $3, $4)"
+            "INSERT INTO approved (campaign_id, kind, decided_at, state, amount_minor, currency)"
+            " SELECT $1::uuid, $2::text, $3::timestamptz, $4::jsonb, e.amount_minor, e.currency"
+            " FROM (SELECT 1) AS one LEFT JOIN estimates e ON e.campaign_id = $1"
             " ON CONFLICT (campaign_id, kind) DO UPDATE"
-            " SET decided_at = excluded.decided_at, state = excluded.state"
+            " SET decided_at = excluded.decided_at, state = excluded.state,"
+            " amount_minor = excluded.amount_minor, currency = excluded.currency"
             " WHERE approved.decided_at < excluded.decided_at",
             state.campaign_id,
             state.kind.value,
@@ -161,6 +175,16 @@ class BotStore:
             kind.value,
         )
         return ApprovalState.model_validate(found) if found else None
+
+    async def approved_cost(self, campaign_id: UUID, kind: ApprovalKind) -> Cost | None:
+        """Return what a campaign was to cost when it was last approved, when that was known."""
+        row = await self._connection.fetchrow(
+            "SELECT amount_minor, currency FROM approved"
+            " WHERE campaign_id = $1 AND kind = $2 AND amount_minor IS NOT NULL",
+            campaign_id,
+            kind.value,
+        )
+        return Cost(**dict(row)) if row else None
 
     async def approval(self, approval_id: UUID) -> ApprovalState | None:
         """Return an approval."""

@@ -164,6 +164,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "changed_since": ("Since what was approved on {at}", "Depuis ce qui a été validé le {at}"),
     "changed_subject": ("Subject: {old} → {new}", "Objet : {old} → {new}"),
     "changed_count": ("Recipients: {old} → {new}", "Destinataires : {old} → {new}"),
+    "changed_cost": ("Cost: {old} → {new}", "Coût : {old} → {new}"),
     "changed_content": ("The content has changed", "Le contenu a changé"),
     "changed_target": ("The target was frozen anew", "La population a été figée à nouveau"),
     "changed_doubles": (

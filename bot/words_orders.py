@@ -52,6 +52,11 @@ ORDERS: Final[dict[str, tuple[str, str]]] = {
         "{count} people, from {at} on or at once when that has passed.",
         "{count} personnes, à partir du {at}, ou tout de suite si c’est passé.",
     ),
+    "launch_cost": ("Cost: {cost}.", "Coût : {cost}."),
+    "stop_cost": (
+        "It was to cost {amount}, of which about {spent} is used.",
+        "Elle devait coûter {amount}, dont environ {spent} ont servi.",
+    ),
     "stop_title": ("Stop {number}", "Arrêter {number}"),
     "stop_it": ("Stop it", "Arrêter"),
     "stop_intro": (

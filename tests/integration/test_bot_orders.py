@@ -131,7 +131,7 @@ async def test_status_offers_what_the_state_allows_and_buttons_work_once(story: 
     # A click on the old message: who clicked is told how it stands by now.
     await story.people.click(MANAGER, shown, "campaign_launch")
     await story.people.wait_for_ephemeral(MANAGER, "Running by now")
-    # What is typed is for the service to refuse.
+    # What is typed and cannot be is for the service to refuse.
     await story.people.slash(MANAGER, "/campaign", "launch C-1042")
     assert len(await story.emitted(LaunchCampaign)) == 2
     await story.people.slash(MANAGER, "/campaign", "pause C-1042")

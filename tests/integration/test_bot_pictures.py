@@ -200,9 +200,11 @@ async def test_a_card_says_what_changed_since_the_last_approval(story: BotStory)
     again = samples.an_approval(
         subject="Spring is <here>", count=1300, content_hash="other", proof_path=None
     )
-    await story.hear(first, again)
+    cost = samples.a_cost(first.campaign_id, amount_minor=123_456)
+    await story.hear(cost, first, cost.model_copy(update={"amount_minor": 200_000}), again)
     card = render_text(await story.people.wait_for_message("1,300", CHANNEL))
     assert "Subject: Spring is here → Spring is <here>" in card
     assert "Recipients: 1,203 → 1,300" in card
     assert "The content has changed" in card
+    assert "Cost: €1,234.56 → €2,000.00" in card
     assert "frozen anew" not in card

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -12,9 +11,15 @@ import pytest
 
 from bot import messages
 from bot.app import SERVICE, run_slack
+from bot.blocks import content, section
+from bot.messages import Messages
 from bot.outgoing import POSTING, Outgoing
 from bot.restored import after_restore
+from bot.settings import BotSettings
+from bot.slack import Places, web_client
 from deploy.embedded.slack import SlackStub, render_text
+from shared.clock import DrivenClock
+from shared.service import Runtime
 from tests.conftest import Open
 from tests.integration.bot_story import (
     CHANNEL,
@@ -26,7 +31,6 @@ from tests.integration.bot_story import (
     opened_form,
     slack_settings,
     talking,
-    telling,
 )
 from tests.unit.bot import samples
 from tests.waiting import PATIENCE, eventually
@@ -132,23 +136,38 @@ async def test_a_form_whose_opening_was_lost_is_not_called_late(story: BotStory)
     assert await story.people.ephemerals(MANAGER) == []
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_changes_of_one_card_are_gathered_and_the_last_one_stands(
-    mode: Mode, open_service: Open, tmp_path: Path
+async def test_a_message_changes_every_three_seconds_at_most_and_then_shows_the_newest(
+    open_service: Open, tmp_path: Path
 ) -> None:
-    async with telling(open_service, tmp_path, mode, SLACK_UPDATE_SECONDS="1") as story:
-        state = samples.an_approval(count=0)
-        await story.hear(state)
-        card = await story.people.wait_for_message("C-1042", CHANNEL)
-        for count in range(1, 41):
-            await story.hear(state.model_copy(update={"count": 1000 + count, "version": count + 1}))
-        await story.people.wait_for_update(card, "1,040")
-        await story.quiet()
-        (shown,) = await story.people.messages(CHANNEL)
-        versions = shown.versions
-        pauses = [later.at - one.at for one, later in itertools.pairwise(versions)]
-        assert pauses
-        assert min(pauses) >= timedelta(seconds=1)
+    clock = DrivenClock(samples.NOW)
+    async with SlackStub(tmp_path) as stub, stub.workspace() as people:
+        port = free_port()
+        more = slack_settings(stub, "socket", port, SLACK_UPDATE_SECONDS="3")
+        runtime = await open_service(SERVICE, clock, **more)
+        assert isinstance(runtime.settings, BotSettings)
+        async with web_client(runtime.settings) as client:
+            loop = Messages(runtime.uow, client, Places(client), runtime.settings)
+            said = await said_by(loop, runtime, clock)
+        (shown,) = await people.messages(CHANNEL)
+    # Every 0.25 s something new for ten seconds: forty changes, of which four are made.
+    assert [one.content.text for one in shown.versions] == ["0", "12", "24", "36", "40"]
+    assert said == [0.0, 3.0, 6.0, 9.0, 12.0]
+
+
+async def said_by(loop: Messages, runtime: Runtime, clock: DrivenClock) -> list[float]:
+    """Have one message change forty times in ten seconds; return when Slack was called."""
+    said, elapsed = [], 0.0
+    for tick in range(49):
+        if tick <= 40:
+            async with runtime.uow.begin() as work:
+                shown = content(str(tick), [section(str(tick))])
+                await Outgoing(work.connection, work.now).show("progress", CHANNEL, shown)
+        for posting in await loop.claim(10):
+            await loop.send(posting)
+            said.append(elapsed)
+        clock.advance(timedelta(seconds=0.25))
+        elapsed += 0.25
+    return said
 
 
 async def test_what_cannot_be_said_in_a_channel_is_said_directly(story: BotStory) -> None:

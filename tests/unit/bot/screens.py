@@ -25,8 +25,8 @@ from bot.linking import link_modal
 from bot.order_buttons import date_buttons, missed_buttons, order_buttons
 from bot.reading import PAGE, ApprovalPage, Listed, Overview, Page, Which
 from bot.steps import step_view, unsaved
-from bot.stopping import stop_modal
-from bot.store import Beat, Estimate, Person
+from bot.stopping import launch_asked, stop_modal
+from bot.store import Beat, Cost, Estimate, Person
 from bot.words import say
 from bot.workflow_list import WORKFLOWS_A_PAGE, workflow_list
 from tests.unit.bot.samples import (
@@ -108,7 +108,7 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     goods = tuple(GoodsNeeded(line_id=UUID(int=number), quantity=10**8) for number in range(1, 10))
     estimate = Estimate(10**12, 5, "EUR", NOW, goods)
     stock = {line.line_id: line for line in lines}
-    beside = Beside(people(words), estimate, words, "F0123456789", before, stock)
+    beside = Beside(people(words), estimate, words, "F0123456789", before, Cost(5, "EUR"), stock)
     for outcome in ApprovalOutcome:
         for kind in ApprovalKind:
             state = an_approval(
@@ -147,7 +147,7 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
             f"status {state.status}",
             lists.campaign_status(state, people(words), setting, now=NOW),
         )
-        orders = order_buttons(state, setting, may_manage=True)
+        orders = order_buttons(state, setting, may_manage=True, estimate=beside.estimate)
         shown = lists.campaign_status(state, {}, setting, now=NOW, buttons=orders)
         yield f"orders {state.status}", shown
         shown = lists.live_status(state, people(words), setting, now=NOW)
@@ -157,6 +157,8 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
         yield f"finished {state.status}", lists.finished(state, setting.language)
         date = dates.date_card(state, setting, date_buttons(state, setting))
         yield f"date {state.status}", date
+        asked = launch_asked(state, setting, beside.estimate)
+        yield f"launch {state.status}", asked
         yield f"answered {state.status}", dates.answered(state, setting)
         late = state.model_copy(update={"missed": True})
         orders = order_buttons(late, setting, may_manage=True)
@@ -313,7 +315,12 @@ def views(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     yield "link", link_modal("U0NOBODY001", "C" * 20, setting)
     yield "refuse funds", refuse_modal(some_funds(words), "C" * 20, setting)
     for state in campaigns(words):
-        yield f"stop {state.status}", stop_modal(state, 41, "C" * 20, setting, reason=words)
+        yield (
+            f"stop {state.status}",
+            stop_modal(
+                state, 41, "C" * 20, setting, reason=words, estimate=Estimate(10**12, 5, "EUR")
+            ),
+        )
     for decision in (Decision.REJECT, Decision.REQUEST_CHANGES):
         yield (
             f"reason to {decision}",

@@ -16,7 +16,8 @@ from bot.limits import OPTION_VALUE_CHARS, VALUE_CHARS
 from bot.lists import finished
 from bot.order_buttons import _OFFERED, date_buttons, missed_buttons, offered, order_buttons
 from bot.orders import ORDERS, OTHER_NAMES, VERBS, late_order
-from bot.stopping import launch_question, pause_effect, stop_effect
+from bot.stopping import launch_asked, launch_question, pause_effect, stop_effect
+from bot.store import Estimate
 from services.campaign.domain.campaigns import ALLOWED
 from tests.unit.bot import samples
 from topics.campaign import CampaignStatus
@@ -87,6 +88,29 @@ def test_a_stop_says_what_left_what_may_leave_and_what_will_not() -> None:
     assert len(rest) == 2
     assert "8 756 ne partiront plus" in stop_effect(state, 41, "fr")[0].replace("\u202f", " ")
     assert "8,756 messages are held back; 41 in flight" in pause_effect(state, 41, "en")
+
+
+COST = Estimate(123_456, 100_000, "EUR")
+
+
+def test_a_stop_says_about_what_is_used_of_the_cost() -> None:
+    sums = samples.sums(messages_targeted=4, messages_sent=1, messages_pending=3)
+    state = samples.a_campaign(status=RUNNING, synthesis=sums)
+    assert "€1,234.56, of which about €308.64 is used" in stop_effect(state, 0, "en", COST)[1]
+    before = samples.a_campaign(status=CampaignStatus.READY_TO_RUN)
+    assert "about" not in " ".join(stop_effect(before, 0, "en", COST))
+
+
+def test_a_launch_says_what_it_costs_and_a_typed_one_asks_first() -> None:
+    state = samples.a_campaign(reachable=1203, status=CampaignStatus.READY_TO_RUN)
+    asked = launch_asked(state, samples.ENGLISH, COST)
+    assert "1,203 people" in asked["text"]
+    assert "€1,234.56: more than the €1,000.00 left" in asked["text"]
+    (button,) = asked["blocks"][1]["elements"]
+    assert button["action_id"] == "campaign_launch"
+    assert "confirm" not in button
+    (launch, *_) = order_buttons(state, samples.FRENCH, may_manage=True, estimate=COST)
+    assert "Coût" in launch["confirm"]["text"]["text"]
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
