@@ -72,3 +72,9 @@ async def _plan_next(work: Work, run: Run) -> None:
         at = max(at, work.now + timedelta(minutes=run.waves.period_minutes))
         await store.put_off(run.run_id, following.number, at)
     await set_timer(work, WAVE, str(run.run_id), at)
+
+
+async def lift_gate(work: Work, run: Run) -> None:
+    """Forget the waves of a stopped run that did not open: what goes again of it goes at once."""
+    await WaveStore(work.connection).drop_rest(run.run_id)
+    await RunStore(work.connection).change(run.run_id, wave_until=None)

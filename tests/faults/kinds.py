@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from services.delivery.domain.runs import RunKind
 from services.delivery.smtp.dialogue import Dialogue
 from services.delivery.smtp.link import Link
 from services.delivery.store.ledger import LedgerStore
+from services.delivery.store.waves import WaveStore
 from services.supplier.clerk import Clerk
 from services.supplier.press import Press
 from services.supplier.store.jobs import Job
@@ -58,6 +60,7 @@ class Kind(StrEnum):
     AGAIN = "second attempts"
     URGENT = "single messages"
     FILL = "fill"
+    WAVE = "a wave"
     PROGRESS = "progress"
     LOST = "lost attempts"
     STOP = "a stop"
@@ -187,14 +190,19 @@ def _watch_relay() -> None:
 
 
 def _watch_fills() -> None:
-    inner = LedgerStore.fill
+    inner, open_wave = LedgerStore.fill, WaveStore.open
 
     async def fill(self: LedgerStore, *asked: Any, **more: Any) -> int:
         rows = await inner(self, *asked, **more)
         _now_in.set(_now_in.get() | {Kind.FILL})
         return rows
 
+    async def opening(self: WaveStore, run_id: UUID, number: int, at: datetime) -> None:
+        await open_wave(self, run_id, number, at)
+        _now_in.set(_now_in.get() | {Kind.WAVE})
+
     LedgerStore.fill = fill  # type: ignore[method-assign]  # in a child process only
+    WaveStore.open = opening  # type: ignore[method-assign]  # the same
 
 
 def _watch_sender() -> None:

@@ -31,11 +31,14 @@ from tests.integration.delivery_harness import (
 )
 from tests.waiting import eventually
 from topics.delivery import (
+    AgainScope,
     DeliveryProgressed,
     PauseDelivery,
     ResumeDelivery,
+    SendAgain,
     StopDelivery,
 )
+from topics.targeting import ConsentChanged
 from topics.waves import WaveDate, WaveProgress, Waves, WaveUnit
 from topics.workflows import WorkflowStatus
 
@@ -101,6 +104,13 @@ async def reaches(runtime: Runtime, case: Case, count: int, opened: WaveProgress
     assert free == 0
 
 
+def assert_once(case: Case, mails: list[tuple[str, str]]) -> None:
+    """Each member has one mail."""
+    assert Counter(to for to, _ in mails if to.startswith("m")) == Counter(
+        one.email for one in case.members
+    )
+
+
 async def test_equal_waves_leave_one_period_after_the_other(
     runtime: Runtime, catcher: Catcher, clock: DrivenClock
 ) -> None:
@@ -124,9 +134,7 @@ async def test_equal_waves_leave_one_period_after_the_other(
         (4, START + HOUR),
         (None, START + 2 * HOUR),
     ]
-    assert Counter(to for to, _ in await catcher.listed() if to.startswith("m")) == Counter(
-        one.email for one in case.members
-    )
+    assert_once(case, await catcher.listed())
 
 
 async def test_a_calendar_of_per_cent_leaves_at_its_dates_and_the_last_takes_the_rest(
@@ -229,3 +237,79 @@ async def test_a_stop_ends_the_waves_that_have_not_left(
         clock.advance(HOUR)
         await work_off(runtime)
         assert await sent(runtime, case) == 4
+
+
+async def test_what_a_stop_left_goes_again_at_once_and_not_in_waves(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    case = ten()
+    by = actor(MANAGER)
+    async with sending(runtime):
+        await approved(runtime, case)
+        await runtime.execute(case.start(waves=HOURLY))
+        await reaches(runtime, case, 4, WaveProgress(opened=1, total=3, next_at=START + HOUR))
+        await runtime.execute(StopDelivery(campaign_id=case.campaign_id, reason="enough", actor=by))
+        await finished(runtime, case)
+        await runtime.execute(
+            SendAgain(
+                campaign_id=case.campaign_id,
+                delivery_id=case.delivery_id,
+                run_id=case.run_id,
+                scope=AgainScope.MISSED,
+                actor=by,
+            )
+        )
+        await reaches(runtime, case, 10, WaveProgress(opened=1, total=1))
+    assert_once(case, await catcher.listed())
+
+
+async def test_the_rest_of_an_edited_campaign_leaves_in_waves_of_its_own_to_nobody_twice(
+    runtime: Runtime, catcher: Catcher, clock: DrivenClock
+) -> None:
+    case = ten()
+    by = actor(MANAGER)
+    async with sending(runtime):
+        await approved(runtime, case)
+        await runtime.execute(case.start(waves=HOURLY))
+        await reaches(runtime, case, 4, WaveProgress(opened=1, total=3, next_at=START + HOUR))
+        await runtime.execute(PauseDelivery(campaign_id=case.campaign_id, actor=by))
+        await runtime.execute(
+            StopDelivery(
+                campaign_id=case.campaign_id,
+                run_id=case.run_id,
+                leave_rest=True,
+                reason="waves was edited",
+                actor=by,
+            )
+        )
+        rest = Case(case.members, domain=case.domain, campaign_id=case.campaign_id)
+        await approved(runtime, rest, service=False)
+        await runtime.execute(rest.start(waves=Waves(size=5, period_minutes=60)))
+        await reaches(runtime, rest, 5, WaveProgress(opened=1, total=2, next_at=START + HOUR))
+        clock.advance(HOUR)
+        counts = (await finished(runtime, rest)).counts
+        assert counts.sent == 6
+    assert_once(case, await catcher.listed())
+
+
+async def test_who_opts_out_between_two_waves_gets_nothing(
+    runtime: Runtime, clock: DrivenClock
+) -> None:
+    case = ten()
+    async with sending(runtime):
+        await approved(runtime, case)
+        await runtime.execute(case.start(waves=HOURLY))
+        await reaches(runtime, case, 4, WaveProgress(opened=1, total=3, next_at=START + HOUR))
+        await runtime.execute(
+            ConsentChanged(
+                recipient_key=case.members[5].recipient_key or "",
+                channel="email",
+                opted_out=True,
+                at=clock.now(),
+            )
+        )
+        clock.advance(HOUR)
+        await reaches(runtime, case, 7, WaveProgress(opened=2, total=3, next_at=START + 2 * HOUR))
+        clock.advance(HOUR)
+        counts = (await finished(runtime, case)).counts
+        assert (counts.sent, counts.ignored) == (9, 1)

@@ -15,6 +15,7 @@ from services.delivery.store.causes import first_time
 from services.delivery.store.deliveries import Delivery, DeliveryStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.templates import TemplateStore
+from services.delivery.waving import lift_gate
 from shared import tracing
 from shared.errors import Refused
 from shared.registry import Registry
@@ -188,6 +189,8 @@ async def send_again(command: SendAgain, work: Work) -> None:
         raise Refused("its approval is no longer in force, or its rows were removed since")
     if not await first_time(work):
         return
+    if run.stop_reason is not None:
+        await lift_gate(work, run)
     await runs.change(
         run.run_id,
         state="started",

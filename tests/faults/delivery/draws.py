@@ -26,6 +26,7 @@ class Place:
         after: where a predecessor has to die for it.
         stops: it takes a stop to get there.
         letters: it takes letters to get there.
+        waves: it takes waves to get there.
     """
 
     point: str
@@ -36,6 +37,7 @@ class Place:
     after: tuple[str, Kind] | None = None
     stops: bool = False
     letters: bool = False
+    waves: bool = False
 
 
 def _sender(kind: Kind, calls: int, windows: int, *, deferred: bool = False) -> tuple[Place, ...]:
@@ -72,6 +74,8 @@ PLACES: Final = (
     Place("press.before_record", Kind.PRESS, 2, may_freeze=True, letters=True),
     Place("sender.before_call", Kind.ROUTER, letters=True),
     Place("sender.after_call", Kind.ROUTER, letters=True),
+    Place("workflow.before_commit", Kind.WAVE, 4, waves=True),
+    Place("uow.before_commit", Kind.WAVE, 4, waves=True),
 )
 AT_THE_SUPPLIER: Final = frozenset({Kind.PRESS, Kind.ROUTER})
 """Work of the supplier service, which sets the letters."""
@@ -186,7 +190,7 @@ def draw(seed: int) -> Draw:
         pauses=chance.random() < 0.25,
         opt_outs=chance.choice((0, 0, 0, 10)),
     )
-    stops = place.stops or (not place.letters and chance.random() < 0.15)
+    stops = place.stops or (not (place.letters or place.waves) and chance.random() < 0.15)
     letters = place.letters or chance.random() < 0.1
     return replace(
         drawn,
@@ -194,7 +198,7 @@ def draw(seed: int) -> Draw:
         # A stop is for good: nobody pauses what is stopped.
         pauses=drawn.pauses and not stops,
         letters=chance.randint(MOST_LETTERS + 1, 2 * MOST_LETTERS) if letters else 0,
-        waves=chance.random() < 0.25,
+        waves=chance.random() < 0.25 or place.waves,
     )
 
 
