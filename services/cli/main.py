@@ -19,6 +19,7 @@ from services.cli import (
     goods,
     letters,
     money,
+    outside,
     people,
     planning,
     sending,
@@ -60,6 +61,7 @@ app.add_typer(planning.plans, name="plan")
 app.add_typer(planning.programs, name="program")
 app.add_typer(crm.app, name="targeting")
 app.add_typer(sending.app, name="delivery")
+app.add_typer(outside.app, name="events")
 app.add_typer(goods.app, name="stock")
 app.add_typer(suppliers.app, name="supplier")
 money.budgets.add_typer(bills.orders, name="order")

@@ -41,7 +41,7 @@ async def read_figures(
         "SELECT delivery_id FROM delivery.deliveries WHERE campaign_id = $1", campaign_id
     )
     path = f"/api/v1/delivery/deliveries/{delivery_id}"
-    async with _api(stage, operator_id) as client:
+    async with api(stage, operator_id) as client:
         counted = await client.post(f"{path}/indicators")
         counted.raise_for_status()
         step.advance("counted from rows now")
@@ -59,7 +59,7 @@ async def read_figures(
 
 
 @asynccontextmanager
-async def _api(stage: Stage, operator_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
+async def api(stage: Stage, operator_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of web's API; its token is revoked at the end."""
     async with opened("web") as web:
         async with web.uow.begin() as work:

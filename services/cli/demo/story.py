@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
-import orjson
 from rich.console import Console
 
 from deploy.embedded.slack import Message as SlackMessage
@@ -20,17 +19,15 @@ from services.cli.demo.campaigns import MANAGER, STRANGER, Campaign, form
 from services.cli.demo.cast import Cast, choose
 from services.cli.demo.figures import Figures, read_figures
 from services.cli.demo.mailing import Mailing
+from services.cli.demo.outside import Outside
 from services.cli.demo.props import Props
 from services.cli.demo.recurring import Recurring
 from services.cli.demo.slack_screens import Screen, Screens
 from services.cli.demo.stage import Stage
 from services.cli.demo.telling import Telling
 from services.cli.letters import opened
-from shared import kafka
-from shared.settings import Settings, load
 from topics.actions import ActionMove, MoveActions
 from topics.message import Actor, Via
-from topics.names import EVENTS_REALTIME
 from topics.operators import Role
 
 CANCELLED_CALLS: Final = 25
@@ -53,6 +50,7 @@ class Story:
     mailing: Mailing
     screens: Sequence[Screen]
     recurring: Recurring
+    outside: Outside
 
     def __init__(self, stage: Stage, console: Console, *, contacts: int | None = None) -> None:
         self.stage = stage
@@ -61,7 +59,6 @@ class Story:
         self.telling = Telling(console, stage.folder / "logs", times=self.times)
         self.first = Campaign(stage, self.telling)
         self.second = Campaign(stage, self.telling)
-        self.event_ids: dict[str, str] = {}
 
     async def tell(self) -> None:
         """Tell the whole story.
@@ -77,7 +74,8 @@ class Story:
                 await self._approve_and_run(card, after)
                 await self._mails_outside(after)
             await self._work()
-            await self._outside_events()
+            self.outside = Outside(self.stage, self.telling, self.cast, self.props)
+            await self.outside.tell()
             await self._end()
             self.mailing = Mailing(self.stage, self.telling, self.props, self.props.mailing)
             await self.mailing.begin()
@@ -237,51 +235,6 @@ class Story:
 
     async def _actions_completed(self) -> bool:
         return bool(await self.first.value("actions_completed"))
-
-    async def _outside_events(self) -> None:
-        step = self.telling.step("Outside events", 2)
-        self.event_ids = {"order.confirmed": str(uuid4()), "parcel.lost": str(uuid4())}
-        await self._publish_events()
-        await self.telling.until(
-            lambda: self._event_is("order.confirmed", "sent"), "the event's message"
-        )
-        step.advance("order.confirmed: Sent")
-        await self.telling.until(
-            lambda: self._event_is("parcel.lost", "not_covered"), "the unknown event's end"
-        )
-        step.advance("parcel.lost: Event not covered, never retried")
-
-    async def _publish_events(self) -> None:
-        settings = load(Settings)
-        producer = kafka.plain_producer(settings, client_id="shop")
-        await producer.start()
-        for event_type, event_id in self.event_ids.items():
-            headers = {
-                "ce_specversion": "1.0",
-                "ce_id": event_id,
-                "ce_source": "/shop.example",
-                "ce_type": event_type,
-                "content-type": "application/json",
-            }
-            data = {
-                "email": "marie@client.example",
-                "external_id": f"{event_type}-{event_id[:8]}",
-                "ctx": {"order": "A-1042", "total": "99.00 EUR"},
-            }
-            await producer.send_and_wait(
-                settings.kafka_namespace + EVENTS_REALTIME.name,
-                orjson.dumps(data),
-                key=event_id.encode(),
-                headers=[(name, text.encode()) for name, text in headers.items()],
-            )
-        await producer.stop()
-
-    async def _event_is(self, event_type: str, status: str) -> bool:
-        found = await self.stage.value(
-            "SELECT status FROM events_status.events WHERE external_id = $1",
-            f"{event_type}-{self.event_ids[event_type][:8]}",
-        )
-        return bool(found == status)
 
     async def _end(self) -> None:
         step = self.telling.step("Finished, accounts closed", 2)

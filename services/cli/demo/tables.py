@@ -201,15 +201,15 @@ async def _files(stage: Stage, campaign_id: UUID) -> Table:
 
 
 async def _event(story: Story) -> Table:
-    table = Table("event", "status", "at", title="Life of the outside events")
-    for event_type, event_id in story.event_ids.items():
+    table = Table("by", "event", "statuses", "why", title="Life of the outside events")
+    for door, external_id in story.outside.events:
         for row in await story.stage.rows(
-            "SELECT h.after, h.at FROM events_status.event_history h"
-            " JOIN events_status.events e USING (event_id) WHERE e.external_id = $1"
-            " ORDER BY h.version",
-            f"{event_type}-{event_id[:8]}",
+            "SELECT e.event_type, e.reason, array_agg(h.after ORDER BY h.version) AS statuses"
+            " FROM events_status.event_history h JOIN events_status.events e USING (event_id)"
+            " WHERE e.external_id = $1 GROUP BY e.event_id",
+            external_id,
         ):
-            table.add_row(event_type, row["after"], row["at"].isoformat(timespec="milliseconds"))
+            table.add_row(door, row["event_type"], " → ".join(row["statuses"]), row["reason"])
     return table
 
 

@@ -1,0 +1,108 @@
+"""``muster events push``: files of events."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.events_status.domain import Queue, Received
+from services.events_status.intake import read_event
+from shared.settings import Settings
+from tests.integration.cli_shell import Shell, shell
+from tests.records import records_of
+from tests.servers import Servers
+from topics.cloudevents import decode_envelope
+from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
+
+WHO = ("--operator", "ops@example.org")
+
+
+@pytest.fixture(scope="module")
+def cli(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    with shell(servers, tmp_path_factory.mktemp("cli")) as made:
+        made.does("migrate")
+        made.does("topics", "apply")
+        made.does("operator", "add", "Olga", "ops@example.org", "--role", "manager")
+        made.does("operator", "add", "Rita", "rita@example.org", "--role", "reviewer")
+        yield made
+
+
+def events(cli: Shell, topic: Topic = EVENTS_BATCH) -> list[Received]:
+    """Return the events of a topic as Message Center reads them."""
+    found = asyncio.run(records_of(cli.instance.settings(Settings), topic))
+    return [read_event(decode_envelope(one.headers, one.value), Queue.BATCH) for one in found]
+
+
+def rejected(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_csv_file_is_pushed_once_and_its_bad_rows_are_kept_apart(cli: Shell) -> None:
+    path = cli.folder / "orders.csv"
+    path.write_text(
+        "type;email;language;ctx.order.id;ctx.total\n"
+        "order.confirmed;ann@example.org;fr;A-1;9,90\n"
+        "order.confirmed;nobody;;A-2;\n"
+        "\n"
+        'order.confirmed;bob@example.org;;"A;3";\n'
+    )
+    before = len(events(cli))
+    said = cli.muster("events", "push", str(path), *WHO)
+    assert (said.code, "2 events taken, 1 rejected" in said.output) == (1, True), said
+    first, second = events(cli)[before:]
+    assert (first.address, first.language) == ("ann@example.org", "fr")
+    assert first.ctx == {"order": {"id": "A-1"}, "total": "9,90"}
+    assert second.ctx == {"order": {"id": "A;3"}}
+    (wrong,) = rejected(cli.folder / "orders.rejects.csv")
+    assert (wrong["item"], wrong["field"]) == ("2", "email")
+    assert json.loads(wrong["text"])["email"] == "nobody"
+    again = cli.muster("events", "push", str(path), *WHO)
+    assert "0 events taken, 2 taken before, 1 rejected" in again.output
+    assert len(events(cli)) == before + 2
+
+
+def test_lines_are_pushed_to_the_queue_that_was_named(cli: Shell) -> None:
+    path = cli.folder / "many.ndjson"
+    lines = [
+        json.dumps({"type": "parcel.sent", "email": f"a{n}@example.org", "ctx": {"n": n}})
+        for n in range(1203)
+    ]
+    path.write_text("\n\n".join(lines))
+    said = cli.does("events", "push", str(path), "--queue", "realtime", *WHO)
+    assert "1203 events taken, 0 rejected" in said
+    assert not (cli.folder / "many.rejects.csv").exists()
+    taken = events(cli, EVENTS_REALTIME)
+    assert sorted(one.ctx["n"] for one in taken) == list(range(1203))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.csv", "kind,email\n", "has the column type"),
+        ("b.csv", "type,mail\n", "has the column type"),
+        ("c.csv", "", "has the column type"),
+        ("d.ndjson", "\n \n", "holds no event"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_whole(
+    cli: Shell, name: str, content: str, reason: str
+) -> None:
+    path = cli.folder / name
+    path.write_text(content)
+    said = cli.muster("events", "push", str(path), *WHO)
+    assert said.code == 1
+    assert reason in said.error
+
+
+def test_pushing_takes_the_right_to_manage_events(cli: Shell) -> None:
+    path = cli.folder / "one.ndjson"
+    path.write_text('{"type": "a", "email": "a@example.org"}')
+    said = cli.muster("events", "push", str(path), "--operator", "rita@example.org")
+    assert said.code == 1
+    assert "may not" in said.error or "right" in said.error
