@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 import httpx
 import orjson
 
-from services.cli.demo.after import GONE
+from deploy.embedded.mail.faults import Action, FaultRule
 from services.cli.demo.cast import Cast
 from services.cli.demo.figures import api
+from services.cli.demo.mailbox import Mailbox
 from services.cli.demo.props import Props
 from services.cli.demo.stage import Stage
 from services.cli.demo.telling import Stuck, Telling
@@ -27,6 +28,13 @@ from shared.settings import Settings, load
 from topics.names import EVENTS_REALTIME
 
 CUSTOMER: Final = "marie@client.example"
+GONE: Final = FaultRule(
+    action=Action.REFUSE_RECIPIENT,
+    recipient="gone@client.example",
+    code=550,
+    enhanced="5.1.1",
+    text="this customer moved",
+)
 ORDER, PARCEL, OFFER = "order.confirmed", "parcel.lost", "offer.ends"
 CTX: Final = {"order": "A-1042", "total": "99.00 EUR"}
 _SOAP: Final = """<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">
@@ -57,6 +65,12 @@ class Outside:
         Raises:
             Stuck: an event did not end as it should.
         """
+        async with httpx.AsyncClient() as client:
+            mailbox = Mailbox(client, self._stage.variables["MAIL_URL"])
+            async with mailbox.misbehaving([GONE]):
+                await self._tell()
+
+    async def _tell(self) -> None:
         step = self._telling.step("Outside events, by four doors", 6)
         sent = await self._by_kafka()
         step.advance("Kafka: a CloudEvent of order.confirmed")
@@ -110,8 +124,9 @@ class Outside:
         ignored = self._external("REST", "quarantine")
         expired = self._external("REST", "late")
         key = {"Idempotency-Key": refused}
-        once = await self._push(client, self._event(ORDER, GONE, refused), key)
-        again = await self._push(client, self._event(ORDER, GONE, refused), key)
+        order = self._event(ORDER, str(GONE.recipient), refused)
+        once = await self._push(client, order, key)
+        again = await self._push(client, order, key)
         if once != again:
             raise Stuck("one key made two events")
         past = (self._stage.clock.now() - timedelta(minutes=1)).isoformat()
@@ -145,9 +160,9 @@ class Outside:
     async def _by_file(self) -> Sequence[str]:
         names = [self._external("file", f"order-{number}") for number in (1, 2)]
         path = self._stage.folder / "orders.csv"
-        rows = [f"{ORDER},{CUSTOMER},{name},A-7" for name in names]
+        rows = [f"{ORDER},{CUSTOMER},{name},A-7,12.00 EUR" for name in names]
         await asyncio.to_thread(
-            path.write_text, "\n".join(["type,email,external_id,ctx.order", *rows]) + "\n"
+            path.write_text, "\n".join(["type,email,external_id,ctx.order,ctx.total", *rows]) + "\n"
         )
         async with opened("web") as web:
             publisher = Publisher(web.settings)

@@ -15,7 +15,7 @@ from rich.console import Console
 from deploy.embedded.slack import Message as SlackMessage
 from services.cli.demo import props as stage_props
 from services.cli.demo.after import Aftermath, faults
-from services.cli.demo.campaigns import MANAGER, STRANGER, Campaign, form
+from services.cli.demo.campaigns import STRANGER, Campaign
 from services.cli.demo.cast import Cast, choose
 from services.cli.demo.figures import Figures, read_figures
 from services.cli.demo.mailing import Mailing
@@ -121,30 +121,15 @@ class Story:
         return bool(await self.stage.value(query))
 
     async def _bot_knows(self) -> bool:
-        view = await form(self.stage)
-        if view is None:
-            return False
-        props = self.props
-        made = props.mailing
-        wanted = (
-            ("targeting", props.targeting_id),
-            ("template", props.template_id),
-            ("budget", props.budget_id),
-            ("service", props.service_id),
-            ("stock", props.stock_line_id),
-            ("models", props.call_model_id),
-            ("targeting", made.targeting_id),
-            ("template", made.template_id),
-            ("budget", made.budget_id),
-            ("service", made.service_id),
-            ("stock", made.stock_line_id),
-        )
-        found = []
-        for name, value in wanted:
-            options = await self.stage.slack.suggest(MANAGER, view, name)
-            found.append(any(option["value"] == str(value) for option in options))
-        await self.stage.slack.close(MANAGER, view)
-        return all(found)
+        """Whether the form's selects offer all that the campaigns are made of."""
+        props, made = self.props, self.props.mailing
+        wanted = {
+            *(props.targeting_id, props.template_id, props.budget_id, props.service_id),
+            *(props.stock_line_id, props.call_model_id, made.targeting_id, made.template_id),
+            *(made.budget_id, made.service_id, made.stock_line_id),
+        }
+        query = "SELECT count(DISTINCT id) FROM bot.choices WHERE id = ANY ($1::uuid[])"
+        return bool(await self.stage.value(query, list(wanted)) == len(wanted))
 
     async def _create(self) -> SlackMessage:
         props, first = self.props, self.first
