@@ -282,6 +282,10 @@ class BotStore:
         """Return the operators with one of some roles who can be reached in Slack."""
         return await self._reachable("roles && $1::text[]", list(roles), limit)
 
+    async def operators(self, ids: Sequence[str], limit: int) -> list[Person]:
+        """Return the operators of some ids who can be reached in Slack."""
+        return await self._reachable("operator_id = ANY ($1::text[])", list(ids), limit)
+
     async def _reachable(self, which: str, value: object, limit: int) -> list[Person]:
         rows = await self._connection.fetch(
             "SELECT operator_id, name, slack_user_id, coalesce(p.language, o.language) AS language,"

@@ -48,9 +48,11 @@ def cleared(event: TroubleCleared, setting: Setting) -> Json:
 
 @registry.on(TroubleRaised)
 async def tell_raised(event: TroubleRaised, work: Work) -> None:
-    """Tell everybody who may control workflows."""
-    roles = roles_with(Right.CONTROL_WORKFLOWS)
-    people = await BotStore(work.connection).in_roles(roles, MOST_TOLD)
+    """Tell the supervisors; those who may control workflows, where none of them is in Slack."""
+    store = BotStore(work.connection)
+    people = await store.operators([str(one) for one in event.supervisors], MOST_TOLD)
+    if not people:
+        people = await store.in_roles(roles_with(Right.CONTROL_WORKFLOWS), MOST_TOLD)
     await publish(_key(event), people, lambda setting: raised(event, setting), work)
 
 

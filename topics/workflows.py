@@ -113,7 +113,8 @@ class TroubleRaised(Event, topic=WORKFLOWS_EVENTS, key="name"):
     """Something went wrong; told once, until it is well again.
 
     ``name`` is the workflow's that failed, or the service's that is late; ``names`` are the
-    workflows that stand still with it. Readers: the bot.
+    workflows that stand still with it; ``supervisors`` are the operators to tell. Readers: the bot,
+    and web, which knows their e-mail addresses.
     """
 
     name: str
@@ -121,6 +122,7 @@ class TroubleRaised(Event, topic=WORKFLOWS_EVENTS, key="name"):
     names: tuple[str, ...]
     since: datetime
     error: str = ""
+    supervisors: tuple[UUID, ...] = ()
 
 
 class TroubleCleared(Event, topic=WORKFLOWS_EVENTS, key="name"):
@@ -129,6 +131,37 @@ class TroubleCleared(Event, topic=WORKFLOWS_EVENTS, key="name"):
     name: str
     trouble: Trouble
     since: datetime
+
+
+class SetSupervisors(Command, topic=WORKFLOWS_COMMANDS, key="name"):
+    """Say who is told of a workflow's troubles; nobody named: whoever may control workflows.
+
+    Source: whoever may control workflows. Answers: ``SupervisorsSet`` or ``SupervisorsRefused``.
+    """
+
+    name: str = Field(min_length=1, max_length=100)
+    operators: tuple[UUID, ...] = Field(default=(), max_length=100)
+    groups: tuple[str, ...] = Field(default=(), max_length=100)
+    actor: Actor
+
+
+class SupervisorsSet(Event, topic=WORKFLOWS_EVENTS, key="name"):
+    """Who is told of a workflow's troubles from now on."""
+
+    name: str
+    operators: tuple[UUID, ...] = ()
+    groups: tuple[str, ...] = ()
+    actor: Actor
+
+
+class SupervisorsRefused(Event, topic=WORKFLOWS_EVENTS, key="name"):
+    """Supervisors were not set."""
+
+    name: str
+    reason: str
+    code: str = ""
+    values: dict[str, str] = Field(default_factory=dict)
+    actor: Actor
 
 
 class WorkflowState(State, topic=WORKFLOWS_STATE, key="name"):

@@ -57,7 +57,9 @@ SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND c.relkind IN ('r', 'p', 'v', 'S')
 """
+# An order that waited for a step to end when the backup was made must not start it again.
 _STOP: Final = """
+WITH dropped AS (DELETE FROM {schema}.workflow_orders WHERE name = $1)
 INSERT INTO {schema}.technical_workflows (name, status) VALUES ($1, 'stopped')
 ON CONFLICT (name) DO UPDATE
 SET status = 'stopped', version = technical_workflows.version + 1,

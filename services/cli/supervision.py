@@ -6,21 +6,24 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated
+from uuid import UUID
 
 import typer
+from asyncpg import Record
 from rich.console import Console
 from rich.table import Table
 
 from services.cli.catalogue import NAMES, find
-from services.cli.choices import actor_of
+from services.cli.choices import actor_of, operator_id
 from services.cli.letters import opened
 from shared.controls import apply_control, apply_policy
 from shared.errors import Refused
 from shared.schedules import Every
 from shared.service import Runtime
+from shared.uow import Work
 from shared.workflows import TechnicalWorkflow, failures_ignored
 from topics.message import Command, system_actor
-from topics.workflows import MOST_IGNORED, Control, ControlWorkflow, SetErrorPolicy
+from topics.workflows import MOST_IGNORED, Control, ControlWorkflow, SetErrorPolicy, SetSupervisors
 
 app = typer.Typer(help="The technical workflows.", no_args_is_help=True)
 console = Console()
@@ -97,9 +100,17 @@ async def _write_row(service: str, name: str, control: Control) -> str:
             done = await apply_control(command, workflow, _sweep(runtime), work)
         except Refused as refusal:
             return refusal.reason
-    if not done:
-        return f"{name} has a step under way: it will {control} when that is over"
-    return f"{name} is told to {control}"
+        if not done:
+            return f"{name} has a step under way: it will {control} when that is over"
+        return f"{name} is {await _status(work, name)}"
+
+
+async def _status(work: Work, name: str) -> str:
+    return str(
+        await work.connection.fetchval(
+            "SELECT status FROM technical_workflows WHERE name = $1", name
+        )
+    )
 
 
 def _sweep(runtime: Runtime) -> Every:
@@ -181,3 +192,70 @@ async def _write_policy(service: str, name: str, ignored: int) -> None:
 def policy_text(ignored: int) -> str:
     """Return an error policy in words."""
     return f"ignores {ignored} failures in a row" if ignored else "stops at the first failure"
+
+
+@app.command()
+def supervisors(
+    name: Name,
+    who: Annotated[list[str] | None, typer.Option(help="an operator (e-mail); repeat")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="a group; repeat")] = None,
+    usual: Annotated[
+        bool, typer.Option("--usual", help="whoever may control workflows, as at first")
+    ] = False,
+    operator: Who = None,
+) -> None:
+    """Say who is told of a workflow's troubles, in Slack and by e-mail."""
+    _owner(name)
+    if usual == bool(who or group):
+        raise SystemExit("name operators (--who) and groups (--group), or say --usual")
+    people = asyncio.run(_ids(who or []))
+    _emit(operator, partial(SetSupervisors, name=name, operators=people, groups=tuple(group or ())))
+    console.print(f"asked: {name} is to be supervised as said")
+
+
+async def _ids(emails: list[str]) -> tuple[UUID, ...]:
+    try:
+        return tuple([await operator_id(email) for email in emails])
+    except Refused as refusal:
+        raise SystemExit(refusal.reason) from None
+
+
+@app.command()
+def history(name: Name, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
+    """Show a workflow's latest runs; those that found nothing to do are counted between them."""
+    runs, idle = asyncio.run(_history(_owner(name), name, limit))
+    table = Table("started", "due", "took", "in", "out", "error", "idle runs before")
+    for run in runs:
+        took = (run["ended_at"] - run["started_at"]).total_seconds()
+        table.add_row(
+            run["started_at"].isoformat(timespec="seconds"),
+            run["scheduled_for"].isoformat(timespec="seconds"),
+            f"{took:.2f} s",
+            str(run["rows_in"]),
+            str(run["rows_out"]),
+            run["error"],
+            str(run["idle_before"]),
+        )
+    console.print(table)
+    if idle is not None and idle["idle_runs"]:
+        since, last = idle["idle_since"], idle["last_run_at"]
+        console.print(
+            f"{idle['idle_runs']} runs found nothing to do since"
+            f" {since.isoformat(timespec='seconds')}, the last at"
+            f" {last.isoformat(timespec='seconds')}"
+        )
+
+
+async def _history(service: str, name: str, limit: int) -> tuple[list[Record], Record | None]:
+    async with opened(service) as runtime:
+        runs = await runtime.pool.fetch(
+            "SELECT started_at, scheduled_for, ended_at, rows_in, rows_out, error, idle_before"
+            " FROM workflow_runs WHERE name = $1 ORDER BY started_at DESC, run_id DESC LIMIT $2",
+            name,
+            limit,
+        )
+        idle = await runtime.pool.fetchrow(
+            "SELECT idle_runs, idle_since, last_run_at FROM technical_workflows WHERE name = $1",
+            name,
+        )
+    return runs, idle

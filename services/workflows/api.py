@@ -21,15 +21,23 @@ from services.workflows.pages import (
     workflow_page,
 )
 from services.workflows.store import CatalogueStore
+from services.workflows.supervisors import Supervisors
 from services.workflows.views import watch_of
 from shared.database import Connection
-from shared.http import Caller, Here, may_read
+from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import new_id
 from shared.rights import Right, require
 from shared.service import Runtime
 from shared.uow import Work
 from topics.cloudevents import Envelope
-from topics.workflows import MOST_IGNORED, Control, ControlWorkflow, SetErrorPolicy, WorkflowStatus
+from topics.workflows import (
+    MOST_IGNORED,
+    Control,
+    ControlWorkflow,
+    SetErrorPolicy,
+    SetSupervisors,
+    WorkflowStatus,
+)
 
 NO_NUL = r"^[^\x00]*$"
 Name = Annotated[str, Path(min_length=1, max_length=100, pattern=NO_NUL)]
@@ -127,6 +135,19 @@ async def set_policy(name: Name, body: PolicyBody, actor: Caller, runtime: Here)
         await require(work, actor, Right.CONTROL_WORKFLOWS)
         await _known(work, name)
         work.emit(SetErrorPolicy(name=name, failures_ignored=body.failures_ignored, actor=actor))
+    async with runtime.pool.acquire() as connection:
+        return await _detail(runtime, connection, name)
+
+
+@router.put("/workflows/{name}/supervisors")
+async def set_supervisors(
+    name: Name, body: Supervisors, actor: Caller, runtime: Here
+) -> WorkflowDetail:
+    """Say who is told of a workflow's troubles; nobody: whoever may control workflows."""
+    operators, groups = tuple(body.operators), tuple(body.groups)
+    await carry_out(
+        runtime, SetSupervisors(name=name, operators=operators, groups=groups, actor=actor)
+    )
     async with runtime.pool.acquire() as connection:
         return await _detail(runtime, connection, name)
 

@@ -10,11 +10,17 @@ from services.workflows.asks import AskStore
 from services.workflows.beats import BeatStore
 from services.workflows.domain import fold
 from services.workflows.store import CatalogueStore
+from services.workflows.supervisors import SupervisorStore
+from shared.errors import Refused
 from shared.registry import Registry
+from shared.rights import Right, require
 from shared.uow import Work
 from topics.campaign import CampaignState
 from topics.workflows import (
     ControlWorkflow,
+    SetSupervisors,
+    SupervisorsRefused,
+    SupervisorsSet,
     WorkflowHeartbeat,
     WorkflowRefused,
     WorkflowRunEnded,
@@ -24,6 +30,16 @@ from topics.workflows import (
 registry: Final = Registry()
 
 
+def _not_set(command: SetSupervisors, refusal: Refused) -> SupervisorsRefused:
+    return SupervisorsRefused(
+        name=command.name,
+        reason=refusal.reason,
+        code=refusal.code,
+        values=refusal.values,
+        actor=command.actor,
+    )
+
+
 @registry.on(ControlWorkflow)
 async def note_ask(command: ControlWorkflow, work: Work) -> None:
     """Note a control that was asked through any door; its own service carries it out."""
@@ -31,6 +47,27 @@ async def note_ask(command: ControlWorkflow, work: Work) -> None:
     if cause is not None:
         ask_id = cause.correlation_id or cause.id
         await AskStore(work.connection).ask(ask_id, command, cause.time or work.now)
+
+
+@registry.on(SetSupervisors, refusal=_not_set)
+async def set_supervisors(command: SetSupervisors, work: Work) -> None:
+    """Keep who is told of a workflow's troubles."""
+    await require(work, command.actor, Right.CONTROL_WORKFLOWS)
+    store = SupervisorStore(work.connection)
+    if not await CatalogueStore(work.connection).knows(command.name):
+        raise Refused("there is no such technical workflow", field="name", code="unknown")
+    unknown = await store.unknown(command.operators)
+    if unknown:
+        raise Refused(f"{unknown} is no active operator", field="operators", code="unknown")
+    await store.set(command.name, command.operators, command.groups)
+    work.emit(
+        SupervisorsSet(
+            name=command.name,
+            operators=command.operators,
+            groups=command.groups,
+            actor=command.actor,
+        )
+    )
 
 
 @registry.on(WorkflowState)

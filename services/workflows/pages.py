@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from services.workflows.domain import Beat, Held, held, late_since, latest
+from services.workflows.supervisors import Supervisors, SupervisorStore
 from shared.controls import ALLOWED
 from shared.database import Connection
 from topics.workflows import Control, WorkflowStatus
@@ -130,11 +131,12 @@ class Ask(BaseModel):
 
 
 class WorkflowDetail(BaseModel):
-    """A workflow with its latest runs and what was asked of it."""
+    """A workflow with its latest runs, what was asked of it, and who is told of its troubles."""
 
     workflow: WorkflowRow
     runs: RunPage
     asks: list[Ask]
+    supervisors: Supervisors
 
 
 class ServiceRow(BaseModel):
@@ -193,6 +195,7 @@ async def workflow_detail(
         workflow=_workflow(row, late),
         runs=await run_page(connection, name, before=None, limit=20),
         asks=[Ask(**dict(ask)) for ask in asks],
+        supervisors=await SupervisorStore(connection).of(name),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from services.workflows.supervisors import SupervisorStore
 from services.workflows.troubles import TroubleStore
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
@@ -53,5 +54,6 @@ async def supervise(work: Work) -> None:
                 names=one.names,
                 since=row.since,
                 error=one.error,
+                supervisors=await SupervisorStore(work.connection).told(one.names),
             )
         )

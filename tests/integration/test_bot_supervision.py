@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.embedded.slack import render_text
-from tests.integration.bot_story import CHANNEL, SUPERVISOR, BotStory
+from tests.integration.bot_story import CHANNEL, MANAGER, SUPERVISOR, BotStory
 from tests.unit.bot import samples
 from tests.unit.bot.samples import NOW
 from topics.message import Actor, Via
@@ -45,3 +45,12 @@ async def test_without_a_supervisor_in_slack_the_channel_is_told(story: BotStory
     told = await story.people.wait_for_message("no sign of life since", CHANNEL)
     await story.hear(TroubleCleared(name="delivery", trouble=Trouble.LATE, since=NOW))
     await story.people.wait_for_update(told, "is back")
+
+
+async def test_the_supervisors_of_a_workflow_are_told_instead(story: BotStory) -> None:
+    event = raised(Trouble.FAILED, "budgetMgt")
+    mine = event.model_copy(update={"supervisors": (samples.MANAGER.operator_id,)})
+    await story.hear(mine)
+    await story.people.wait_for_message("budgetMgt", MANAGER)
+    await story.quiet()
+    assert await story.people.messages(SUPERVISOR) == []

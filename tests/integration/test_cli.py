@@ -134,6 +134,22 @@ def test_a_consent_is_noted_and_shown_by_those_who_may(cli: Shell) -> None:
     )
 
 
+def test_a_workflows_history_counts_idle_runs(cli: Shell) -> None:
+    cli.sql(
+        "INSERT INTO budget.technical_workflows (name, idle_runs, idle_since, last_run_at)"
+        " VALUES ('budgetMgt', 3, '2026-11-26T09:00Z', '2026-11-26T09:02Z')"
+    )
+    cli.sql(
+        "INSERT INTO budget.workflow_runs (run_id, name, scheduled_for, started_at, ended_at,"
+        " rows_in, error, idle_before) VALUES (gen_random_uuid(), 'budgetMgt', '2026-11-26T08:00Z',"
+        " '2026-11-26T08:00:01Z', '2026-11-26T08:00:02Z', 41, 'KeyError', 17)"
+    )
+    said = " ".join(cli.does("workflows", "history", "budgetMgt").split())
+    assert "41" in said
+    assert "17" in said
+    assert "3 runs found nothing to do since 2026-11-26T09:00:00+00:00" in said
+
+
 def test_workflows_are_listed_and_stopped_where_they_run(cli: Shell) -> None:
     assert "not registered yet" in cli.does("workflows", "list")
     cli.sql("INSERT INTO stock.technical_workflows (name) VALUES ('stockMgt')")
@@ -144,6 +160,9 @@ def test_workflows_are_listed_and_stopped_where_they_run(cli: Shell) -> None:
     states = cli.sql("SELECT key FROM stock.outbox WHERE topic = 'workflows.state.v1'")
     assert states == [{"key": "stockMgt"}], "the catalogue hears of it"
     assert "say who asks with --operator" in cli.refuses("workflows", "start", "stockMgt")
+    said = cli.does("workflows", "policy", "stockMgt", "--ignore", "7", "--local")
+    assert "stockMgt: ignores 7 failures in a row" in said
+    assert "say either --stop" in cli.refuses("workflows", "policy", "stockMgt", "--local")
     assert "there is no technical workflow 'noMgt'" in cli.refuses("workflows", "start", "noMgt")
 
 

@@ -31,6 +31,10 @@ def cli(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         made.does("operator", "add", "Ada", "ada@example.org", "--role", "administrator")
         made.sql("INSERT INTO delivery.technical_workflows (name) VALUES ('deliveryMgt')")
         made.sql(
+            "INSERT INTO delivery.workflow_orders (name, control, actor)"
+            " VALUES ('deliveryMgt', 'start', '{}')"
+        )
+        made.sql(
             "INSERT INTO bot.slack_messages (key, target, content, wanted_hash, next_at)"
             " VALUES ('card', '#c', '{}', 'h', now())"
         )
@@ -102,6 +106,7 @@ def test_a_backup_restored_elsewhere_is_whole_and_sends_nothing(
                     f"SELECT status FROM {schema}.technical_workflows WHERE name = $1", name
                 )
                 assert states == [{"status": "stopped"}], name
+        assert other.sql("SELECT * FROM delivery.workflow_orders") == [], "nothing starts it again"
         assert other.sql("SELECT status FROM stock.technical_workflows") == [{"status": "started"}]
         assert asyncio.run(left_to_read(other)) == 3, "what came after the backup is read again"
         assert "restored from a backup" in other.does("doctor")

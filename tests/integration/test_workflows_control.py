@@ -188,6 +188,23 @@ async def test_an_error_policy_is_asked_of_the_executing_service(
     assert (shown["failures_ignored"], shown["failures"]) == (0, 1)
 
 
+async def test_supervisors_are_set_and_shown(runtime: Runtime, client: httpx.AsyncClient) -> None:
+    await runtime.execute(a_state())
+    path, body = "/workflows/storyMgt/supervisors", {"operators": [str(READER)], "groups": ["n"]}
+    refused = await client.put(path, json=body, headers=as_(runtime, READER))
+    assert refused.status_code == 403
+    headers = as_(runtime, SUPERVISOR)
+    stranger = {"operators": [str(uuid4())]}
+    unknown = await client.put(path, json=stranger, headers=headers)
+    assert (unknown.status_code, unknown.json()["code"]) == (409, "unknown")
+    done = await client.put(path, json=body, headers=headers)
+    assert done.status_code == 200
+    assert done.json()["supervisors"] == body
+    assert (await client.put(path, json={}, headers=headers)).status_code == 200
+    shown = await read(client, runtime, "/workflows/storyMgt")
+    assert shown["supervisors"] == {"operators": [], "groups": []}
+
+
 async def test_an_answer_that_comes_before_its_command_is_not_forgotten(
     runtime: Runtime, client: httpx.AsyncClient
 ) -> None:
