@@ -95,10 +95,7 @@ class Recurring:
             )
         await self._telling.until(self._is_scheduled, "the schedule being set")
         step.advance("the schedule is set")
-        slack = self._stage.slack
-        await slack.slash(MANAGER, "/campaign", f"launch {self.campaign.number}")
-        asked = await slack.wait_for_ephemeral(MANAGER, "or at once when", timeout=60)
-        await slack.click(MANAGER, asked, "campaign_launch")
+        await self._stage.slack.slash(MANAGER, "/campaign", f"launch {self.campaign.number}")
         await self.campaign.reach("running")
         step.advance(f"launched: every day at {AT:%H:%M}, {TIMES} times")
 
