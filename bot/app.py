@@ -18,6 +18,7 @@ from bot import (
     approvals,
     commands,
     events,
+    filing,
     form_answers,
     fund_buttons,
     funds,
@@ -78,7 +79,7 @@ def slack_app(client: AsyncWebClient, settings: BotSettings, front: Front) -> As
         authorize=authorize,
         signing_secret=secret.get_secret_value() if secret else "",
     )
-    for listeners in (commands, actions, views, stepping, fund_buttons, events):
+    for listeners in (commands, actions, views, stepping, filing, fund_buttons, events):
         listeners.attach(app, front)
     return app
 

@@ -64,6 +64,8 @@ def _turns(page: ApprovalPage, language: str) -> list[Json]:
     if page.more:
         after = f"{page.which} {page.start + len(page.rows)}"
         found.append(button(say(language, "next_page"), "approvals_on", after))
+    if page.more or page.start > 0:
+        found.append(button(say(language, "as_file"), "approvals_file", str(page.which)))
     return found
 
 

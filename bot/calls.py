@@ -9,10 +9,12 @@ from uuid import UUID
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.filing import Filing
 from bot.form_store import Forms
 from bot.limits import Json, fitted_message, fitted_view
 from bot.outgoing import Call, CallKind, Outgoing
 from bot.pump import LONGEST_WAIT, back_off, later, lease_is_short, surely
+from bot.settings import BotSettings
 from bot.slack import NOT_THERE, Denied, Limited, Lost, Places, answered
 from shared.logs import logger
 from shared.uow import UnitOfWork
@@ -27,10 +29,13 @@ STALE_HASH: Final = "hash_conflict"
 class Calls:
     """Makes the calls that stand in rows, and whispers what needs none."""
 
-    def __init__(self, uow: UnitOfWork, client: AsyncWebClient, places: Places) -> None:
+    def __init__(
+        self, uow: UnitOfWork, client: AsyncWebClient, places: Places, settings: BotSettings
+    ) -> None:
         self._uow = uow
         self._client = client
         self._places = places
+        self._filing = Filing(uow, client, places, settings)
         self._whispers: asyncio.Queue[tuple[str, str, Json]] = asyncio.Queue(WHISPERS)
 
     def whisper(self, user: str, channel: str, content: Json) -> None:
@@ -89,6 +94,8 @@ class Calls:
             await answered(self._client.views_publish(user_id=given["user"], view=view))
         elif call.kind is CallKind.UPDATE:
             await self._change_form(given)
+        elif call.kind is CallKind.FILE:
+            await self._filing.send(given)
         else:
             view = fitted_view(given["view"])
             opening = self._client.views_open(trigger_id=given["trigger_id"], view=view)
@@ -123,10 +130,10 @@ class Calls:
             await forms.note_hash(UUID(given["form"]), given["turn"], view_hash)
 
     async def _given_up(self, call: Call, error: str) -> None:
-        """Note that a call will not be made; tell who waits for a form, unless it did open."""
+        """Note that a call will not be made; tell who waits for a form or a file without it."""
         opened_before = call.attempts > 1 and error == "exchanged_trigger_id"
-        if call.kind is CallKind.OPEN and not opened_before:
-            log.warning("slack.form_not_opened", reason=error)
+        if call.kind in {CallKind.OPEN, CallKind.FILE} and not opened_before:
+            log.warning("slack.asked_in_vain", kind=call.kind, reason=error)
             late = call.arguments["teller"]
             self.whisper(late["user"], late["channel"], late["content"])
         await self._done(call, error)

@@ -64,6 +64,10 @@ def _listed(kind: str, page: Listed[T], setting: Setting, lines: Callable[[T], s
     if page.more:
         after = turn_value(page.start + PAGE, page.words)
         found.append(button(say(language, "next_page"), f"{kind}_on", after))
+    if found:
+        # The sign stands for a button's value, which is never empty.
+        asked = f"={clip(page.words, WORDS_CHARS)}"
+        found.append(button(say(language, "as_file"), f"{kind}_file", asked))
     return content(title, [*blocks, *([actions(f"{kind}_turns", found)] if found else [])])
 
 

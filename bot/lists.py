@@ -133,6 +133,8 @@ def _turns(page: Page, language: str) -> list[Json]:
     if page.older:
         oldest = str(Turn(page.rows[-1].number, page.filter))
         found.append(button(say(language, "next"), "list_below", oldest))
+    if found:
+        found.append(button(say(language, "as_file"), "campaigns_file", str(page.filter)))
     return [actions("list_turns", found)] if found else []
 
 

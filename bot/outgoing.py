@@ -21,6 +21,7 @@ OPEN_WITHIN: Final = timedelta(seconds=2.9)
 """A trigger opens a view for three seconds."""
 FORM_WITHIN: Final = timedelta(minutes=10)
 """Who has not got a figure into a form by then asks again."""
+FILE_WITHIN: Final = timedelta(hours=1)
 HOME_WITHIN: Final = timedelta(minutes=10)
 """An older Home tab is not worth showing: who looks again gets a new one."""
 
@@ -89,12 +90,13 @@ ON CONFLICT (key) DO NOTHING
 
 
 class CallKind(StrEnum):
-    """What a call does: opens or changes a form, tells one person something, shows their Home."""
+    """What a call does: opens or changes a form, tells or sends one person something."""
 
     OPEN = "open"
     UPDATE = "update"
     TELL = "tell"
     HOME = "home"
+    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,12 @@ class Outgoing:
         await self._call(
             f"home:{user}:{trigger}", f"home:{user}", CallKind.HOME, arguments, HOME_WITHIN
         )
+
+    async def send_file(self, wanted: Json, teller: Json, *, key: str) -> None:
+        """Have a list sent to one person as a file; ``teller`` says whom to tell if it cannot."""
+        arguments = wanted | {"teller": teller}
+        lane = f"file:{wanted['user']}"
+        await self._call(f"file:{key}", lane, CallKind.FILE, arguments, FILE_WITHIN)
 
     async def tell(self, key: str, user: str, channel: str, content: Json) -> None:
         """Have one person told something, in a channel (only they see it) or by direct message."""

@@ -19,8 +19,9 @@ from bot.approvals import show_card
 from bot.chromium import Browser, NoPicture, find_browser, picture
 from bot.pump import back_off, later
 from bot.settings import BotSettings
-from bot.slack import CALL_SECONDS, Denied, Limited, Lost, answered
+from bot.slack import Denied, Limited, Lost, answered
 from bot.store import BotStore
+from bot.uploads import complete, send_bytes
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
@@ -125,23 +126,8 @@ class Pictures:
         Nobody sees a file that no message shows.
         """
         name = f"proof-{wanted.approval_id}-{wanted.revision}.png"
-        place = await answered(
-            self._client.files_getUploadURLExternal(filename=name, length=len(png))
-        )
-        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.post(place["upload_url"], data=png) as sent,
-            ):
-                if sent.status != 200:
-                    raise Lost(f"the upload answers {sent.status}")
-        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
-            raise Lost(type(problem).__name__) from None
-        file_id = str(place["file_id"])
-        await answered(
-            self._client.files_completeUploadExternal(files=[{"id": file_id, "title": name}])
-        )
+        file_id = await send_bytes(self._client, name, png)
+        await complete(self._client, file_id, name)
         return file_id
 
     async def _later(self, wanted: Wanted, seconds: float, error: str) -> None:

@@ -22,7 +22,7 @@ class Poster:
         self._uow = uow
         places = Places(client)
         self._messages = Messages(uow, client, places, settings)
-        self._calls = Calls(uow, client, places)
+        self._calls = Calls(uow, client, places, settings)
         # One for each pump: a bell is silenced by who hears it.
         self._bells = (asyncio.Event(), asyncio.Event())
 

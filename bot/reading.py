@@ -160,8 +160,9 @@ class Reading:
         *,
         below: int | None = None,
         above: int | None = None,
+        most: int = PAGE,
     ) -> Page:
-        """Return ten campaigns: the newest, or those next below or above a number."""
+        """Return a page of campaigns: the newest, or those next below or above a number."""
         rows = await self._connection.fetch(
             _CAMPAIGNS,
             below,
@@ -169,39 +170,50 @@ class Reading:
             operator_id if wanted.mine else "",
             wanted.status or "",
             wanted.words,
-            PAGE + 1,
+            most + 1,
         )
         states = [CampaignState.model_validate(row["state"]) for row in rows]
-        shown, more = states[:PAGE], len(states) > PAGE
+        shown, more = states[:most], len(states) > most
         if above is not None:
             return Page(shown[::-1], newer=more, older=True, filter=wanted)
         return Page(shown, newer=below is not None, older=more, filter=wanted)
 
     async def approvals(
-        self, which: Which, operator_id: str, now: datetime, *, may_approve: bool, start: int = 0
+        self,
+        which: Which,
+        operator_id: str,
+        now: datetime,
+        *,
+        may_approve: bool,
+        start: int = 0,
+        most: int = PAGE,
     ) -> ApprovalPage:
-        """Return ten approvals from a position on, the most urgent first."""
+        """Return a page of approvals from a position on, the most urgent first."""
         if which is Which.OVERDUE:
-            rows = await self._connection.fetch(_OVERDUE, now, now - LATELY, start, PAGE + 1)
+            rows = await self._connection.fetch(_OVERDUE, now, now - LATELY, start, most + 1)
         else:
             rows = await self._connection.fetch(
-                _PENDING, which is Which.WAITING, operator_id, may_approve, start, PAGE + 1
+                _PENDING, which is Which.WAITING, operator_id, may_approve, start, most + 1
             )
         states = [ApprovalState.model_validate(row["state"]) for row in rows]
-        return ApprovalPage(which, states[:PAGE], start, more=len(states) > PAGE)
+        return ApprovalPage(which, states[:most], start, more=len(states) > most)
 
-    async def budgets(self, words: str, start: int = 0) -> Listed[BudgetState]:
-        """Return ten budgets by label from a position on."""
-        return await self._listed("budget", BudgetState, words, start)
+    async def budgets(self, words: str, start: int = 0, *, most: int = PAGE) -> Listed[BudgetState]:
+        """Return a page of budgets by label from a position on."""
+        return await self._listed("budget", BudgetState, words, start, most)
 
-    async def stock(self, words: str, start: int = 0) -> Listed[StockLineState]:
-        """Return ten stock lines from a position on, those with an alert first."""
-        return await self._listed("stock", StockLineState, words, start)
+    async def stock(
+        self, words: str, start: int = 0, *, most: int = PAGE
+    ) -> Listed[StockLineState]:
+        """Return a page of stock lines from a position on, those with an alert first."""
+        return await self._listed("stock", StockLineState, words, start, most)
 
-    async def _listed(self, kind: str, made: type[S], words: str, start: int) -> Listed[S]:
-        rows = await self._connection.fetch(_CHOICES, kind, words, start, PAGE + 1)
+    async def _listed(
+        self, kind: str, made: type[S], words: str, start: int, most: int
+    ) -> Listed[S]:
+        rows = await self._connection.fetch(_CHOICES, kind, words, start, most + 1)
         found = [made.model_validate(row["state"]) for row in rows]
-        return Listed(found[:PAGE], start, len(found) > PAGE, words)
+        return Listed(found[:most], start, len(found) > most, words)
 
     async def overview(self, operator_id: str, *, may_approve: bool) -> Overview:
         """Return what the Home tab shows one person."""

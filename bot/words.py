@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from bot.words_files import FILES
 from bot.words_forms import FORMS
 from bot.words_orders import ORDERS
 from bot.words_screens import SCREENS
@@ -11,6 +12,7 @@ from bot.words_workspaces import WORKSPACES
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     **SCREENS,
+    **FILES,
     **FORMS,
     **ORDERS,
     **WORKSPACES,

@@ -11,9 +11,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from services.actions.columns import STATUSES, Column, Language
-
-# What a spreadsheet takes for the start of a formula, the wide forms of Asian keyboards included.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from shared.cells import harmless
 
 Row = Mapping[str, Any]
 Pages = AsyncIterator[Sequence[Row]]
@@ -35,11 +33,6 @@ def text_of(value: object, zone: ZoneInfo) -> str:
     if isinstance(value, datetime):
         return value.astimezone(zone).strftime("%Y-%m-%d %H:%M")
     return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: a quote stands before such a start."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _cells(row: Row, columns: Sequence[Column], language: Language, zone: ZoneInfo) -> list[str]:

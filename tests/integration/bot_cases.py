@@ -73,6 +73,7 @@ APPROVALS: Final = typing("/approvals", contains="C-1042")
 STATUS: Final = typing("/campaign", "status C-1042", contains="C-1042")
 WORKFLOWS: Final = typing("/workflows", contains="operationMgt")
 FOLLOWED: Final = "You follow"
+IN_A_FILE: Final = "among your direct messages"
 
 
 async def followed(story: BotStory, who: str) -> SlackMessage:
@@ -207,6 +208,21 @@ BUTTONS: Final = (
         tells="C-1012",
     ),
     _press("list_status", LIST, *MANY["campaigns"], typed="Finished", tells="No campaign is like"),
+    *(
+        _press(f"{name}_file", typing(typed, contains=seen), *MANY[name], tells=IN_A_FILE)
+        for name, typed, seen in (
+            ("budget", "/budget", "Budget 01"),
+            ("stock", "/stock", "Line 01"),
+        )
+    ),
+    _press("campaigns_file", LIST, *MANY["campaigns"], tells=IN_A_FILE),
+    _press(
+        "approvals_file",
+        typing("/approvals", contains="C-1001"),
+        *MANY["approvals"],
+        who=REVIEWER,
+        tells=IN_A_FILE,
+    ),
     *_pages("approvals", "/approvals", "C-1001", "C-1012"),
     *_pages("budget", "/budget", "Budget 01", "Budget 12"),
     *_pages("stock", "/stock", "Line 01", "Line 12"),

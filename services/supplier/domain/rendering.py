@@ -13,12 +13,11 @@ from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from services.supplier.domain.layout import titles_of
+from shared.cells import harmless
 from topics.supplier import FileFormat, FileLayout, LineEnd
 
 Row = Mapping[str, object]
 
-# What a spreadsheet takes for the start of a formula, the wide forms of Asian keyboards included.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _LINE_ENDS: Final = {LineEnd.CRLF: "\r\n", LineEnd.LF: "\n"}
 # Each separator counts in every file: a spreadsheet that takes another one for granted would find
 # a cell of its own behind it, which may start a formula.
@@ -38,11 +37,6 @@ def text_sheet(layout: FileLayout, columns: Sequence[str]) -> LinesSheet | XmlSh
     if layout.format is FileFormat.XLSX:
         raise ValueError(layout.format)
     return (XmlSheet if layout.format is FileFormat.XML else LinesSheet)(layout, columns)
-
-
-def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: a quote stands before such a start."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def one_line(text: str) -> str:
