@@ -13,7 +13,7 @@ from services.campaign.app import SERVICE
 from shared.clock import DrivenClock
 from shared.service import Runtime, open_runtime
 from tests.conftest import Open
-from tests.integration.test_campaign import ACTOR, COUNTS, MANAGER, Story
+from tests.integration.test_campaign import ACTOR, COUNTS, MANAGER, Story, status
 from tests.integration.test_campaign_series import (
     MONDAY,
     Series,
@@ -23,12 +23,12 @@ from tests.integration.test_campaign_series import (
     sweep,
     waits,
 )
-from topics.campaign import CampaignPlan, EditCampaign, Severity
+from topics.campaign import CampaignPlan, EditCampaign, RequestProof, Severity
 from topics.delivery import DeliveryCounts, DeliveryProgressed, StartDelivery
 from topics.message import Message
 from topics.operators import OperatorState, Role
 from topics.schedules import Frequency, Recurrence, Schedule
-from topics.targeting import FreezeSnapshot, SnapshotFrozen
+from topics.targeting import FreezeSnapshot, SnapshotFrozen, TargetRefused
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 LIMIT = 2
@@ -149,6 +149,32 @@ async def test_a_preparation_that_does_not_end_takes_no_place_after_seven_days(
     assert late.campaign_id == every[-1].id
 
 
+async def test_a_proof_that_a_person_asks_for_takes_a_place_or_waits_for_one(
+    runtime: Runtime, clock: DrivenClock
+) -> None:
+    every = [Story(runtime) for _ in range(LIMIT + 1)]
+    for story in every:
+        await story.create()
+    asked = [await story.do(RequestProof(campaign_id=story.id, actor=ACTOR)) for story in every]
+    assert [len(freezes(said)) for said in asked] == [1, 1, 0]
+    last = every[-1]
+    assert await status(runtime, last.id) == "ready_to_test"
+    assert await waits(runtime, last.id) == "its proof is made as soon as there is room for it"
+    assert not freezes(await sweep(runtime))
+    due = await runtime.pool.fetchval("SELECT count(*) FROM timers WHERE due_at <= $1", clock.now())
+    assert due == 0
+    await runtime.execute(
+        TargetRefused(
+            campaign_id=every[0].id,
+            targeting_id=every[0].targeting_id,
+            snapshot_id=freezes(asked[0])[0].snapshot_id,
+            reason="no right",
+        )
+    )
+    (freed,) = freezes(await sweep(runtime))
+    assert freed.campaign_id == last.id
+
+
 def freezes(said: Sequence[Message]) -> list[FreezeSnapshot]:
     return [one for one in said if isinstance(one, FreezeSnapshot)]
 
@@ -166,6 +192,7 @@ async def test_targets_that_are_frozen_take_places_and_the_next_one_says_what_it
     said = await sweep(runtime)
     assert len(created(said)) == 3
     every = await occurrences(runtime, said)
+    other = await funded(runtime, start_at=NOON + timedelta(days=6, hours=1))
     clock.advance(timedelta(days=6))
     first, second = freezes(await sweep(runtime))
     (last,) = [one for one in every if one.id not in {first.campaign_id, second.campaign_id}]
@@ -173,7 +200,7 @@ async def test_targets_that_are_frozen_take_places_and_the_next_one_says_what_it
     # What waits for room sets no timer: operationMgt is not woken for it again and again.
     due = await runtime.pool.fetchval("SELECT count(*) FROM timers WHERE due_at <= $1", clock.now())
     assert due == 0
-    other = await funded(runtime)
+    clock.advance(timedelta(hours=1))
     assert not starts(await sweep(runtime))
     await runtime.execute(
         SnapshotFrozen(

@@ -279,8 +279,7 @@ def edited(campaign: Campaign, plan: CampaignPlan, *, now: datetime) -> Campaign
         # A new date is a new start to make, whatever became of the old one.
         changes |= {"held_back": None, "confirmed": False}
     elif campaign.held_back is HeldBack.WAVES and {"end_at", "waves"} & changes.keys():
-        # It is no later than it was held back for: nobody is asked whether it still starts.
-        changes |= {"held_back": None, "confirmed": True}
+        changes |= {"held_back": None, "ready_at": now}
     return _checked(replace(campaign, modified_at=now, **changes))
 
 

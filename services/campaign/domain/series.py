@@ -191,7 +191,10 @@ def _ahead(schedule: Schedule) -> timedelta:
 
 
 def proof_wanted(campaign: Campaign) -> bool:
-    """Whether an occurrence's approval is to be asked for by operationMgt, once its time comes."""
+    """Whether a campaign's approval is to be asked for by operationMgt, once its time comes.
+
+    That is an occurrence's, and one that a person asked for while too many were under way.
+    """
     return (
         campaign.prove_at is not None
         and campaign.status in {Status.READY_TO_TEST, Status.READY_TO_RUN}

@@ -9,6 +9,7 @@ from services.campaign.asking import AGAIN, ask_next, asked_again
 from services.campaign.domain.campaigns import (
     BINDING,
     Campaign,
+    HeldBack,
     after_edit,
     changed_fields,
     edited,
@@ -17,9 +18,11 @@ from services.campaign.domain.campaigns import (
     planned,
 )
 from services.campaign.domain.gates import start_is_open, waits_for_person
+from services.campaign.domain.series import proof_wanted
 from services.campaign.domain.starts import confirmed
 from services.campaign.domain.waves import check_waves
 from services.campaign.handlers.deciding import locked, refused
+from services.campaign.places import has_place
 from services.campaign.runs import commands_of_run, freeze
 from services.campaign.series import cancel_series, launch_series, resume_series, suspend_series
 from services.campaign.store.campaigns import CampaignStore
@@ -153,7 +156,10 @@ def _bound(
 
 @registry.on(RequestProof, refusal=refused)
 async def request_proof(command: RequestProof, work: Work) -> None:
-    """Freeze the target; the snapshot's arrival asks for the first approval, or the only one."""
+    """Freeze the target; the snapshot's arrival asks for the first approval, or the only one.
+
+    While too many are under way, operationMgt does it once there is a place.
+    """
     before = await locked(work, command.campaign_id, command.actor)
     if before.is_series:
         reason = f"{before.short} is {before.kind}: its occurrences are approved, each by itself"
@@ -176,6 +182,11 @@ async def request_proof(command: RequestProof, work: Work) -> None:
             **named(before),
         )
     check_waves(before, max(before.start_at, work.now))
+    queued = replace(before, prove_at=work.now, held_back=HeldBack.QUEUED)
+    if proof_wanted(queued) and not await has_place(work):
+        await wake(work, "operationMgt")
+        await conductor.save(work, before, queued, command.actor)
+        return
     await conductor.save(
         work, before, freeze(work, before), command.actor, "the proof was asked for"
     )

@@ -95,7 +95,7 @@ def test_one_that_starts_too_late_for_its_waves_is_held_back_until_it_is_edited(
     held = replace(late, held_back=HeldBack.WAVES)
     assert waiting(held, {}, now=now).code == "waits_end"
     longer = edited(held, CampaignPlan(end_at=now + 4 * HOUR), now=now)
-    assert (longer.held_back, longer.confirmed) == (None, True)
+    assert (longer.held_back, longer.ready_at) == (None, now)
     other = edited(held, CampaignPlan(label="Other"), now=now)
     assert other.held_back is HeldBack.WAVES
 
