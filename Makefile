@@ -35,11 +35,13 @@ test: setup ## All tests, side by side on shared servers; 20 seeds of faults, no
 check: setup ## Lint, types, import contracts, and all tests
 	@CHECK_BIN=$(BIN) bash deploy/check.sh
 
-faults: setup ## Fault tests: SEEDS=200 or SEED=n of all services, RUNS=300 or RUN=n of delivery alone
-	@$(BIN)/python -m tests.faults $(if $(RUN)$(RUNS),delivery $(if $(RUN),--seed $(RUN),--runs $(RUNS)),\
-	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)))
-	@$(if $(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q tests/faults/delivery)
-	@$(if $(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q -m long --ignore tests/faults/delivery tests/faults)
+faults: setup ## Fault tests: SEEDS=200 or SEED=n of all services, RUNS=300 or RUN=n of delivery alone, MONEY=50 of budget and stock
+	@$(BIN)/python -m tests.faults $(if $(MONEY),money --seeds $(MONEY),\
+	  $(if $(RUN)$(RUNS),delivery $(if $(RUN),--seed $(RUN),--runs $(RUNS)),\
+	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))))
+	@$(if $(MONEY)$(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q tests/faults/delivery tests/faults/money)
+	@$(if $(MONEY)$(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q -m long --ignore tests/faults/delivery --ignore tests/faults/money \
+	  tests/faults)
 
 bench: setup ## Benchmarks, WHAT=core, actions or timings
 	@$(BIN)/muster bench $(WHAT)

@@ -28,6 +28,11 @@ POINTS: Final = (
     "courier.before_record",
     "bot.before_ack",
     "import.chunk",
+    "budget.held",
+    "budget.spent",
+    "budget.invoiced",
+    "stock.reserved",
+    "stock.consumed",
 )
 _SIGNALS: Final = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 

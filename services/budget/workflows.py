@@ -15,6 +15,7 @@ from services.budget.rolling_up import roll_up_next
 from services.budget.stocking import give_goods_back
 from services.budget.store.holds import CommitRequest, HoldRow, HoldStore
 from services.budget.working import START_TIMER, start_due_tasks
+from shared import faults
 from shared.answers import AnswerStore
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
@@ -49,6 +50,7 @@ async def _spend(request: CommitRequest, work: Work) -> Step:
     await holds.close_commit(request.hold_id, decision.over_hold_minor, work.now)
     if books is not None:
         await _book(books, row, decision, total(lines))
+        faults.reach("budget.spent")
     await give_goods_back(row, "its campaign ended", work)
     await _answer(request, lines, decision.released_minor, currency, work)
     return Step(rows_in=1, rows_out=len(lines), more=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from services.stock.domain import Levels, consume, release
 from services.stock.reservations import Consumption, ReservationRow, ReservationStore
 from services.stock.store import LineStore
+from shared import faults
 from shared.answers import AnswerStore
 from shared.uow import Work
 from topics.stock import ConsumeStock, ReleaseStock, StockConsumed, StockReleased
@@ -37,6 +38,7 @@ async def _book(consumption: Consumption, row: ReservationRow, work: Work) -> Re
     await store.consumed(consumption.cause_id, decision.quantity, work.now)
     if line is not None and decision.entries:
         booked = await lines.book(line, consumption.cause_id, decision.entries, work.now)
+        faults.reach("stock.consumed")
         levels = booked.levels
         work.emit(booked.state)
     answer = StockConsumed(

@@ -16,6 +16,7 @@ from services.stock.domain import (
 )
 from services.stock.reservations import ReservationStore
 from services.stock.store import Line, LineStore
+from shared import faults
 from shared.answers import AnswerStore
 from shared.errors import Refused
 from shared.registry import Registry
@@ -157,6 +158,7 @@ async def _decide(
     if decision.reservation.status is ReservationStatus.REFUSED:
         return _refusal(command, available, _too_few(line, command.quantity))
     booked = await lines.book(line, command.reservation_id, decision.entries, work.now)
+    faults.reach("stock.reserved")
     work.emit(booked.state)
     return StockReserved(
         campaign_id=command.campaign_id,

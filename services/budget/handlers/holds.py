@@ -26,6 +26,7 @@ from services.budget.store.budgets import Budget
 from services.budget.store.goods import GoodsStore
 from services.budget.store.holds import HoldStore
 from services.budget.store.tariffs import TariffStore
+from shared import faults
 from shared.answers import AnswerStore
 from shared.errors import Permanent
 from shared.registry import Registry
@@ -110,6 +111,7 @@ async def _hold(command: ReserveFunds, books: Books, tariff: Tariff, work: Work)
     )
     await books.change(placed(held, command), EntryKind.RESERVE)
     booked = await books.close()
+    faults.reach("budget.held")
     await GoodsStore(work.connection).ask(command.hold_id, needs(lines), command.volumes.letters)
     made = await holds.lock(command.hold_id)
     if decision.hold.status is HoldStatus.PENDING:

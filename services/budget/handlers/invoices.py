@@ -21,6 +21,7 @@ from services.budget.store.budgets import BudgetStore
 from services.budget.store.causes import first_time, handled_before
 from services.budget.store.expenses import ExpenseStore
 from services.budget.store.invoices import Invoice, InvoiceStore
+from shared import faults
 from shared.errors import Refused
 from shared.registry import Registry
 from shared.rights import Right, require
@@ -181,6 +182,7 @@ async def _move(
         for one in charged:
             await _charge(one, books)
         await books.close()
+        faults.reach("budget.invoiced")
     total = sum(one.amount_minor for one in charged)
     await store.move(invoice.invoice_id, command.to, command.on, total)
     return replace(invoice, status=command.to, charged_minor=total)
