@@ -226,12 +226,14 @@ def synthesis(state: CampaignState, language: str) -> list[Json]:
 
 
 def _messages_line(sums: Synthesis, language: str) -> str:
+    pressed = say(language, "over_pressure", count=sums.messages_pressure)
     return say(
         language,
         "messages_line",
         sent=sums.messages_sent,
         failed=sums.messages_failed,
         ignored=sums.messages_ignored,
+        pressed=pressed if sums.messages_pressure else "",
         ambiguous=sums.messages_ambiguous,
         pending=sums.messages_pending,
         total=sums.messages_targeted,

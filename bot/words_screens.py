@@ -103,14 +103,15 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
     "messages": ("Messages", "Messages"),
     "messages_line": (
         (
-            "{sent} sent + {failed} failed + {ignored} ignored + {ambiguous} ambiguous"
+            "{sent} sent + {failed} failed + {ignored} ignored{pressed} + {ambiguous} ambiguous"
             " + {pending} pending = {total}"
         ),
         (
-            "{sent} envoyés + {failed} en échec + {ignored} ignorés + {ambiguous} ambigus"
-            " + {pending} en attente = {total}"
+            "{sent} envoyés + {failed} en échec + {ignored} ignorés{pressed} + {ambiguous}"
+            " ambigus + {pending} en attente = {total}"
         ),
     ),
+    "over_pressure": (" ({count} over pressure)", " (dont {count} pour pression)"),
     "actions": ("Actions", "Actions"),
     "actions_line": (
         (

@@ -44,6 +44,8 @@ class CampaignPlan(Value):
 
     ``start_at`` defaults to now, ``end_at`` to 90 calendar days after the start in ``zone``.
     ``stock_quantity_per_letter`` items of ``stock_line_id`` go into each extracted row.
+    Where a pressure rule allows a recipient fewer messages than are planned, the campaigns of more
+    ``weight`` go first.
     Where more campaigns are due than may be prepared at once, ``priority`` 1 starts before 9; among
     equals the ``severity`` decides, then the date. ``low_activity`` has it start in the instance's
     hours of low activity only. The members of the ``control_group`` get nothing. The e-mails leave
@@ -67,6 +69,7 @@ class CampaignPlan(Value):
     reviewer_ids: tuple[UUID, ...] | None = Field(default=None, max_length=50)
     program_id: UUID | None = None
     priority: int | None = Field(default=None, ge=1, le=9)
+    weight: int | None = Field(default=None, ge=0, le=100)
     severity: Severity | None = None
     low_activity: bool | None = None
     control_group: ControlGroup | None = None
@@ -232,6 +235,9 @@ class Synthesis(Value):
     messages_failed: int = 0
     messages_ignored: int = 0
     messages_ambiguous: int = 0
+    messages_pressure: int = Field(
+        default=0, description="of the ignored, those over a pressure rule"
+    )
     messages_targeted: int = 0
     extracted: int = 0
 
@@ -276,6 +282,7 @@ class CampaignState(State, topic=CAMPAIGN_STATE, key="campaign_id"):
     occurrence: int | None = None
     next_at: datetime | None = None
     missed: bool = False
+    weight: int = 5
     control_members: int = 0
     waves: WaveProgress | None = None
     created_at: datetime

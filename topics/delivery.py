@@ -212,6 +212,9 @@ class StartDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
     )
     waves: Waves | None = None
     approvals: tuple[ApprovalKind, ...] = ()
+    weight: int = Field(
+        default=5, ge=0, le=100, description="the heavier goes before the lighter under pressure"
+    )
 
 
 class PauseDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
@@ -306,6 +309,7 @@ class DeliveryCounts(Value):
     ambiguous: int = 0
     emails_sent: int = 0
     letters_sent: int = 0
+    pressure: int = Field(default=0, description="of the ignored, those over a pressure rule")
 
 
 class ActivityCounts(Value):

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel
 
 from services.campaign.domain.local_times import local_of
-from services.campaign.domain.pressure import Grouping, Meant, PressureRule, too_many
 from services.campaign.store.campaigns import CampaignStore
 from shared.http import Here, may_read
+from shared.pressure import Grouping, Meant, PressureRule, too_many
 
 router = APIRouter(dependencies=[Depends(may_read)])
 

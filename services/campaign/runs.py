@@ -35,6 +35,7 @@ def commands_of_run(campaign: Campaign) -> Iterator[Command]:
             chunks=campaign.snapshot_chunks,
             waves=campaign.waves,
             approvals=besides_proof(campaign),
+            weight=campaign.weight,
         )
     if campaign.action_model_ids:
         yield GenerateActions(

@@ -43,6 +43,7 @@ def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
         control_members=campaign.control_members,
         waves=campaign.wave_progress,
         missed=campaign.held_back is HeldBack.MISSED,
+        weight=campaign.weight,
         created_at=campaign.created_at,
         modified_at=campaign.modified_at,
     )

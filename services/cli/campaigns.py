@@ -52,6 +52,7 @@ Models = Annotated[list[str] | None, typer.Option("--model", help="code or id; s
 Reviewers = Annotated[list[str] | None, typer.Option("--reviewer", help="e-mail; several times")]
 At = Annotated[datetime | None, typer.Option(help="local time in --zone or the instance's zone")]
 Priority = Annotated[int | None, typer.Option(min=1, max=9, help="1 starts before 9")]
+Weight = Annotated[int | None, typer.Option(min=0, max=100, help="100 goes first under pressure")]
 Severe = Annotated[Severity | None, typer.Option(help="decides among equal priorities")]
 Quiet = Annotated[bool | None, typer.Option(help="start in the hours of low activity only")]
 Control = Annotated[str | None, typer.Option(help="who gets nothing: 10%, 500 or none")]
@@ -70,6 +71,7 @@ def create(
     stock: Named = None,
     program: Named = None,
     priority: Priority = None,
+    weight: Weight = None,
     severity: Severe = None,
     low_activity: Quiet = None,
     control: Control = None,
@@ -86,7 +88,7 @@ def create(
     """Create a campaign; its target is counted at once."""
     texts = {"label": label, "description": description, "remark": remark, "zone": zone}
     plain = texts | {"priority": priority, "severity": severity, "low_activity": low_activity}
-    plain |= control_group(control, first=control_first)
+    plain |= {"weight": weight} | control_group(control, first=control_first)
     names = {"targeting": targeting, "template": template, "budget": budget, "service": service}
     wish = Wish(plain, names | {"stock": stock, "program": program}, model, reviewer, start, end)
 
@@ -111,6 +113,7 @@ def edit(
     stock: Named = None,
     program: Named = None,
     priority: Priority = None,
+    weight: Weight = None,
     severity: Severe = None,
     low_activity: Quiet = None,
     control: Control = None,
@@ -126,7 +129,7 @@ def edit(
     names = {"targeting": targeting, "template": template, "budget": budget, "service": service}
     plain = {"label": label, "zone": zone, "priority": priority}
     plain |= {"severity": severity, "low_activity": low_activity}
-    plain |= control_group(control, first=control_first)
+    plain |= {"weight": weight} | control_group(control, first=control_first)
     wish = Wish(plain, names | {"stock": stock, "program": program}, model, reviewer, start, end)
 
     async def changed(actor: Actor, runtime: Runtime) -> UUID:

@@ -63,6 +63,10 @@ UPDATE templates SET proof_recipients = array(
 WHERE EXISTS (SELECT 1 FROM unnest(proof_recipients) AS one WHERE lower(trim(one)) = $1)
 """
 # Read mails are found by the message they spoke of; those nobody read yet by the address in them.
+_PLANS: Final = """
+DELETE FROM forecast f USING planned p
+WHERE f.snapshot_id = p.snapshot_id AND f.recipient_key = $1
+"""
 _MAILS: Final = """
 DELETE FROM inbound_mails
 WHERE recipient_key = $1
@@ -100,7 +104,7 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:
     number = len(rows) + await TrackingStore(work.connection).erase(
         [(row["run_id"], row["member_id"]) for row in rows]
     )
-    for query in (_SNAPSHOTS, _PROOFS, _FAILURES, _ERRORS):
+    for query in (_SNAPSHOTS, _PLANS, _PROOFS, _FAILURES, _ERRORS):
         status = await work.connection.execute(query, recipient_key)
         number += int(status.rpartition(" ")[2])
     status = await work.connection.execute(_TEMPLATES, normalise_email(address))

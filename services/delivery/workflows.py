@@ -18,6 +18,7 @@ from services.delivery.store.again import AgainStore
 from services.delivery.store.approvals import ApprovalStore
 from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.ledger import LedgerStore
+from services.delivery.store.pressure import PressureStore
 from services.delivery.store.purge import PurgeStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.snapshots import SnapshotStore
@@ -45,7 +46,9 @@ RUNS_PURGED_A_STEP: Final = 100
 
 async def deliveries_in_campaigns(work: Work) -> Step:
     """Do the first of deliveryMgt's pieces that has something to do."""
-    for piece in (_expire, _remind, _start, _fill, open_wave, _again, _extract, _tidy, _purge):
+    # Who is planned to get what is known before a ledger is filled: pressure rules may count it.
+    before = (_expire, _remind, _start, _forecast, _fill)
+    for piece in (*before, open_wave, _again, _extract, _tidy, _forget, _purge):
         done = await piece(work)
         if done:
             return Step(rows_in=done, rows_out=len(work.emitted), more=True)
@@ -150,6 +153,16 @@ async def _refuse(work: Work, run: Run, campaign_id: UUID, delivery_id: UUID, re
     )
 
 
+async def _forecast(work: Work) -> int:
+    """Note whom some chunks of planned campaigns are meant for."""
+    return await PressureStore(work.connection).forecast(settings_of(work).fill_chunks)
+
+
+async def _forget(work: Work) -> int:
+    """Forget whom plans were meant for that are plans no more."""
+    return await PressureStore(work.connection).forget(ROWS_PURGED_A_STEP)
+
+
 async def _fill(work: Work) -> int:
     """Put some chunks of a started run's snapshot into its ledger."""
     runs = RunStore(work.connection)
@@ -159,7 +172,9 @@ async def _fill(work: Work) -> int:
     until = min(run.next_chunk + settings_of(work).fill_chunks, run.chunks)
     ledger = LedgerStore(work.connection)
     earlier = await runs.taken_by(run)
-    rows = await ledger.fill(run, until_chunk=until, at=work.now, earlier=earlier)
+    pressure, zone = PressureStore(work.connection), settings_of(work).zone
+    windows = await pressure.windows(run, at=work.now, zone=zone)
+    rows = await ledger.fill(run, until_chunk=until, at=work.now, earlier=earlier, windows=windows)
     await keep_copies(work, run, range(run.next_chunk, until))
     await runs.change(run.run_id, next_chunk=until, filled=until == run.chunks)
     if until == run.chunks:

@@ -10,8 +10,8 @@ import pytest
 
 from services.campaign.api_calendar import calendar
 from services.campaign.app import SERVICE
-from services.campaign.domain.pressure import Grouping
 from shared.ids import new_id
+from shared.pressure import Grouping
 from shared.service import Runtime
 from tests.conftest import Open
 from tests.integration.test_campaign import ACTOR, MANAGER, one

@@ -140,6 +140,7 @@ class Campaign:
     occurrence: int | None = None
     next_at: datetime | None = None
     priority: int = 5
+    weight: int = 5
     severity: Severity = Severity.NORMAL
     low_activity: bool = False
     auto_start: bool = True
@@ -321,6 +322,7 @@ def _chosen(plan: CampaignPlan) -> dict[str, Any]:
         "reviewer_ids": "reviewer_ids",
         "program_id": "program_id",
         "priority": "priority",
+        "weight": "weight",
         "severity": "severity",
         "low_activity": "low_activity",
         "approvals": "approvals",

@@ -142,6 +142,7 @@ def occurrence(
         series_id=parent.campaign_id,
         occurrence=number,
         priority=parent.priority,
+        weight=parent.weight,
         severity=parent.severity,
         low_activity=parent.low_activity,
         control_group=parent.control_group,

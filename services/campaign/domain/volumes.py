@@ -62,6 +62,7 @@ def synthesis(campaign: Campaign) -> Synthesis:
         messages_failed=messages.failed,
         messages_ignored=messages.ignored,
         messages_ambiguous=messages.ambiguous,
+        messages_pressure=messages.pressure,
         extracted=campaign.extracted + sum(run.extracted for run in campaign.earlier_runs),
     )
 

@@ -13,7 +13,8 @@ from services.delivery.domain.runs import Reason
 from topics.delivery import Outcome
 
 LEFT_OUT: Final = frozenset(
-    {"double", "no_address", "opted_out", "quarantine", "denylisted", Reason.EARLIER_RUN.value}
+    {"double", "no_address", "opted_out", "quarantine", "denylisted"}
+    | {Reason.EARLIER_RUN.value, Reason.PRESSURE.value}
 )
 """Why the analysis leaves somebody out, as the ledger says it."""
 COMPLAINED: Final = frozenset({"denylisted"})

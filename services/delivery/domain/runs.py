@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """The run was ended by an edit before this message left; a later run may take it."""
     EARLIER_RUN = "earlier_run"
     """An earlier run of the campaign has dealt with this member."""
+    PRESSURE = "pressure"
+    """A pressure rule allows this recipient no further message now."""
     ERASED = "erased"
     BAD_ADDRESS = "bad_address"
     PERSONALISATION = "personalisation"
@@ -44,10 +46,11 @@ class Reason(StrEnum):
     SUPPLIER_REFUSED = "supplier_refused"
 
 
-REST: Final = frozenset({Reason.LEFT_OVER, Reason.DOUBLE, Reason.PERSONALISATION})
+REST: Final = frozenset({Reason.LEFT_OVER, Reason.DOUBLE, Reason.PERSONALISATION, Reason.PRESSURE})
 """What a run that was ended by an edit leaves to the next one, which judges it anew.
 
-Whose address somebody else had may be first now, and an edit may mend what could not be made.
+Whose address somebody else had may be first now, an edit may mend what could not be made, and who
+had got too much may get something again.
 Everybody else was sent to, may have been, refused it or did not want it: that stays.
 """
 

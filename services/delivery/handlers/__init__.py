@@ -9,6 +9,7 @@ from services.delivery.handlers import (
     consents,
     deliveries,
     messages,
+    plans,
     proofs,
     quarantine,
     suppliers,
@@ -17,5 +18,15 @@ from services.delivery.handlers import (
 from shared.registry import Registry
 
 registry: Final = Registry()
-for noun in (templates, deliveries, proofs, approvals, messages, consents, suppliers, quarantine):
+for noun in (
+    templates,
+    deliveries,
+    proofs,
+    approvals,
+    messages,
+    consents,
+    suppliers,
+    quarantine,
+    plans,
+):
     registry.include(noun.registry)

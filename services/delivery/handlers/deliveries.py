@@ -106,6 +106,7 @@ async def start_delivery(command: StartDelivery, work: Work) -> None:
         waves=command.waves,
         wave_until=None if command.waves is None else 0,
         approvals=command.approvals,
+        weight=command.weight,
     )
     runs = RunStore(work.connection)
     if await runs.add(run, work.now) or await _ask_again(run, work):
@@ -132,6 +133,7 @@ async def _ask_again(run: Run, work: Work) -> bool:
         waves=run.waves.model_dump(mode="json") if run.waves is not None else None,
         wave_until=run.wave_until,
         approvals=[kind.value for kind in run.approvals],
+        weight=run.weight,
     )
     return True
 

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from services.delivery.domain.pressure import Window
 from services.delivery.domain.runs import REST, Reason
+from services.delivery.store.pressure import PRESSED, columns
 from services.delivery.store.runs import Run
 from services.delivery.store.sending import SendingStore
 from services.delivery.store.slices import EMAIL, PER_CHUNK, SliceStore
@@ -30,6 +32,10 @@ cardinality($8::uuid[]) > 0 AND EXISTS (
 """
 _BY_MEMBER: Final = _DEALT_WITH.format(same="l.member_id = m.member_id")
 _BY_ADDRESS: Final = _DEALT_WITH.format(same="l.recipient_key = m.key AND l.channel = 'email'")
+_PRESSED: Final = PRESSED.format(
+    channel="CASE WHEN m.email IS NULL THEN 'direct_mail' ELSE 'email' END",
+    keys="ARRAY[m.key, 'member:' || m.member_id]",
+)
 # Two members with one address: the first gets the message, the other keeps neither the address
 # nor its key, so that the recipient stands once in a run. Where the content goes to doubles as
 # well, each row has its member as its twin, and stands once per member. Whom an earlier run ($8)
@@ -56,6 +62,7 @@ WITH choice AS (
                 THEN '{Reason.DOUBLE}'
                 WHEN m.opted_out THEN '{Reason.OPTED_OUT}'
                 WHEN m.email IS NULL AND NOT $5 THEN '{Reason.NO_ADDRESS}'
+                WHEN {_PRESSED} THEN '{Reason.PRESSURE}'
                 ELSE '' END AS reason
     FROM members m CROSS JOIN choice d
     LEFT JOIN ledger l
@@ -86,9 +93,9 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
 ON CONFLICT DO NOTHING RETURNING run_id, member_id, outcome
 """
 _COUNTS: Final = f"""
-SELECT l.channel, l.outcome, count(*)::int AS rows
+SELECT l.channel, l.outcome, l.reason = '{Reason.PRESSURE}' AS pressed, count(*)::int AS rows
 FROM ledger l JOIN runs r ON r.run_id = l.run_id
-WHERE l.run_id = $1 AND {OWN} GROUP BY 1, 2
+WHERE l.run_id = $1 AND {OWN} GROUP BY 1, 2, 3
 """
 _LETTERS: Final = """
 SELECT member_id, merge FROM ledger
@@ -136,11 +143,18 @@ class LedgerStore:
         self._connection = connection
 
     async def fill(
-        self, run: Run, *, until_chunk: int, at: datetime, earlier: Sequence[UUID] = ()
+        self,
+        run: Run,
+        *,
+        until_chunk: int,
+        at: datetime,
+        earlier: Sequence[UUID] = (),
+        windows: Sequence[Window] = (),
     ) -> int:
         """Put a run's next chunks, up to ``until_chunk`` (excluded), into its ledger.
 
-        Whom one of the ``earlier`` runs has dealt with is counted, and gets nothing.
+        Whom one of the ``earlier`` runs has dealt with is counted, and gets nothing; nor does
+        who has had, or is to get, as much as a rule allows in one of the ``windows``.
         """
         done = await self._connection.execute(
             _FILL,
@@ -152,6 +166,7 @@ class LedgerStore:
             at,
             run.template_hash,
             list(earlier),
+            *columns(windows),
         )
         await SliceStore(self._connection).add(
             run.run_id, first=run.next_chunk, until=until_chunk, at=at
@@ -185,6 +200,8 @@ class LedgerStore:
         for row in await self._connection.fetch(_COUNTS, run_id):
             totals[row["outcome"]] += row["rows"]
             totals["targeted"] += row["rows"]
+            if row["pressed"]:
+                totals["pressure"] += row["rows"]
             if row["outcome"] == Outcome.SENT:
                 letter = row["channel"] == Channel.DIRECT_MAIL
                 totals["letters_sent" if letter else "emails_sent"] += row["rows"]

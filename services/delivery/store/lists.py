@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from services.delivery.domain.runs import Reason
 from services.delivery.wire import AmbiguousView, Group, RecipientView, RunView, WaveView
 from shared.database import Connection
 from topics.delivery import Channel, DeliveryCounts, Outcome
@@ -82,6 +83,8 @@ def _counts(groups: list[Group]) -> DeliveryCounts:
     for group in groups:
         totals["targeted"] += group.recipients
         totals[group.outcome] += group.recipients
+        if group.reason == Reason.PRESSURE:
+            totals["pressure"] += group.recipients
         if group.outcome is Outcome.SENT:
             letter = group.channel is Channel.DIRECT_MAIL
             totals["letters_sent" if letter else "emails_sent"] += group.recipients

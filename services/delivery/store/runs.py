@@ -20,15 +20,15 @@ run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id, 
 content_hash, snapshot_id, snapshot_hash, count, chunks, next_chunk, filled, paused, stop_reason,
 supplier_service_id, letters_total, letters_chunks, letters_next, letters_after, letters_outcome,
 letters_reason, subject_prefix, retry_until, revision, rate_per_minute, again_scope,
-again_asked_at, again_after, rest, waves, wave_until, approvals
+again_asked_at, again_after, rest, waves, wave_until, approvals, weight
 """
 _ADD: Final = """
 INSERT INTO runs (run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id,
     template_hash, content_hash, snapshot_id, snapshot_hash, count, chunks, filled,
     supplier_service_id, subject_prefix, retry_until, asked_at, rate_per_minute, waves,
-    wave_until, approvals)
+    wave_until, approvals, weight)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22)
+    $21, $22, $23)
 ON CONFLICT (run_id) DO NOTHING RETURNING 1
 """
 _ADD_MESSAGES: Final = """
@@ -65,6 +65,7 @@ class Run:
         letters_outcome: what the supplier's answer makes of the letters that are pending.
         approvals: the kinds without which it does not start, besides its proof's.
         rest: ``left`` once the run was ended for a later one to send the rest; then ``taken``.
+        weight: how much its messages weigh under pressure rules.
         wave_until: e-mails at this position of the ledger and behind it wait for their wave.
     """
 
@@ -103,6 +104,7 @@ class Run:
     waves: Waves | None = None
     wave_until: int | None = None
     approvals: tuple[ApprovalKind, ...] = ()
+    weight: int = 5
 
     @property
     def left_out(self) -> str:
@@ -161,6 +163,7 @@ class RunStore:
             run.waves.model_dump(mode="json") if run.waves is not None else None,
             run.wave_until,
             [kind.value for kind in run.approvals],
+            run.weight,
         )
         return bool(added)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.campaign.domain.pressure import Grouping, Meant, PressureRule, too_many
+from shared.pressure import Grouping, Meant, PressureRule, too_many
 
 DAYS = ("05-30", "06-03", "06-08", "06-12", "06-22", "06-30")
 
