@@ -10,10 +10,11 @@ from bot.blocks import content
 from bot.cards import Setting, already_decided, campaign_name
 from bot.cutting import esc
 from bot.form_store import Forms
-from bot.handlers import channel_setting, outgoing_of, settings_of
+from bot.handlers import channel_setting, outgoing_of
 from bot.labels import control_name, reason_text, sentence, status_name, workflow_name
 from bot.limits import Json
 from bot.memory import Memory
+from bot.places import settings_of
 from bot.steps import unsaved
 from bot.store import Ask, BotStore, Person
 from bot.words import all_keys, say

@@ -11,8 +11,9 @@ from bot.cards import Beside, Setting
 from bot.choices import Choices
 from bot.form_answers import keep_cost
 from bot.form_store import Forms
-from bot.handlers import channel_setting, outgoing_of, settings_of, stock_alert
+from bot.handlers import channel_setting, outgoing_of, stock_alert
 from bot.memory import Memory
+from bot.places import channel_for, settings_of
 from bot.roster import Roster
 from bot.store import BotStore, Estimate, Person
 from shared.errors import Transient
@@ -67,7 +68,7 @@ async def show_card(state: ApprovalState, work: Work) -> None:
     if state.outcome is not ApprovalOutcome.PENDING and not await outgoing.is_shown(key):
         return
     card = cards.approval_card(state, await beside(state, work), channel_setting(work))
-    await outgoing.show(key, settings_of(work).slack_channel, card)
+    await outgoing.show(key, await channel_for(state.campaign_id, work), card)
 
 
 async def show_missing(work: Work) -> None:
@@ -149,7 +150,9 @@ async def remind(event: ApprovalReminded, work: Work) -> None:
     outgoing = outgoing_of(work)
     key = f"reminder:{event.approval_id}:{event.revision}:{event.number}"
 
-    channel = settings_of(work).slack_channel
+    thread = card_key(event.approval_id)
+    # The campaign may have another channel by now: a thread is where its card stands.
+    channel = await outgoing.place_of(thread) or await channel_for(event.campaign_id, work)
     shown = notices.reminder(
         state,
         number=event.number,
@@ -158,7 +161,6 @@ async def remind(event: ApprovalReminded, work: Work) -> None:
         beside=known,
         setting=channel_setting(work),
     )
-    thread = card_key(event.approval_id)
     await outgoing.show(key, channel, shown, thread_key=thread)
     if not _is_on(work):
         return

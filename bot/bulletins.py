@@ -7,8 +7,9 @@ from typing import Final, TypeAlias
 
 from bot.answers import personal
 from bot.cards import Setting
-from bot.handlers import channel_setting, outgoing_of, settings_of
+from bot.handlers import channel_setting, outgoing_of
 from bot.limits import Json
+from bot.places import settings_of
 from bot.store import BotStore, Person
 from shared.uow import Work
 

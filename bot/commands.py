@@ -10,6 +10,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.blocks import content
+from bot.channels import typed_channel
 from bot.cutting import esc, read_marked
 from bot.figures import budget_list, stock_list
 from bot.front import NOTHING, Act, Front, Sender, Visit
@@ -23,7 +24,7 @@ from bot.stepping import open_form
 from bot.workflow_list import workflow_list
 from shared.rights import Right
 
-MARKED: Final = frozenset({"link"})
+MARKED: Final = frozenset({"channel", "link"})
 """The words whose rest names accounts or channels, as Slack marks them."""
 Answer = Callable[[Visit, str], Awaitable[Json]]
 
@@ -186,6 +187,7 @@ async def help_(visit: Visit, _rest: str) -> Json:
 _ANSWERS: Final[dict[str, Answer]] = {
     "new": new,
     "list": listed,
+    "channel": typed_channel,
     "link": typed_link,
     "help": help_,
 }

@@ -8,9 +8,10 @@ from bot.answers import person_of, tell_actor
 from bot.cutting import esc
 from bot.fund_cards import funds_card
 from bot.fund_store import Funds, FundsOutcome, FundStore
-from bot.handlers import channel_setting, outgoing_of, settings_of
+from bot.handlers import channel_setting, outgoing_of
 from bot.labels import sentence
 from bot.memory import Memory
+from bot.places import channel_for
 from bot.store import BotStore
 from shared.registry import Registry
 from shared.uow import Work
@@ -34,7 +35,7 @@ async def show(funds: Funds, work: Work) -> None:
     people = await BotStore(work.connection).people(funds.named)
     card = funds_card(funds, people, channel_setting(work))
     key = f"funds:{funds.asked.hold_id}"
-    await outgoing_of(work).show(key, settings_of(work).slack_channel, card)
+    await outgoing_of(work).show(key, await channel_for(funds.asked.campaign_id, work), card)
 
 
 @registry.on(FundsReserved)

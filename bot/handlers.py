@@ -11,7 +11,7 @@ from bot.form_store import Forms
 from bot.memory import Memory
 from bot.order_buttons import date_buttons
 from bot.outgoing import Outgoing
-from bot.settings import BotSettings
+from bot.places import channel_for, settings_of
 from bot.store import Beat, BotStore
 from shared.registry import Registry
 from shared.uow import Work
@@ -29,13 +29,6 @@ registry = Registry()
 
 _PROVABLE: Final = frozenset({CampaignStatus.READY_TO_TEST, CampaignStatus.READY_TO_RUN})
 _ENDED: Final = frozenset({CampaignStatus.FINISHED, CampaignStatus.CANCELLED})
-
-
-def settings_of(work: Work) -> BotSettings:
-    """Return the bot's settings."""
-    if not isinstance(work.settings, BotSettings):
-        raise TypeError("the bot runs with BotSettings")
-    return work.settings
 
 
 def outgoing_of(work: Work) -> Outgoing:
@@ -68,9 +61,8 @@ async def keep_campaign(state: CampaignState, work: Work) -> None:
     key = f"finished:{state.campaign_id}"
     # Sums may still settle after the end: the message that stands follows them.
     if newly_finished or (state.status in _ENDED and await outgoing.is_shown(key)):
-        settings = settings_of(work)
-        shown = lists.finished(state, settings.muster_language)
-        await outgoing.show(key, settings.slack_channel, shown)
+        shown = lists.finished(state, settings_of(work).muster_language)
+        await outgoing.show(key, await channel_for(state.campaign_id, work), shown)
 
 
 async def _show_live(state: CampaignState, work: Work) -> None:
@@ -98,7 +90,7 @@ async def show_date(state: CampaignState, work: Work) -> None:
         setting = channel_setting(work)
         estimate = await Memory(work.connection).estimate(state.campaign_id)
         shown = dates.date_card(state, setting, date_buttons(state, setting, estimate))
-        await outgoing.show(key, settings_of(work).slack_channel, shown)
+        await outgoing.show(key, await channel_for(state.campaign_id, work), shown)
 
 
 async def _show_answered(before: CampaignState | None, state: CampaignState, work: Work) -> None:
@@ -132,15 +124,16 @@ async def _tell_waiting(before: CampaignState | None, state: CampaignState, work
     waited = before.waiting_workflow if before else None
     if waited == state.waiting_workflow:
         return
-    settings = settings_of(work)
+    language = settings_of(work).muster_language
+    channel = await channel_for(state.campaign_id, work)
     outgoing = outgoing_of(work)
     key = f"waiting:{state.campaign_id}"
     if state.waiting_workflow:
-        shown = lists.waits(state, settings.muster_language)
-        await outgoing.show(key, settings.slack_channel, shown)
+        shown = lists.waits(state, language)
+        await outgoing.show(key, channel, shown)
     elif waited and await outgoing.is_shown(key):
-        shown = lists.waits_no_more(state, waited, settings.muster_language)
-        await outgoing.show(key, settings.slack_channel, shown)
+        shown = lists.waits_no_more(state, waited, language)
+        await outgoing.show(key, channel, shown)
 
 
 @registry.on(TemplateState)

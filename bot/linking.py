@@ -12,10 +12,11 @@ from bot.cards import Setting
 from bot.cutting import esc, read_marked, typed
 from bot.fields import Values
 from bot.front import NOTHING, Outcome, Visit
-from bot.handlers import outgoing_of, settings_of
+from bot.handlers import outgoing_of
 from bot.labels import reason_text
 from bot.limits import Json
 from bot.memory import Memory
+from bot.places import settings_of
 from bot.store import Ask
 from bot.words import say
 from shared.ids import recipient_key

@@ -13,11 +13,12 @@ from typing import Final
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.channels import fall_back
 from bot.limits import Json, fitted_message
 from bot.outgoing import Outgoing, Posting
 from bot.pump import back_off, later, lease_is_short
 from bot.settings import BotSettings
-from bot.slack import EVENT_TYPE, Denied, Limited, Lost, Places, answered, find_posted
+from bot.slack import EVENT_TYPE, NOT_THERE, Denied, Limited, Lost, Places, answered, find_posted
 from shared.logs import logger
 from shared.uow import UnitOfWork
 
@@ -57,6 +58,8 @@ class Messages:
             self._quiet_until = asyncio.get_running_loop().time() + limit.seconds
             await self._later(posting, limit.seconds, limit.error)
         except Denied as problem:
+            if problem.error in NOT_THERE and await self._fell_back(posting, problem):
+                return
             if problem.hopeless and has_picture(posting.content):
                 await self._without_pictures(posting)
             else:
@@ -128,6 +131,15 @@ class Messages:
             await outgoing.replace(
                 posting.key, posting.wanted_hash, without_pictures(posting.content)
             )
+
+    async def _fell_back(self, posting: Posting, problem: Denied) -> bool:
+        """Have what waits for the channel go to the default one, if this is not that one."""
+        self._places.forget(posting.target)
+        async with self._uow.begin() as work:
+            fell_back = await fall_back(posting.target, problem.error, work)
+        if fell_back:
+            log.warning("slack.channel_lost", channel=posting.target, reason=problem.error)
+        return fell_back
 
     async def _denied(self, posting: Posting, problem: Denied) -> None:
         if not problem.hopeless:

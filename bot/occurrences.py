@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from bot import dates
 from bot.answers import is_fresh
-from bot.handlers import channel_setting, outgoing_of, settings_of, show_date
+from bot.handlers import channel_setting, outgoing_of, show_date
 from bot.order_buttons import missed_buttons
+from bot.places import channel_for, settings_of
 from bot.store import BotStore
 from shared.registry import Registry
 from shared.uow import Work
@@ -21,7 +22,7 @@ async def tell_made(event: OccurrenceCreated, work: Work) -> None:
     """Tell that a date became a campaign; its message keeps up with it."""
     if not is_fresh(work):
         return
-    channel = settings_of(work).slack_channel
+    channel = await channel_for(event.occurrence_id, work)
     shown = dates.made(event, channel_setting(work))
     await outgoing_of(work).show(dates.date_key(event.occurrence_id), channel, shown)
     state = await BotStore(work.connection).campaign(event.occurrence_id)
@@ -40,4 +41,4 @@ async def ask_missed(event: StartMissed, work: Work) -> None:
     buttons = missed_buttons(event.campaign_id, event.number, setting)
     shown = dates.missed(event, setting, zone, buttons)
     key = dates.missed_key(event.campaign_id, event.start_at)
-    await outgoing_of(work).show(key, settings_of(work).slack_channel, shown)
+    await outgoing_of(work).show(key, await channel_for(event.campaign_id, work), shown)

@@ -170,6 +170,13 @@ class Outgoing:
         )
         return [(row["key"], row["target"]) for row in rows]
 
+    async def place_of(self, key: str) -> str | None:
+        """Return where a message of this key stands or is to; ``None`` when there is none."""
+        found: str | None = await self._connection.fetchval(
+            "SELECT target FROM slack_messages WHERE key = $1", key
+        )
+        return found
+
     async def is_shown(self, key: str) -> bool:
         """Whether a message of this key is posted or waits to be."""
         found = await self._connection.fetchval(

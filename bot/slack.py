@@ -128,6 +128,10 @@ class Places:
             self._known[target] = await self._look(target)
         return self._known[target]
 
+    def forget(self, target: str) -> None:
+        """Look a place up anew the next time."""
+        self._known.pop(target, None)
+
     async def _look(self, target: str) -> str:
         if target.startswith("#"):
             return await self._named(target[1:])

@@ -18,6 +18,41 @@ WORKSPACES: Final[dict[str, tuple[str, str]]] = {
             " `/campaign link @vous`."
         ),
     ),
+    "channel_is": (
+        "The messages of {campaign} go to {channel}.",
+        "Les messages de {campaign} vont dans {channel}.",
+    ),
+    "channel_chosen": (
+        (
+            "The messages of {campaign} go to {channel} from now on; what stands elsewhere stays"
+            " there. If I am not in it, invite me: until then they go to the default channel."
+        ),
+        (
+            "Les messages de {campaign} iront désormais dans {channel} ; ceux déjà affichés"
+            " restent où ils sont. Si je n’y suis pas, invitez-moi : sinon ils iront dans le canal"
+            " par défaut."
+        ),
+    ),
+    "channel_here": (
+        ":round_pushpin: The messages of {campaign} come here from now on.",
+        ":round_pushpin: Les messages de {campaign} arrivent désormais ici.",
+    ),
+    "channel_unknown": (
+        "Name a channel as Slack offers it after `#`, or `default`, for {campaign}.",
+        "Nommez un canal comme Slack le propose après `#`, ou `défaut`, pour {campaign}.",
+    ),
+    "channel_lost": (
+        (
+            "I cannot post in {channel} (it is archived or gone, or I am not in it). What was to"
+            " be said there of {campaigns} is said here. Invite me there or choose another"
+            " channel, then: `/campaign channel {first} #channel`."
+        ),
+        (
+            "Je ne peux pas écrire dans {channel} (archivé, disparu, ou je n’y suis pas). Ce qui"
+            " devait y être dit de {campaigns} est dit ici. Invitez-moi ou choisissez un autre"
+            " canal, puis : `/campaign channel {first} #canal`."
+        ),
+    ),
     "link_title": ("Link to an operator", "Lier à un opérateur"),
     "link_intro": (
         "Who is linked does in Slack what their role in Muster allows.",

@@ -115,6 +115,13 @@ COMMANDS: Final = (
     _command("/campaign follow", "C-1042", world=(campaign(),), tells=FOLLOWED),
     _command("/campaign unfollow", "C-1042", world=(campaign(),), tells="no longer follow"),
     _command(
+        "/campaign channel",
+        "C-1042 <#C0ALERTS001|alerts>",
+        world=(campaign(),),
+        tells="from now on",
+        shows="come here from now on",
+    ),
+    _command(
         "/campaign link",
         "<@U0STRANGER1|stranger> Robin Clarke",
         world=(ADMINISTRATOR,),
