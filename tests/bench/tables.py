@@ -12,6 +12,7 @@ PAGES: Final = {"benchmarks.md": ("core", "delivery", "timings"), "reliability.m
 FAULT_PARTS: Final = {
     "spine": "All services, campaigns from creation to the end",
     "delivery": "The delivery service alone, a mail server that misbehaves, short runs",
+    "money": "Budget and stock alone, everything told again; recovery ends with the last invoice",
 }
 
 
