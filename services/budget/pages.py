@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Final, Self
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from services.budget.domain.costs import Tariff
 from services.budget.domain.goods import GoodsStatus
@@ -14,6 +14,7 @@ from services.budget.domain.holds import HoldStatus
 from services.budget.domain.ledger import Account, EntryKind
 from services.budget.domain.money import in_words
 from services.budget.store.budgets import Budget
+from shared import movements
 from shared.database import Connection
 from topics.budget import CostCategory, CostLine, CostStructure, Overrun
 
@@ -133,6 +134,18 @@ class LedgerRow(BaseModel):
     amount_minor: int
     left_minor: int
     booked_at: datetime
+
+    @computed_field(description="what the movement is called")  # type: ignore[prop-decorator]
+    @property
+    def label(self) -> str:
+        """What the movement is called in English."""
+        return movements.label(self.kind)
+
+    @computed_field(description="what it is called in French")  # type: ignore[prop-decorator]
+    @property
+    def label_fr(self) -> str:
+        """What the movement is called in French."""
+        return movements.label_fr(self.kind)
 
 
 class LedgerPage(BaseModel):

@@ -135,7 +135,7 @@ def ledger(
     if as_json:
         typer.echo(page.model_dump_json())
         return
-    names = ("seq", "booked_at", "kind", "account", "quantity", "in_stock", "cause")
+    names = ("seq", "booked_at", "label", "account", "quantity", "in_stock", "cause")
     console.print(_rows(list(page.items), *names))
 
 

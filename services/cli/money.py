@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from services.budget.domain.money import in_words
-from services.budget.pages import BudgetPage, budget_page
+from services.budget.pages import BudgetPage, LedgerRow, budget_page, ledger_page
 from services.budget.pages_spending import (
     PendingHold,
     RollupDetail,
@@ -23,6 +23,7 @@ from services.budget.pages_spending import (
     rollup_detail,
 )
 from services.budget.pages_tasks import TaskPage, task_page
+from services.budget.store.budgets import BudgetStore
 from services.budget.store.recalculations import RANKS, Rolled
 from services.cli.choices import actor_of
 from services.cli.letters import opened
@@ -61,6 +62,40 @@ def list_budgets(after: UUID | None = None, limit: Limit = 100) -> None:
             for one in asyncio.run(find()).items
         ],
         nothing="no budget yet",
+    )
+
+
+@budgets.command("ledger")
+def ledger(
+    budget: UUID,
+    after: Annotated[int, typer.Option(min=0, help="the number of the last one seen")] = 0,
+    limit: Limit = 100,
+) -> None:
+    """List a budget's movements, each with what was left after it."""
+
+    async def find() -> tuple[Sequence[LedgerRow], str]:
+        async with opened("budget") as runtime, runtime.pool.acquire() as connection:
+            found = await BudgetStore(connection).find(budget)
+            if found is None:
+                raise SystemExit("there is no such budget")
+            return (await ledger_page(connection, budget, after, limit)).items, found.currency
+
+    rows, currency = asyncio.run(find())
+    show_rows(
+        ("seq", "booked", "movement", "level", "amount", "left", "cause"),
+        [
+            (
+                one.seq,
+                one.booked_at.isoformat(timespec="seconds"),
+                one.label,
+                one.account,
+                in_words(one.amount_minor, currency),
+                in_words(one.left_minor, currency),
+                one.cause,
+            )
+            for one in rows
+        ],
+        nothing="no movement",
     )
 
 

@@ -6,9 +6,10 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from services.stock.domain import Account, EntryKind, ReservationStatus
+from shared import movements
 from shared.database import Connection
 
 _COLUMNS: Final = """
@@ -81,6 +82,18 @@ class LedgerRow(BaseModel):
     quantity: int
     in_stock: int
     booked_at: datetime
+
+    @computed_field(description="what the movement is called")  # type: ignore[prop-decorator]
+    @property
+    def label(self) -> str:
+        """What the movement is called in English."""
+        return movements.label(self.kind)
+
+    @computed_field(description="what it is called in French")  # type: ignore[prop-decorator]
+    @property
+    def label_fr(self) -> str:
+        """What the movement is called in French."""
+        return movements.label_fr(self.kind)
 
 
 class LedgerPage(BaseModel):

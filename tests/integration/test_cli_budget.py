@@ -138,6 +138,10 @@ def test_an_order_and_its_invoice_are_saved_shown_and_paid_at_the_rate_of_the_da
     assert [line for line in cli.does("budget", "rate", "list").splitlines() if "0.9" in line]
     assert "paid" in cli.does(*pay)
     assert "Cards" in cli.does("budget", "invoice", "show", invoice_id)
+    moved = cli.does("budget", "ledger", str(save.budget_id))
+    assert "allocated" in moved
+    assert "invoiced" in moved
+    assert "no such budget" in cli.refuses("budget", "ledger", str(uuid4()))
     assert '"charged_minor":9000' in cli.does("budget", "invoice", "show", invoice_id, "--json")
     listed = cli.does("budget", "invoice", "list", "--status", "paid", "--json")
     assert invoice_id in listed
