@@ -80,6 +80,7 @@ def attach(app: AsyncApp, front: Front) -> None:
     app.action("home_refresh")(refreshed)
     # A button that opens a page tells us of its click too, and wants an acknowledgement.
     app.action("see_proof")(nothing)
+    app.action("see_letter")(nothing)
 
 
 def pressed(body: dict[str, Any]) -> tuple[str, str]:

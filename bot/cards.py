@@ -292,6 +292,8 @@ def _buttons(state: ApprovalState, setting: Setting, *, is_open: bool) -> list[J
         of_file = state.kind is ApprovalKind.EXTRACTION_FILE
         word = say(setting.language, "see_file" if of_file else "see_proof")
         found.append(link(word, "see_proof", url))
+        if state.has_letter:
+            found.append(link(say(setting.language, "see_letter"), "see_letter", f"{url}/letter"))
     return found
 
 

@@ -176,6 +176,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "Le traitement des doublons a changé",
     ),
     "changed_nothing": ("Nothing has changed", "Rien n’a changé"),
+    "see_letter": ("See the letter (PDF)", "Voir le courrier (PDF)"),
     "see_proof": ("See the proof", "Voir le BAT"),
     "see_file": ("See the file", "Voir le fichier"),
     "reviewers_are": ("Reviewers: {names}", "Valideurs : {names}"),

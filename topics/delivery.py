@@ -527,6 +527,9 @@ class ApprovalState(State, topic=APPROVALS_STATE, key="approval_id"):
     content_hash: str | None
     snapshot_hash: str
     send_doubles: bool = False
+    has_letter: bool = Field(
+        default=False, description="``<proof_path>/letter`` is its letter as PDF"
+    )
     file_id: UUID | None = None
     requested_by: str
     requested_at: datetime

@@ -198,6 +198,7 @@ def publish(work: Work, approval: Approval) -> None:
             content_hash=approval.content_hash,
             snapshot_hash=approval.snapshot_hash,
             send_doubles=approval.send_doubles,
+            has_letter=approval.has_letter,
             file_id=approval.file_id,
             requested_by=approval.requested_by,
             requested_at=approval.requested_at,

@@ -55,7 +55,8 @@ SET members = (
 WHERE c.members @> jsonb_build_array(jsonb_build_object('recipient_key', $1::text))
 """
 _PROOFS: Final = """
-UPDATE proofs SET html = '', text = '', subject = '', sample_key = NULL WHERE sample_key = $1
+UPDATE proofs SET html = '', text = '', subject = '', letter = NULL, sample_key = NULL
+WHERE sample_key = $1
 """
 _TEMPLATES: Final = """
 UPDATE templates SET proof_recipients = array(

@@ -34,6 +34,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "noticed": "To look at",
         "message": "The message",
         "text": "As plain text",
+        "letter": "The letter, as PDF",
         "answer": "Approve it, or ask for changes, on its card in Slack.",
         "no_proof": "Proof",
         "unknown": "This link is not valid. Use the one on the card in Slack.",
@@ -52,6 +53,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "noticed": "À vérifier",
         "message": "Le message",
         "text": "En texte seul",
+        "letter": "Le courrier, en PDF",
         "answer": "Validez-le, ou demandez des corrections, sur sa carte dans Slack.",
         "no_proof": "BAT",
         "unknown": "Ce lien n’est pas valable. Utilisez celui de la carte dans Slack.",
@@ -67,6 +69,14 @@ MESSAGE_HEADERS: Final = {
     ),
     # Else every picture's server would be told the link.
     "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+LETTER_HEADERS: Final = {
+    "Content-Disposition": 'inline; filename="letter.pdf"',
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
 
@@ -91,6 +101,19 @@ async def message(token: str, runtime: Here) -> Response:
     if isinstance(found, str):
         return HTMLResponse("", status_code=404, headers=MESSAGE_HEADERS)
     return HTMLResponse(found.html, headers=MESSAGE_HEADERS)
+
+
+@proof_router.get("/p/{token}/letter", include_in_schema=False)
+async def letter(token: str, runtime: Here) -> Response:
+    """Return the proof's letter as PDF."""
+    link = read_proof_token(runtime.settings.secret, token)
+    pdf = None
+    if link is not None and link.until >= runtime.clock.now():
+        async with runtime.pool.acquire() as connection:
+            pdf = await ProofStore(connection).letter(link.proof_id)
+    if pdf is None:
+        return HTMLResponse("", status_code=404, headers=MESSAGE_HEADERS)
+    return Response(pdf, media_type="application/pdf", headers=LETTER_HEADERS)
 
 
 async def _find(runtime: Runtime, token: str) -> Seen | str:
@@ -122,11 +145,13 @@ def _body(proof: Seen, token: str, language: str) -> str:
     noticed = "".join(f"<li>{escape(line)}</li>" for line in _said(proof, language))
     if noticed:
         noticed = f"<h2>{escape(words['noticed'])}</h2><ul>{noticed}</ul>"
+    beside = f"/p/{escape(token)}/letter"
+    paper = f'<p><a href="{beside}">{escape(words["letter"])}</a></p>' if proof.has_letter else ""
     text = f"<details><summary>{escape(words['text'])}</summary><pre>{escape(proof.text)}</pre>"
     return (
         f"<dl>{rows}</dl><p>{escape(words['answer'])}</p>{noticed}"
         f'<iframe sandbox src="/p/{escape(token)}/message" title="{escape(words["message"])}">'
-        f"</iframe>{text}</details>"
+        f"</iframe>{paper}{text}</details>"
     )
 
 

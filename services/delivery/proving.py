@@ -86,6 +86,7 @@ async def _render(
         send_doubles=content.send_doubles,
         warnings=warnings,
         sample_key=member.get("recipient_key"),
+        letter=letter,
     )
     return letter
 
@@ -171,6 +172,7 @@ async def complete_proof(work: Work, run: Run, counts: DeliveryCounts) -> None:
     request = replace(
         _request(work, proof, subject),
         send_doubles=content.send_doubles,
+        has_letter=bool(content.letter),
         warnings=await proofs.warnings(proof.proof_id),
     )
     await open_approval(work, request)

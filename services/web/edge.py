@@ -206,7 +206,9 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.add_route("/signout", pages.close_session, methods=["POST"])
     app.add_route("/static/{name}", pages.static, methods=["GET"])
     app.add_route("/u/{token}", edge.public, methods=["GET", "POST"])
-    for path in ("/t/{token}", "/o/{token}", "/m/{token}", "/p/{token}", "/p/{token}/message"):
+    for path in ("/t/{token}", "/o/{token}", "/m/{token}", "/p/{token}"):
+        app.add_route(path, edge.public, methods=["GET", "HEAD"])
+    for path in ("/p/{token}/message", "/p/{token}/letter"):
         app.add_route(path, edge.public, methods=["GET", "HEAD"])
     for path in ("/f/{token}", "/f/{token}/{name}", "/r/{token}", "/r/{token}/proof"):
         app.add_route(path, edge.files, methods=["GET", "HEAD"])

@@ -50,6 +50,7 @@ def workflow(status: WorkflowStatus = WorkflowStatus.STARTED) -> WorkflowState:
 
 MISSED: Final = campaign(CampaignStatus.READY_TO_RUN, missed=True)
 APPROVAL: Final = samples.an_approval()
+ON_PAPER: Final = samples.an_approval(has_letter=True)
 OVERDUE: Final = samples.an_approval(
     campaign_number=1003,
     campaign_id=samples.a_campaign(1003).campaign_id,
@@ -173,6 +174,7 @@ BUTTONS: Final = (
     _press("request_changes", CARD, APPROVAL, who=REVIEWER, opens="approval_reason"),
     _press("reject", CARD, APPROVAL, who=REVIEWER, opens="approval_reason"),
     _press("see_proof", CARD, APPROVAL, who=REVIEWER, is_open=True),
+    _press("see_letter", CARD, ON_PAPER, who=REVIEWER, is_open=True),
     _press("approval_show", APPROVALS, APPROVAL, who=REVIEWER, tells="Proof 1 to approve"),
     _press(
         "approvals_mine",

@@ -37,7 +37,7 @@ from tests.integration.delivery_harness import (
     sending,
     work_off,
 )
-from topics.delivery import ApprovalRequested, ApprovalState, DeliveryPrepared
+from topics.delivery import ApprovalKind, ApprovalRequested, ApprovalState, DeliveryPrepared
 from topics.targeting import RecordConsent
 
 
@@ -345,6 +345,36 @@ async def test_only_its_own_link_shows_a_proof(client: httpx.AsyncClient, runtim
             assert "For Moulin" not in answer.text
     own = proof_token(SECRET.encode(), proof_id, now=now)
     assert (await client.post(f"/u/{own}")).status_code == 404
+
+
+async def test_a_proofs_letter_stands_behind_its_link_until_its_person_is_erased(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    plain, case = Case([member("b@x.example")]), Case([member("a@x.example")])
+    async with sending(runtime):
+        await approved(runtime, plain)
+        await approved(runtime, case, service=False, letter="Dear #data.contact.first_name.")
+    states = {
+        one.campaign_id: one
+        for one in await said(runtime, ApprovalState)
+        if one.kind is ApprovalKind.PROOF
+    }
+    without, proof = states[plain.campaign_id], states[case.campaign_id]
+    assert (without.has_letter, proof.has_letter) == (False, True)
+    shown = await client.get(f"{proof.proof_path}/letter")
+    assert shown.content.startswith(b"%PDF-")
+    assert shown.headers["content-type"] == "application/pdf"
+    assert shown.headers["x-content-type-options"] == "nosniff"
+    page = await client.get(proof.proof_path or "")
+    assert f'href="{proof.proof_path}/letter"' in page.text
+    assert "/letter" not in (await client.get(without.proof_path or "")).text
+    assert (await client.get(f"{without.proof_path}/letter")).status_code == 404
+    assert (await client.get(f"/p/{'A' * 48}/letter")).status_code == 404
+    key = recipient_key(SECRET.encode(), "email", "a@x.example")
+    async with runtime.uow.begin() as work:
+        await erase(work, key, "a@x.example")
+    assert (await client.get(f"{proof.proof_path}/letter")).status_code == 404
+    assert await runtime.pool.fetchval("SELECT count(letter) FROM proofs") == 0
 
 
 async def test_erasing_a_person_leaves_counts_and_no_address(

@@ -30,6 +30,7 @@ def delivery() -> FastAPI:
     @app.post("/u/{token}")
     @app.get("/p/{token}")
     @app.get("/p/{token}/message")
+    @app.get("/p/{token}/letter")
     async def page(token: str, request: Request) -> dict[str, Any]:
         return {"token": token, "method": request.method, "headers": dict(request.headers)}
 
@@ -135,7 +136,13 @@ async def test_a_signed_link_reaches_delivery_without_a_token_or_identity(
     edge: Edge,
 ) -> None:
     brought = {"X-Muster-Identity": "forged", "Authorization": "Bearer x", "Cookie": "a=b"}
-    links = (("GET", "/u/abc"), ("POST", "/u/abc"), ("GET", "/p/abc"), ("GET", "/p/abc/message"))
+    links = (
+        ("GET", "/u/abc"),
+        ("POST", "/u/abc"),
+        ("GET", "/p/abc"),
+        ("GET", "/p/abc/message"),
+        ("GET", "/p/abc/letter"),
+    )
     for method, path in links:
         answer = await edge.client.request(method, path, headers=brought)
         found = answer.json()

@@ -78,6 +78,7 @@ async def test_what_is_open_is_a_short_list(open_service: Open) -> None:
         "/u/{token}",
         "/p/{token}",
         "/p/{token}/message",
+        "/p/{token}/letter",
         "/f/{token}",
         "/f/{token}/{name}",
         "/r/{token}",

@@ -46,6 +46,7 @@ class Approval:
     decided_at: datetime | None
     reason: str
     send_doubles: bool = False
+    has_letter: bool = False
     warnings: tuple[ContentWarning, ...] = ()
     file_id: UUID | None = None
     reviewer_groups: tuple[str, ...] = ()

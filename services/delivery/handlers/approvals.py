@@ -57,6 +57,7 @@ async def request_approval(command: RequestApproval, work: Work) -> None:
             reviewer_ids=command.reviewer_ids,
             rules=command.rules,
             send_doubles=granted.send_doubles if granted else False,
+            has_letter=granted.has_letter if granted else False,
             warnings=granted.warnings if granted else (),
         ),
     )

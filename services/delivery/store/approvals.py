@@ -47,6 +47,7 @@ class Request:
     reviewer_ids: tuple[UUID, ...]
     rules: ApprovalRules
     send_doubles: bool = False
+    has_letter: bool = False
     warnings: tuple[ContentWarning, ...] = ()
     file_id: UUID | None = None
 

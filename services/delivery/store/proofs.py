@@ -59,6 +59,7 @@ class Seen:
     html: str
     text: str
     send_doubles: bool
+    has_letter: bool
     warnings: tuple[ContentWarning, ...]
     count: int
     content_hash: str
@@ -134,11 +135,12 @@ class ProofStore:
         send_doubles: bool,
         warnings: Sequence[ContentWarning],
         sample_key: str | None,
+        letter: bytes | None,
     ) -> None:
         """Keep what a proof looks like and what was noticed; it is on its way from now on."""
         await self._connection.execute(
             "UPDATE proofs SET state = 'sending', subject = $2, html = $3, text = $4,"
-            " sample_key = $5, send_doubles = $6, warnings = $7 WHERE proof_id = $1",
+            " sample_key = $5, send_doubles = $6, warnings = $7, letter = $8 WHERE proof_id = $1",
             proof_id,
             rendered.subject,
             rendered.html,
@@ -146,6 +148,7 @@ class ProofStore:
             sample_key,
             send_doubles,
             [one.model_dump() for one in warnings],
+            letter,
         )
 
     async def ended(self, proof_id: UUID, *, sent: bool) -> None:
@@ -167,11 +170,19 @@ class ProofStore:
         """Return a proof to show; ``None`` when it is not known, not rendered or erased."""
         row = await self._connection.fetchrow(
             "SELECT number, campaign_number, campaign_label, subject, html, text,"
-            " send_doubles, warnings, count, content_hash, snapshot_hash"
+            " send_doubles, letter IS NOT NULL AS has_letter, warnings, count, content_hash,"
+            " snapshot_hash"
             " FROM proofs WHERE proof_id = $1 AND html <> ''",
             proof_id,
         )
         return Seen(**dict(row) | {"warnings": _warnings(row["warnings"])}) if row else None
+
+    async def letter(self, proof_id: UUID) -> bytes | None:
+        """Return a proof's letter as PDF; ``None`` when it has none, or it was erased."""
+        pdf: bytes | None = await self._connection.fetchval(
+            "SELECT letter FROM proofs WHERE proof_id = $1 AND html <> ''", proof_id
+        )
+        return pdf
 
     async def warnings(self, proof_id: UUID) -> tuple[ContentWarning, ...]:
         """Return what was noticed when a proof was rendered."""

@@ -117,6 +117,7 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
                 reason=words,
                 outcome=outcome,
                 kind=kind,
+                has_letter=True,
                 content_hash=None if kind is ApprovalKind.TARGET else "c" * 64,
                 reviewer_ids=tuple(uuid4() for _ in range(50)),
                 decided_by="outsider",
