@@ -1,4 +1,4 @@
-"""Suspended half-way, edited, approved again, finished: the sums are those of one run."""
+"""Suspended half-way, edited, approved again, sent in waves: the sums are those of one run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from services.cli.checking import verdicts
 from tests.faults.checks import campaign_totals, mails
 from tests.faults.deciding import deciding
+from tests.faults.delivery.asked import quick_waves
 from tests.faults.world import (
     BROCHURES_PER_LETTER,
     DOUBLES,
@@ -51,6 +52,7 @@ SERVICES: Final = (
     "budget",
     "stock",
 )
+WAVES: Final = 4
 PUT_OFF: Final = "c[0-6]"
 """Whose messages are put off until the campaign was edited: seven of fourteen mailboxes."""
 
@@ -63,9 +65,8 @@ async def test_a_suspended_campaign_that_is_edited_comes_to_what_it_would_have_c
         await put_off(found, f"{PUT_OFF}@{found.domain}")
         campaign_id = await first_half(found)
         template_id = await other_template(found)
-        edit = EditCampaign(
-            campaign_id=campaign_id, actor=manager, plan=CampaignPlan(template_id=template_id)
-        )
+        plan = CampaignPlan(template_id=template_id, waves=quick_waves())
+        edit = EditCampaign(campaign_id=campaign_id, actor=manager, plan=plan)
         await found.rig.send(edit, edit)
         for name in ("campaign", "delivery", "budget", "stock"):
             killed_and_back(found, name)
@@ -80,6 +81,7 @@ async def test_a_suspended_campaign_that_is_edited_comes_to_what_it_would_have_c
             f"c{number}@{found.domain}": 1 for number in range(WITH_EMAIL)
         }
         await the_sums_are_those_of_one_run(found, campaign_id)
+        assert await found.rig.value("SELECT count(opened_at) FROM delivery.waves") == WAVES
 
 
 async def put_off(found: World, *patterns: str) -> None:
