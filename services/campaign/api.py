@@ -25,9 +25,11 @@ from topics.campaign import (
     RequestProof,
     ResumeCampaign,
     RetryCampaign,
+    Severity,
     SuspendCampaign,
 )
 from topics.message import Actor, Command
+from topics.waves import Waves
 
 router = APIRouter(dependencies=[Depends(may_read)])
 
@@ -42,11 +44,15 @@ class JournalLine(BaseModel):
 
 
 class CampaignDetail(BaseModel):
-    """A campaign with its texts and journal, newest line first."""
+    """A campaign with its texts, how it is to start, and its journal, newest line first."""
 
     state: CampaignState
     description: str
     remark: str
+    priority: int
+    severity: Severity
+    low_activity: bool
+    waves: Waves | None
     journal: list[JournalLine]
 
 
@@ -130,6 +136,10 @@ async def read(campaign_id: UUID, runtime: Here) -> CampaignDetail:
         state=state_of(campaign),
         description=campaign.description,
         remark=campaign.remark,
+        priority=campaign.priority,
+        severity=campaign.severity,
+        low_activity=campaign.low_activity,
+        waves=campaign.waves,
         journal=[JournalLine(**dict(line)) for line in lines],
     )
 

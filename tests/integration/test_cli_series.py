@@ -79,6 +79,8 @@ def test_waves_are_set_shown_refused_and_taken_back(cli: Shell, campaign: str) -
     state = does(cli, "waves", campaign, "--size", "25%", "--every", "2h")["state"]
     equal = {"unit": "percent", "size": 25, "period_minutes": 120, "calendar": []}
     assert state["plan"]["waves"] == equal
+    detail = does(cli, "edit", campaign, "--severity", "critical", "--priority", "2")
+    assert (detail["waves"], detail["severity"], detail["priority"]) == (equal, "critical", 2)
     dates = ("--date", "2090-01-03 09:00 500", "--date", "2090-04-01 09:00 500")
     late = cli.refuses("campaign", "waves", campaign, *dates, *words)
     assert "its last wave would leave at 2090-04-01T09:00+02:00, not before its end" in late
