@@ -9,18 +9,22 @@ from typing import Final
 
 import pytest
 
-from deploy.embedded.slack import Ack, render_text
+from bot.app import SERVICE, run_slack
+from deploy.embedded.slack import Ack, SlackStub, render_text
 from tests.conftest import Open
 from tests.integration.bot_story import (
     CHANNEL,
     MANAGER,
     REVIEWER,
     BotStory,
+    Mode,
+    free_port,
     opened_form,
+    slack_settings,
     telling,
 )
 from tests.unit.bot import samples
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 from topics.campaign import CreateCampaign, OpenCampaignForm
 from topics.delivery import DecideApproval
 
@@ -46,6 +50,34 @@ async def test_a_socket_that_slack_or_the_network_ends_is_renewed(
     clicks = [people.click(REVIEWER, card, "Approve") for _ in range(5)]
     assert all(ack.acknowledged for ack in await asyncio.gather(*clicks))
     assert len(await socket_story.emitted(DecideApproval)) == 1
+
+
+async def test_a_socket_is_renewed_although_the_first_try_fails(socket_story: BotStory) -> None:
+    people = socket_story.people
+    await people.lose_answers("apps.connections.open")
+    await people.disconnect("refresh_requested")
+    await people.wait_for_connection(timeout=PATIENCE)
+    assert (await people.slash(MANAGER, "/campaign", "help")).acknowledged
+
+
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_the_bot_stops_while_slack_is_away(
+    mode: Mode, open_service: Open, tmp_path: Path
+) -> None:
+    away = slack_settings(
+        SlackStub(tmp_path), mode, free_port(), SLACK_API_URL="http://127.0.0.1:1/"
+    )
+    runtime = await open_service(SERVICE, **away)
+    await runtime.execute(samples.an_approval())
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_slack(runtime, stop))
+
+    async def tried() -> bool:
+        return bool(await runtime.pool.fetchval("SELECT max(attempts) FROM slack_messages"))
+
+    await eventually(tried, what="an attempt while Slack is away")
+    stop.set()
+    await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_what_was_sent_while_a_socket_was_away_comes_again_and_counts_once(
