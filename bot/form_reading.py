@@ -47,6 +47,12 @@ STEPS: Final = {
         *("reviewers", "description", "remark", "proof_now"),
     ),
 }
+_TYPED: Final = frozenset(
+    {
+        *("label", "description", "remark", "start_at", "end_at", "zone"),
+        *("stock_quantity_per_letter", *ONE.values(), *MANY.values()),
+    }
+)
 # The services name a plan's fields; the form has its own names for some.
 BLOCK_OF: Final = {plan: block for block, plan in (ONE | MANY).items()} | {
     "label": "label",
@@ -65,6 +71,14 @@ class Submitted:
     plan: CampaignPlan
     proof_wished: bool
     errors: dict[str, str]
+
+
+def carried(plan: CampaignPlan | None) -> dict[str, Any]:
+    """Return what a plan says that the form has no fields for: a duplicate keeps it."""
+    if plan is None:
+        return {}
+    names = [name for name in CampaignPlan.model_fields if name not in _TYPED]
+    return {name: value for name in names if (value := getattr(plan, name)) is not None}
 
 
 def step_of(block: str) -> int:

@@ -11,6 +11,7 @@ from bot.fields import Values
 from bot.limits import Json
 from shared.database import Connection
 from topics.budget import CostEstimated
+from topics.campaign import CampaignPlan
 from topics.stock import StockEstimated
 from topics.targeting import Criterion, TargetCounts
 
@@ -21,7 +22,7 @@ MEANS: Final = 3
 """The steps: what it is and when; whom it reaches; what it takes."""
 _COLUMNS: Final = (
     "campaign_id, operator_id, channel, number, stock_line_id, proof_wished, typed, step, turn,"
-    " view_hash, criteria, counted, cost, goods"
+    " plan, view_hash, criteria, counted, cost, goods"
 )
 
 
@@ -43,8 +44,8 @@ class Counted:
 class Form:
     """A campaign form that was opened here.
 
-    ``typed`` is what its fields hold, as Slack's views say it; ``criteria`` what was last saved
-    under :func:`criteria_id`.
+    ``typed`` is what its fields hold, as Slack's views say it; ``plan`` what it starts from, with
+    what it has no fields for; ``criteria`` what was last saved under :func:`criteria_id`.
     """
 
     campaign_id: UUID
@@ -54,6 +55,7 @@ class Form:
     stock_line_id: UUID | None = None
     proof_wished: bool = False
     typed: Json = field(default_factory=dict)
+    plan: CampaignPlan | None = None
     step: int = NAMED
     turn: int = 0
     view_hash: str | None = None
@@ -85,6 +87,8 @@ def _form(row: Any) -> Form:
             TargetCounts.model_validate(counts) if counts else None,
             counted["reason"],
         )
+    if given["plan"] is not None:
+        given["plan"] = CampaignPlan.model_validate(given["plan"])
     if given["cost"] is not None:
         given["cost"] = CostEstimated.model_validate(given["cost"])
     if given["goods"] is not None:
@@ -102,8 +106,8 @@ class Forms:
         """Remember a form that is being opened, and what its fields start from."""
         await self._connection.execute(
             "INSERT INTO forms"
-            " (campaign_id, operator_id, channel, typed, step, opened_at, criteria_id)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            " (campaign_id, operator_id, channel, typed, step, opened_at, criteria_id, plan)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             form.campaign_id,
             form.operator_id,
             form.channel,
@@ -111,6 +115,7 @@ class Forms:
             form.step,
             now,
             criteria_id(form.campaign_id),
+            form.plan.model_dump(mode="json", exclude_none=True) if form.plan else None,
         )
 
     async def find(self, campaign_id: UUID, *, lock: bool = False) -> Form | None:

@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.blocks import content
 from bot.cutting import esc
 from bot.fields import Values
-from bot.form_reading import ONE, STEPS, read_campaign, read_criteria, step_of, typed_in
+from bot.form_reading import ONE, STEPS, carried, read_campaign, read_criteria, step_of, typed_in
 from bot.form_store import AIMED, MEANS, NAMED, SAVED, Form
 from bot.front import NOTHING, Front, Outcome, Sender, Shown, Visit
 from bot.limits import Json
@@ -63,12 +63,12 @@ def _sender(body: dict[str, Any]) -> Sender:
 async def open_form(visit: Visit, plan: CampaignPlan | None = None) -> None:
     """Open the campaign form and ask for its number; what was sent once is one form."""
     if await visit.once():
-        await _open(visit, await typed_of(plan, visit.store, visit.choices))
+        await _open(visit, await typed_of(plan, visit.store, visit.choices), plan)
 
 
-async def _open(visit: Visit, typed: Json, step: int = NAMED) -> None:
-    campaign_id = new_id()
-    form = Form(campaign_id, visit.known.operator_id, visit.sender.channel, typed=typed, step=step)
+async def _open(visit: Visit, typed: Json, plan: CampaignPlan | None, step: int = NAMED) -> None:
+    campaign_id, who = new_id(), visit.known.operator_id
+    form = Form(campaign_id, who, visit.sender.channel, typed=typed, plan=plan, step=step)
     await visit.forms.open(form, visit.work.now)
     await visit.memory.ask(str(campaign_id), visit.ask, visit.work.now)
     await visit.open_view(form_id(form), step_view(form, visit.setting), form=campaign_id)
@@ -85,7 +85,7 @@ async def reopen(visit: Visit, value: str) -> Json:
     if form is None or form.operator_id != visit.known.operator_id:
         return content(visit.say("form_gone"))
     if await visit.once():
-        await _open(visit, form.typed, int(step))
+        await _open(visit, form.typed, form.plan, int(step))
     return NOTHING
 
 
@@ -158,7 +158,7 @@ def _label(visit: Visit, block: str) -> str:
 
 def _read(visit: Visit, form: Form) -> tuple[CampaignPlan, bool]:
     said = read_campaign(form.typed, visit.setting, visit.work.now, targeting_id=form.targeting_id)
-    return said.plan, said.proof_wished
+    return said.plan.model_copy(update=carried(form.plan)), said.proof_wished
 
 
 async def _errors(visit: Visit, form: Form) -> dict[str, str]:

@@ -21,7 +21,7 @@ from bot.blocks import (
 from bot.cards import Setting, cost_line
 from bot.cutting import esc
 from bot.fields import Values, starting
-from bot.form_reading import BLOCK_OF, CRITERIA, LABEL_CHARS, MANY, step_of
+from bot.form_reading import BLOCK_OF, CRITERIA, LABEL_CHARS, MANY, carried, step_of
 from bot.form_store import AIMED, MEANS, NAMED, Form
 from bot.labels import sentence
 from bot.limits import Json
@@ -145,8 +145,15 @@ def _means(form: Form, setting: Setting) -> list[Json]:
         _text("description", form, language, most=3000, multiline=True),
         _text("remark", form, language, most=3000, multiline=True),
         proof,
+        *_kept(form, language),
         actions("form_means", _buttons(language, "reckon_it")),
     ]
+
+
+def _kept(form: Form, language: str) -> list[Json]:
+    """Return what is taken over from another campaign without a field of its own."""
+    names = [say(language, f"kept_{name}") for name in carried(form.plan)]
+    return [context(say(language, "also_kept", what=", ".join(names)))] if names else []
 
 
 def _buttons(language: str, asked: str) -> list[Json]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any, Final
+
 from services.campaign.domain.campaigns import Campaign, HeldBack
 from services.campaign.domain.volumes import synthesis
 from services.campaign.domain.waiting import Wait
@@ -49,6 +52,15 @@ def state_of(campaign: Campaign, wait: Wait | None = None) -> CampaignState:
     )
 
 
+_USUAL: Final = {one.name: one.default for one in fields(Campaign)}
+
+
+def _unusual(campaign: Campaign, name: str) -> Any:
+    """Return what was chosen otherwise than where nobody chooses; else nothing."""
+    value = getattr(campaign, name)
+    return None if value == _USUAL[name] else value
+
+
 def _plan_of(campaign: Campaign) -> CampaignPlan:
     """Return the choices that a duplicate starts from."""
     return CampaignPlan(
@@ -62,6 +74,12 @@ def _plan_of(campaign: Campaign) -> CampaignPlan:
         stock_line_id=campaign.stock_line_id,
         stock_quantity_per_letter=campaign.stock_per_letter if campaign.stock_line_id else None,
         reviewer_ids=campaign.reviewer_ids or None,
+        program_id=campaign.program_id,
+        priority=_unusual(campaign, "priority"),
+        weight=_unusual(campaign, "weight"),
+        severity=_unusual(campaign, "severity"),
+        low_activity=_unusual(campaign, "low_activity"),
+        control_group=campaign.control_group,
         # The dates of a calendar are of this campaign alone.
         waves=campaign.waves if campaign.waves and not campaign.waves.calendar else None,
         approvals=campaign.approvals,

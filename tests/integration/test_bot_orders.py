@@ -29,6 +29,7 @@ from topics.campaign import (
 from topics.delivery import ApprovalOutcome, DeliveryCounts, DeliveryProgressed, TemplateState
 from topics.message import Actor, Via
 from topics.operators import Role
+from topics.targeting import ControlGroup, ControlMethod
 
 ACTOR = Actor(id=str(samples.MANAGER.operator_id), via=Via.SLACK)
 OTHER = str(samples.SUPERVISOR.operator_id)
@@ -160,6 +161,8 @@ async def test_a_duplicate_starts_from_the_choices_of_the_other(story: BotStory)
         template_id=template.template_id,
         budget_id=gone,
         reviewer_ids=(reviewer,),
+        priority=1,
+        control_group=ControlGroup(method=ControlMethod.FIRST),
     )
     state = samples.a_campaign(plan=plan, status=CampaignStatus.FINISHED)
     await story.hear(template, state)
@@ -175,6 +178,8 @@ async def test_a_duplicate_starts_from_the_choices_of_the_other(story: BotStory)
     assert created.plan.description == "Twice a year"
     assert created.plan.template_id == template.template_id
     assert created.plan.reviewer_ids == (reviewer,)
+    # The form has no fields for these.
+    assert (created.plan.priority, created.plan.control_group) == (1, plan.control_group)
     # What was removed since is not chosen for anybody.
     assert created.plan.budget_id is None
 

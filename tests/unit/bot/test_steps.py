@@ -9,12 +9,23 @@ from uuid import UUID
 import pytest
 
 from bot.fields import state_of_choice, state_of_text
-from bot.form_reading import STEPS, cost_wanted, goods_wanted, read_campaign, read_criteria, step_of
+from bot.form_reading import (
+    _TYPED,
+    STEPS,
+    carried,
+    cost_wanted,
+    goods_wanted,
+    read_campaign,
+    read_criteria,
+    step_of,
+)
 from bot.form_store import AIMED, MEANS, NAMED, Counted, Form
 from bot.steps import count_lines, means_lines, step_view
+from bot.words import all_keys
 from tests.unit.bot.samples import ENGLISH, FRENCH, NOW, a_cost, a_form, some_goods
 from topics.budget import Volumes
-from topics.targeting import Criterion, Operator, TargetCounts
+from topics.campaign import CampaignPlan
+from topics.targeting import ControlGroup, ControlMethod, Criterion, Operator, TargetCounts
 
 NINE = UUID(int=9)
 COUNTS = TargetCounts(
@@ -111,6 +122,20 @@ def test_estimates_are_asked_for_as_a_draft_with_what_the_campaign_would_use() -
     assert with_actions.volumes == Volumes(emails=1150, organisations=700, persons=1200)
     assert cost_wanted(replace(form, counted=None)) is None
     assert goods_wanted(counted()) is None
+
+
+def test_what_a_plan_says_and_the_form_does_not_is_carried_and_named() -> None:
+    group = ControlGroup(method=ControlMethod.RANDOM)
+    plan = CampaignPlan(label="Spring", budget_id=NINE, priority=1, control_group=group)
+    assert carried(plan) == {"priority": 1, "control_group": group}
+    form = a_form(plan=plan, step=MEANS)
+    assert "Also taken over: priority, control group." in str(step_view(form, ENGLISH))
+    assert "Also taken over" not in str(step_view(a_form(step=MEANS), ENGLISH))
+
+
+def test_every_field_of_a_plan_is_in_the_form_or_has_a_name() -> None:
+    for name in CampaignPlan.model_fields:
+        assert name in _TYPED or f"kept_{name}" in all_keys()
 
 
 def test_own_criteria_are_read_as_the_directory_writes_them() -> None:
