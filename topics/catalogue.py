@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from topics import (
     actions,
+    approvals,
     bounces,
     budget,
     campaign,
@@ -30,6 +31,7 @@ MODULES = (
     targeting,
     actions,
     delivery,
+    approvals,
     bounces,
     supplier,
     budget,

@@ -395,7 +395,10 @@ class ApprovalRequested(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
 
 
 class ApprovalReminded(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
-    """Reminder ``number`` of an open approval; each is sent once."""
+    """Reminder ``number`` of an open approval; each is sent once.
+
+    Those who put theirs off are left out; with ``to`` it is for one alone, who had.
+    """
 
     campaign_id: UUID
     approval_id: UUID
@@ -403,6 +406,8 @@ class ApprovalReminded(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
     number: int
     deadline_at: datetime
     reviewer_ids: tuple[UUID, ...]
+    snoozed_ids: tuple[UUID, ...] = ()
+    to: UUID | None = None
 
 
 class ApprovalDecided(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
@@ -428,10 +433,11 @@ class ApprovalDecided(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
 
 
 class AnswerRefused(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
-    """An answer came too late or from somebody without the right.
+    """An answer came too late or from somebody without the right; so did a wish to put it off.
 
     ``code``: already_decided, not_reviewer, self_approval, stale_revision, unknown_approval,
-    reason_missing. When decided already, by whom, how and when.
+    reason_missing, snooze_time, cannot_approve (whom it was handed on to).
+    When decided already, by whom, how and when.
     """
 
     campaign_id: UUID

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from services.campaign.api import CampaignDetail, CampaignPage
 from services.cli.environment import settings_or_exit
-from services.delivery.wire import ApprovalView
+from services.delivery.approval_wire import ApprovalView
 from topics.campaign import CampaignState
-from topics.delivery import ApprovalOutcome
+from topics.delivery import ApprovalKind, ApprovalOutcome
 
 console = Console()
 
@@ -72,7 +72,8 @@ def show_approval(view: ApprovalView, *, as_json: bool) -> None:
     if as_json:
         typer.echo(view.model_dump_json())
         return
-    of = f"proof {view.proof_number}" if view.proof_number else "target"
+    of = view.kind.replace("_", " ")
+    of = f"{of} {view.proof_number}" if view.kind is ApprovalKind.PROOF else of
     name = f"C-{view.campaign_number} {view.campaign_label}"
     console.print(f"{name}: {of}, revision {view.revision}, {view.outcome}", markup=False)
     _print_pairs(view, "bound to", ("count", "content_hash", "snapshot_hash"))

@@ -20,8 +20,8 @@ from services.cli.answering import or_exit
 from services.cli.campaign_views import show, show_approval, show_list
 from services.cli.choices import Wish, actor_of, as_id, control_group
 from services.cli.letters import opened
+from services.delivery.approval_wire import ApprovalView
 from services.delivery.store.approvals import ApprovalStore
-from services.delivery.wire import ApprovalView
 from shared.errors import Refused
 from shared.http import carry_out
 from shared.ids import new_id
@@ -212,9 +212,17 @@ def decide(
 
 
 @app.command()
-def proof(campaign: Which, operator: Who, as_json: AsJson = False) -> None:
-    """Freeze the target, have the proof made and sent, and ask for its approval."""
-    _order(RequestProof, campaign, operator, as_json=as_json)
+def proof(
+    campaign: Which,
+    operator: Who,
+    again: Annotated[bool, typer.Option(help="withdraw what is asked or granted first")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Freeze the target, have the proof made and sent, and ask for its approval.
+
+    Where the next approval waits to be submitted, submit it.
+    """
+    _order(RequestProof, campaign, operator, as_json=as_json, again=again)
 
 
 @app.command()
@@ -273,7 +281,7 @@ async def _approval(campaign_id: UUID) -> ApprovalView:
 
 
 def _order(
-    kind: Callable[..., Command], campaign: str, email: str, *, as_json: bool, **more: str
+    kind: Callable[..., Command], campaign: str, email: str, *, as_json: bool, **more: str | bool
 ) -> None:
     async def ordered(actor: Actor, runtime: Runtime) -> UUID:
         campaign_id = await find_campaign(runtime, campaign)

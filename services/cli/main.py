@@ -12,6 +12,7 @@ from rich.console import Console
 
 from deploy.embedded.errors import EmbeddedError
 from services.cli import (
+    approvals,
     bills,
     campaigns,
     checking,
@@ -57,6 +58,7 @@ app.add_typer(people.tokens, name="token")
 campaigns.app.add_typer(series.app)
 campaigns.app.add_typer(waves.app)
 app.add_typer(campaigns.app, name="campaign")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(planning.plans, name="plan")
 app.add_typer(planning.programs, name="program")
 app.add_typer(crm.app, name="targeting")

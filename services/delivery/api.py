@@ -1,4 +1,4 @@
-"""HTTP routes of the delivery service: templates, deliveries, recipients, approvals, proofs."""
+"""HTTP routes of the delivery service: templates, deliveries, recipients, proofs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import HTMLResponse
 
-from services.delivery import api_runs, wire
+from services.delivery import api_approvals, api_runs, wire
 from services.delivery.api_dkim import dkim_router
 from services.delivery.api_indicators import indicators_router
 from services.delivery.domain.attachments import MOST_BYTES
-from services.delivery.store.approvals import ApprovalStore
 from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.lists import Lists
@@ -24,8 +23,6 @@ from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import new_id
 from shared.rights import Right, require
 from topics.delivery import (
-    ApprovalOutcome,
-    DecideApproval,
     Outcome,
     SaveTemplate,
     TemplateState,
@@ -51,6 +48,7 @@ Manages = Annotated[bool, Depends(_manager)]
 router = APIRouter(dependencies=[Depends(may_read)])
 router.include_router(dkim_router)
 router.include_router(api_runs.router)
+router.include_router(api_approvals.router)
 router.include_router(indicators_router)
 
 
@@ -172,46 +170,3 @@ async def ambiguous(
         return await Lists(connection, addresses=manages).ambiguous(
             run_id=run_id, after=after, limit=limit
         )
-
-
-@router.get("/approvals")
-async def approvals(
-    runtime: Here,
-    outcome: ApprovalOutcome | None = None,
-    before: After = None,
-    limit: Limit = 100,
-) -> list[wire.ApprovalView]:
-    """Return approvals, latest first, those before one of them."""
-    async with runtime.pool.acquire() as connection:
-        found = await ApprovalStore(connection).page(outcome=outcome, before=before, limit=limit)
-    return [wire.ApprovalView.of(approval) for approval in found]
-
-
-@router.get("/approvals/{approval_id}")
-async def approval(approval_id: UUID, runtime: Here) -> wire.ApprovalView:
-    """Return one approval."""
-    async with runtime.pool.acquire() as connection:
-        found = await ApprovalStore(connection).find(approval_id)
-    if found is None:
-        raise HTTPException(404, "there is no such approval")
-    return wire.ApprovalView.of(found)
-
-
-@router.post("/approvals/{approval_id}/decision")
-async def decide(
-    approval_id: UUID, body: wire.NewDecision, actor: Caller, runtime: Here
-) -> wire.ApprovalView:
-    """Answer an approval; refused with a reason when it has ended or is not yours to answer."""
-    found = await approval(approval_id, runtime)
-    await carry_out(
-        runtime,
-        DecideApproval(
-            approval_id=approval_id,
-            campaign_id=found.campaign_id,
-            revision=body.revision,
-            decision=body.decision,
-            reason=body.reason,
-            actor=actor,
-        ),
-    )
-    return await approval(approval_id, runtime)

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.delivery.domain.approvals import Approval
 from services.delivery.domain.terms import Defaults, Terms, terms
 from services.delivery.settings import DeliverySettings
+from services.delivery.store.approval_log import ApprovalLog, LogEvent
 from services.delivery.store.approvals import ApprovalStore, Request
 from services.delivery.store.runs import RunStore
 from shared.rights import members_of
@@ -17,7 +18,6 @@ from shared.uow import Work
 from topics.delivery import (
     ApprovalDecided,
     ApprovalOutcome,
-    ApprovalReminded,
     ApprovalRequested,
     ApprovalState,
 )
@@ -25,6 +25,9 @@ from topics.message import Actor, system_actor
 
 DEADLINE: Final = "approval.deadline"
 REMINDER: Final = "approval.reminder"
+ESCALATION: Final = "approval.escalation"
+SNOOZE: Final = "approval.snooze"
+TIMERS: Final = (DEADLINE, REMINDER, ESCALATION, SNOOZE)
 SERVICE: Final = system_actor("delivery")
 
 
@@ -42,6 +45,16 @@ async def open_approval(work: Work, request: Request) -> Approval:
     await set_timer(work, DEADLINE, str(approval.approval_id), approval.deadline_at)
     for number, at in enumerate(approval.remind_at, 1):
         await set_timer(work, REMINDER, f"{approval.approval_id}:{number}", at)
+    if approval.escalate_at is not None:
+        await set_timer(work, ESCALATION, str(approval.approval_id), approval.escalate_at)
+    await ApprovalLog(work.connection).add(
+        approval,
+        LogEvent.REQUESTED,
+        work.now,
+        by=approval.requested_by,
+        operator_ids=approval.reviewer_ids,
+        until=approval.deadline_at,
+    )
     work.emit(
         ApprovalRequested(
             campaign_id=approval.campaign_id,
@@ -100,6 +113,8 @@ async def end(
         approval.approval_id, outcome, by=by.id, at=work.now, reason=reason
     )
     await _clear_timers(work, approval)
+    log = ApprovalLog(work.connection)
+    await log.add(ended, outcome.value, work.now, by=by.id, comment=reason)
     work.emit(
         ApprovalDecided(
             campaign_id=ended.campaign_id,
@@ -119,12 +134,6 @@ async def end(
     )
     publish(work, ended)
     return ended
-
-
-async def expire(work: Work, approval: Approval) -> Approval:
-    """End an approval whose deadline has passed."""
-    reason = "nobody answered before the deadline"
-    return await end(work, approval, ApprovalOutcome.EXPIRED, by=SERVICE, reason=reason)
 
 
 async def withdraw(work: Work, campaign_id: UUID, reason: str, *, by: Actor) -> None:
@@ -157,25 +166,6 @@ async def _halt_runs(work: Work, approval_id: UUID, reason: str) -> None:
     for run in await runs.lock_started_on(approval_id):
         await runs.change(run.run_id, stop_reason=f"approval withdrawn: {reason}")
         await runs.mark(run.run_id)
-
-
-async def remind(work: Work, approval_id: UUID, number: int) -> bool:
-    """Send a reminder of an open approval, once; return whether it was sent."""
-    approval = await ApprovalStore(work.connection).reminded(approval_id, number)
-    if approval is None:
-        return False
-    work.emit(
-        ApprovalReminded(
-            campaign_id=approval.campaign_id,
-            approval_id=approval_id,
-            revision=approval.revision,
-            number=number,
-            deadline_at=approval.deadline_at,
-            reviewer_ids=approval.reviewer_ids,
-        )
-    )
-    publish(work, approval)
-    return True
 
 
 def publish(work: Work, approval: Approval) -> None:
@@ -215,6 +205,11 @@ def publish(work: Work, approval: Approval) -> None:
 
 
 async def _clear_timers(work: Work, approval: Approval) -> None:
-    await clear(work, DEADLINE, str(approval.approval_id))
+    store, key = ApprovalStore(work.connection), str(approval.approval_id)
+    for kind in (DEADLINE, ESCALATION):
+        await clear(work, kind, key)
     for number in range(1, len(approval.remind_at) + 1):
-        await clear(work, REMINDER, f"{approval.approval_id}:{number}")
+        await clear(work, REMINDER, f"{key}:{number}")
+    for operator_id in await store.snoozing(approval.approval_id):
+        await clear(work, SNOOZE, f"{key}:{operator_id}")
+        await store.wake(approval.approval_id, operator_id)

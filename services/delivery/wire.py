@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
-from services.delivery.domain.approvals import Approval
 from services.delivery.domain.attachments import Attachment
 from services.delivery.domain.tracking import Switch
 from services.delivery.store.deliveries import Delivery
 from services.delivery.store.templates import Template
-from topics.content import ContentWarning
 from topics.delivery import (
-    ApprovalKind,
-    ApprovalOutcome,
     AttachedFile,
     Channel,
-    Decision,
     DeliveryCounts,
     Outcome,
 )
@@ -234,48 +228,3 @@ class AmbiguousView(View):
     attempted_at: datetime
     attempts: int
     address: str | None = None
-
-
-class ApprovalView(View):
-    """An approval."""
-
-    approval_id: UUID
-    campaign_id: UUID
-    campaign_number: int
-    campaign_label: str
-    delivery_id: UUID | None
-    revision: int
-    kind: ApprovalKind
-    outcome: ApprovalOutcome
-    subject: str
-    proof_number: int | None
-    proof_path: str | None
-    count: int
-    content_hash: str | None
-    snapshot_hash: str
-    send_doubles: bool
-    requested_by: str
-    requested_at: datetime
-    deadline_at: datetime
-    reviewer_ids: tuple[UUID, ...]
-    reminders_sent: int
-    warnings: tuple[ContentWarning, ...]
-    decided_by: str | None
-    decided_at: datetime | None
-    reason: str
-
-    @classmethod
-    def of(cls, approval: Approval) -> ApprovalView:
-        """Return an approval's view."""
-        values: dict[str, Any] = {name: getattr(approval, name) for name in cls.model_fields}
-        return cls(**values)
-
-
-class NewDecision(BaseModel):
-    """An answer to an approval; ``revision`` is the one that was seen."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    revision: int
-    decision: Decision
-    reason: str = Field(default="", max_length=2000)

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from services.delivery.approving import DEADLINE, REMINDER, expire, remind, settings_of
+from services.delivery.approving import DEADLINE, ESCALATION, REMINDER, SNOOZE, TIMERS, settings_of
+from services.delivery.course import overdue, remind
 from services.delivery.domain.approvals import is_open
 from services.delivery.domain.runs import StartAsked, not_granted, start_refusal
 from services.delivery.lettering import addressee, letter_source
@@ -28,7 +29,7 @@ from services.delivery.waving import WAVE, open_wave, plan_waves
 from shared.timers import take_due
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
-from topics.delivery import ApprovalKind, ApprovalOutcome, DeliveryRefused, DeliveryStarted
+from topics.delivery import ApprovalKind, DeliveryRefused, DeliveryStarted
 from topics.letters import LetterSource
 from topics.supplier import ExtractionRow, ExtractRows
 
@@ -47,7 +48,7 @@ RUNS_PURGED_A_STEP: Final = 100
 async def deliveries_in_campaigns(work: Work) -> Step:
     """Do the first of deliveryMgt's pieces that has something to do."""
     # Who is planned to get what is known before a ledger is filled: pressure rules may count it.
-    before = (_expire, _remind, _start, _forecast, _fill)
+    before = (_overdue, _remind, _wake, _start, _forecast, _fill)
     for piece in (*before, open_wave, _again, _extract, _tidy, _forget, _purge):
         done = await piece(work)
         if done:
@@ -55,12 +56,13 @@ async def deliveries_in_campaigns(work: Work) -> Step:
     return Step()
 
 
-async def _expire(work: Work) -> int:
-    due = await take_due(work, DEADLINE)
-    for timer in due:
-        approval = await ApprovalStore(work.connection).lock(UUID(timer.key))
-        if approval is not None and approval.outcome is ApprovalOutcome.PENDING:
-            await expire(work, approval)
+async def _overdue(work: Work) -> int:
+    """Escalate what is to be escalated, and end what nobody answered."""
+    due = [*await take_due(work, ESCALATION), *await take_due(work, DEADLINE)]
+    for approval_id in dict.fromkeys(UUID(timer.key) for timer in due):
+        approval = await ApprovalStore(work.connection).lock(approval_id)
+        if approval is not None and is_open(approval):
+            await overdue(work, approval)
     return len(due)
 
 
@@ -73,6 +75,15 @@ async def _remind(work: Work) -> int:
         latest[UUID(approval_id)] = max(int(number), latest.get(UUID(approval_id), 0))
     for key, last in latest.items():
         await remind(work, key, last)
+    return len(due)
+
+
+async def _wake(work: Work) -> int:
+    """Remind those whose time to be reminded again has come."""
+    due = await take_due(work, SNOOZE)
+    for timer in due:
+        approval_id, _, operator_id = timer.key.partition(":")
+        await remind(work, UUID(approval_id), to=UUID(operator_id))
     return len(due)
 
 
@@ -288,6 +299,6 @@ WORKFLOWS: Final = (
         label_fr="Traitements sur les diffusions dans les opérations",
         package="Campaign",
         run=deliveries_in_campaigns,
-        timers=(DEADLINE, REMINDER, WAVE),
+        timers=(*TIMERS, WAVE),
     ),
 )

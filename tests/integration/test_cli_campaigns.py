@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -86,6 +86,13 @@ def test_a_campaign_goes_from_its_creation_to_its_cancellation(cli: Shell) -> No
     does(cli, "edit", name.lower(), "--label", "Winter")
     assert "not approved yet" in cli.refuses("campaign", "launch", name, "--operator", MANAGER)
 
+    rules = cli.folder / "rules.json"
+    for content, said in (("{", "JSON"), ('{"proof": {"asked": false}}', "always approved")):
+        rules.write_text(content)
+        wrong = ("approvals", "rules", name, str(rules), "--operator", MANAGER)
+        assert said in cli.refuses(*wrong)
+    rules.write_text('{"target": {"deadline_hours": 30}}')
+    assert name in cli.does("approvals", "rules", name, str(rules), "--operator", MANAGER)
     approve(cli, name, campaign_id)
     launched = does(cli, "launch", name)
     assert "launched" in [line["type"] for line in launched["journal"]]
@@ -126,6 +133,15 @@ def approve(cli: Shell, name: str, campaign_id: UUID) -> None:
     assert "has changed since" in cli.refuses(*stale)
     why = ("campaign", "decide", name, "reject", "--operator", REVIEWER, "--revision", "1")
     assert "say why" in cli.refuses(*why)
+    delegate = ("approvals", "delegate", name, MANAGER, "--operator", REVIEWER)
+    assert "may not approve" in cli.refuses(*delegate)
+    snooze = (
+        "approvals",
+        "snooze",
+        name,
+        f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M}",
+    )
+    assert "pending" in cli.does(*snooze, "--operator", REVIEWER)
     answered = does(cli, "decide", name, "approve", "--revision", "1", by=REVIEWER)
     assert answered["outcome"] == "approved"
     frozen = SnapshotFrozen(
@@ -151,6 +167,9 @@ def approve(cli: Shell, name: str, campaign_id: UUID) -> None:
         count=3,
     )
     hear(cli, "campaign", frozen, decided)
+    entries = json.loads(cli.does("approvals", "log", name, "--json").splitlines()[-1])
+    assert [one["event"] for one in entries] == ["requested", "snoozed", "approved"]
+    assert "snoozed" in cli.does("approvals", "log", name)
 
 
 def test_what_cannot_be_done_is_said_with_the_field_to_mend(cli: Shell) -> None:

@@ -100,10 +100,22 @@ async def test_a_delivery_is_prepared_approved_and_read_over_http(
         url = f"/api/v1/delivery{path}/decision"
         own = await client.post(url, json=answer, headers=by(runtime, MANAGER))
         assert (own.status_code, "ask another reviewer" in own.text) == (409, True)
+        until = {"until": (runtime.clock.now() + timedelta(hours=1)).isoformat()}
+        snooze = f"/api/v1/delivery{path}/snooze"
+        put_off = await client.post(snooze, json=until, headers=by(runtime, REVIEWER))
+        assert put_off.status_code == 200, put_off.text
+        handed = {"to": str(uuid4())}
+        delegation = f"/api/v1/delivery{path}/delegation"
+        refused = await client.post(delegation, json=handed, headers=by(runtime, REVIEWER))
+        assert (refused.status_code, "may not approve" in refused.text) == (409, True)
         decided = await client.post(url, json=answer, headers=by(runtime, REVIEWER))
         assert decided.json()["outcome"] == "approved"
         await runtime.execute(case.start())
         await finished(runtime, case)
+    log = await get(client, runtime, f"/approvals/log?campaign_id={case.campaign_id}&limit=2")
+    assert [one["event"] for one in log] == ["requested", "snoozed"]
+    after = f"/approvals/log?campaign_id={case.campaign_id}&after={log[-1]['entry_id']}"
+    assert [one["event"] for one in await get(client, runtime, after)] == ["approved"]
     delivery = await get(client, runtime, f"/deliveries/{case.delivery_id}")
     [run] = delivery["runs"]
     assert (run["state"], run["counts"]["sent"], run["counts"]["ignored"]) == ("finished", 2, 1)

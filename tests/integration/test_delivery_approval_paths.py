@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.delivery.app import SERVICE
+from services.delivery.store.approval_log import ApprovalLog
 from shared.clock import DrivenClock
 from shared.service import Runtime
 from tests.conftest import Open
@@ -21,7 +22,14 @@ from tests.integration.delivery_harness import (
     said,
     work_off,
 )
-from topics.approval_rules import ApprovalRule, ApprovalRules
+from topics.approval_rules import ApprovalRule, ApprovalRules, EscalationRule
+from topics.approvals import (
+    ApprovalDelegated,
+    ApprovalEscalated,
+    ApprovalSnoozed,
+    DelegateApproval,
+    SnoozeApproval,
+)
 from topics.delivery import (
     AnswerRefused,
     ApprovalDecided,
@@ -104,6 +112,35 @@ class Desk:
             )
         )
         return [one for one in answers if isinstance(one, ApprovalDecided | AnswerRefused)][-1]
+
+    async def snooze(
+        self, approval: ApprovalState, by: UUID, until: datetime
+    ) -> ApprovalSnoozed | AnswerRefused:
+        answers = await self.runtime.execute(
+            SnoozeApproval(
+                approval_id=approval.approval_id,
+                campaign_id=self.campaign_id,
+                until=until,
+                actor=actor(by),
+            )
+        )
+        [found] = [one for one in answers if isinstance(one, ApprovalSnoozed | AnswerRefused)]
+        return found
+
+    async def delegate(
+        self, approval: ApprovalState, by: UUID, to: UUID
+    ) -> ApprovalDelegated | AnswerRefused:
+        answers = await self.runtime.execute(
+            DelegateApproval(
+                approval_id=approval.approval_id,
+                campaign_id=self.campaign_id,
+                to=to,
+                comment="on leave",
+                actor=actor(by),
+            )
+        )
+        [found] = [one for one in answers if isinstance(one, ApprovalDelegated | AnswerRefused)]
+        return found
 
     async def pass_time(self, by: timedelta) -> None:
         self.clock.advance(by)
@@ -217,3 +254,153 @@ async def test_every_kinds_answers_end_it_for_everybody_and_its_timers(
         await desk.answer(await desk.asked())
     assert await desk.timers() == 0
     assert isinstance(await desk.answer(first, by=OTHER), AnswerRefused)
+
+
+async def test_who_puts_reminders_off_is_left_out_and_reminded_when_the_time_has_come(
+    desk: Desk,
+) -> None:
+    rule = ApprovalRule(reviewer_ids=(REVIEWER, LAWYER), remind_after_hours=(1, 2, 9))
+    asked = await desk.asked(TARGET, rule)
+    await desk.snooze(asked, LAWYER, NOON + hours(5))
+    await desk.snooze(asked, LAWYER, NOON + hours(7))  # the later wish holds
+    for _ in range(10):
+        await desk.pass_time(hours(1))
+    told = [
+        (one.number, one.snoozed_ids, one.to) for one in await said(desk.runtime, ApprovalReminded)
+    ]
+    assert told == [(1, (LAWYER,), None), (2, (LAWYER,), None), (3, (), LAWYER), (4, (), None)]
+
+
+async def test_reminders_are_put_off_by_who_is_asked_to_a_time_before_the_deadline(
+    desk: Desk,
+) -> None:
+    asked = await desk.asked(TARGET, ApprovalRule(reviewer_ids=(REVIEWER,), deadline_hours=5))
+    for by, until, code in (
+        (LAWYER, NOON + hours(1), "not_reviewer"),
+        (REVIEWER, NOON, "snooze_time"),
+        (REVIEWER, NOON + hours(5), "snooze_time"),
+    ):
+        refused = await desk.snooze(asked, by, until)
+        assert isinstance(refused, AnswerRefused)
+        assert refused.code == code
+    assert isinstance(await desk.snooze(asked, REVIEWER, NOON + hours(4)), ApprovalSnoozed)
+    await desk.answer(asked)
+    assert await desk.timers() == 0
+    late = await desk.snooze(asked, REVIEWER, NOON + hours(4))
+    assert isinstance(late, AnswerRefused)
+    assert late.code == "already_decided"
+
+
+async def test_who_an_approval_is_handed_on_to_answers_in_place_of_who_handed_it_on(
+    desk: Desk,
+) -> None:
+    asked = await desk.asked(TARGET, ApprovalRule(reviewer_ids=(REVIEWER, CHIEF)))
+    delegated = await desk.delegate(asked, REVIEWER, LAWYER)
+    assert isinstance(delegated, ApprovalDelegated)
+    assert (await desk.state(asked.approval_id)).reviewer_ids == (CHIEF, LAWYER)
+    refused = await desk.answer(asked)
+    assert isinstance(refused, AnswerRefused)
+    assert refused.code == "not_reviewer"
+    assert isinstance(await desk.answer(asked, by=LAWYER), ApprovalDecided)
+
+
+async def test_an_approval_is_handed_on_by_who_is_asked_to_who_may_give_it(desk: Desk) -> None:
+    asked = await desk.asked(TARGET, ApprovalRule(reviewer_ids=(REVIEWER,)))
+    for by, to, code in (
+        (LAWYER, CHIEF, "not_reviewer"),
+        (REVIEWER, OTHER, "cannot_approve"),
+        (REVIEWER, uuid4(), "cannot_approve"),
+    ):
+        refused = await desk.delegate(asked, by, to)
+        assert isinstance(refused, AnswerRefused)
+        assert refused.code == code
+    await desk.runtime.execute(
+        operator(MANAGER, Role.MANAGER, Role.REVIEWER, name="Mia").model_copy(update={"version": 9})
+    )
+    own = await desk.delegate(asked, REVIEWER, MANAGER)
+    assert isinstance(own, AnswerRefused)
+    assert own.code == "self_approval"
+
+
+async def test_where_anybody_may_answer_they_still_may_after_it_was_handed_on_and_escalated(
+    desk: Desk,
+) -> None:
+    rule = ApprovalRule(escalation=EscalationRule(operator_ids=(CHIEF,), hours_before=70))
+    asked = await desk.asked(TARGET, rule)
+    assert isinstance(await desk.delegate(asked, REVIEWER, LAWYER), ApprovalDelegated)
+    await desk.pass_time(hours(2))
+    [escalated] = await said(desk.runtime, ApprovalEscalated)
+    assert escalated.operator_ids == (CHIEF,)
+    assert (await desk.state(asked.approval_id)).reviewer_ids == ()
+    assert isinstance(await desk.answer(asked), ApprovalDecided)
+
+
+async def test_hours_before_the_deadline_others_join_the_reviewers(desk: Desk) -> None:
+    rule = ApprovalRule(
+        reviewer_ids=(REVIEWER,),
+        deadline_hours=10,
+        escalation=EscalationRule(operator_ids=(LAWYER,), groups=("chiefs",), hours_before=4),
+    )
+    asked = await desk.asked(TARGET, rule)
+    assert isinstance(await desk.answer(asked, by=CHIEF), AnswerRefused)
+    await desk.pass_time(hours(5))
+    assert await said(desk.runtime, ApprovalEscalated) == []
+    await desk.pass_time(hours(1))
+    [escalated] = await said(desk.runtime, ApprovalEscalated)
+    assert (escalated.operator_ids, escalated.deadline_at) == ((LAWYER, CHIEF), asked.deadline_at)
+    assert isinstance(await desk.answer(asked, by=CHIEF), ApprovalDecided)
+    assert await desk.timers() == 0
+
+
+async def test_at_the_deadline_it_is_escalated_once_and_expires_later(desk: Desk) -> None:
+    rule = ApprovalRule(
+        reviewer_ids=(REVIEWER,),
+        deadline_hours=10,
+        escalation=EscalationRule(operator_ids=(CHIEF,), more_hours=6),
+    )
+    asked = await desk.asked(TARGET, rule)
+    await desk.pass_time(hours(10))
+    now = await desk.state(asked.approval_id)
+    assert (now.outcome, now.deadline_at) == (ApprovalOutcome.PENDING, NOON + hours(16))
+    assert now.reviewer_ids == (REVIEWER, CHIEF)
+    await desk.pass_time(hours(6))
+    assert (await desk.state(asked.approval_id)).outcome is ApprovalOutcome.EXPIRED
+    assert len(await said(desk.runtime, ApprovalEscalated)) == 1
+
+
+async def test_an_answer_at_the_deadline_escalates_it_while_nobody_announces_it(
+    desk: Desk,
+) -> None:
+    rule = ApprovalRule(reviewer_ids=(REVIEWER,), escalation=EscalationRule(operator_ids=(CHIEF,)))
+    asked = await desk.asked(TARGET, rule)
+    desk.clock.advance(timedelta(days=4))
+    assert isinstance(await desk.answer(asked, by=CHIEF), ApprovalDecided)
+
+
+async def test_everything_that_happens_to_an_approval_stands_in_the_log(desk: Desk) -> None:
+    rule = ApprovalRule(
+        reviewer_ids=(REVIEWER, LAWYER),
+        remind_after_hours=(1,),
+        deadline_hours=10,
+        escalation=EscalationRule(operator_ids=(CHIEF,), hours_before=4),
+    )
+    asked = await desk.asked(TARGET, rule)
+    await desk.snooze(asked, LAWYER, NOON + hours(2))
+    await desk.delegate(asked, LAWYER, CHIEF)
+    for _ in range(6):
+        await desk.pass_time(hours(1))
+    await desk.answer(asked, decision=Decision.REJECT)
+    async with desk.runtime.pool.acquire() as connection:
+        log = ApprovalLog(connection)
+        entries = await log.page(desk.campaign_id, after=0, limit=100)
+        again = await log.page(desk.campaign_id, after=entries[2].entry_id, limit=2)
+    assert [(one.event, one.actor_id, one.operator_ids) for one in entries] == [
+        ("requested", str(MANAGER), (REVIEWER, LAWYER)),
+        ("snoozed", str(LAWYER), (LAWYER,)),
+        ("delegated", str(LAWYER), (CHIEF,)),
+        ("reminded", "system:delivery", (REVIEWER, CHIEF)),
+        ("escalated", "system:delivery", ()),
+        ("rejected", str(REVIEWER), ()),
+    ]
+    assert again == entries[3:5]
+    assert (entries[1].until, entries[-1].comment) == (NOON + hours(2), "because")

@@ -6,7 +6,7 @@ the first answer of a reviewer closes it for everybody.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -51,12 +51,14 @@ class Approval:
     file_id: UUID | None = None
     reviewer_groups: tuple[str, ...] = ()
     remind_at: tuple[datetime, ...] = ()
+    escalate_at: datetime | None = None
+    escalated_at: datetime | None = None
     rules: ApprovalRules = field(default_factory=ApprovalRules)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What somebody answers, and what they are.
+class Standing:
+    """What somebody is who answers, puts off or hands on.
 
     Attributes:
         may_approve: whether one of their roles grants it.
@@ -68,6 +70,12 @@ class Answer:
     may_approve: bool
     administrator: bool
     groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Standing):
+    """What somebody answers, and what they are."""
+
     revision: int
     decision: Decision
     reason: str
@@ -92,10 +100,18 @@ NEEDS_REASON: Final = frozenset({Decision.REQUEST_CHANGES, Decision.REJECT})
 Check = Callable[[Approval, Answer, bool], bool]
 
 
-def _not_reviewer(approval: Approval, answer: Answer, _self_approval: bool) -> bool:  # noqa: FBT001 - a row of the table below
-    if not answer.may_approve:
-        return True
-    return not answer.administrator and not is_reviewer(approval, answer.actor_id, answer.groups)
+def check_asked(approval: Approval, by: Standing) -> None:
+    """Let somebody who is asked act on an approval while it is open.
+
+    Raises:
+        AnswerNotTaken: they are not asked; then, for somebody without the right learns nothing
+            about it, that it has ended.
+    """
+    asked = by.administrator or is_reviewer(approval, by.actor_id, by.groups)
+    if not by.may_approve or not asked:
+        raise AnswerNotTaken("not_reviewer", "you are not among the reviewers of this approval")
+    if not is_open(approval):
+        raise AnswerNotTaken("already_decided", "this approval has ended already")
 
 
 def is_reviewer(approval: Approval, operator_id: str, groups: frozenset[str]) -> bool:
@@ -106,14 +122,7 @@ def is_reviewer(approval: Approval, operator_id: str, groups: frozenset[str]) ->
     return operator_id in named or not groups.isdisjoint(approval.reviewer_groups)
 
 
-# In this order: somebody without the right learns nothing about the approval.
 CHECKS: Final[tuple[tuple[str, Check, str], ...]] = (
-    ("not_reviewer", _not_reviewer, "you are not among the reviewers of this approval"),
-    (
-        "already_decided",
-        lambda approval, _answer, _own: approval.outcome is not ApprovalOutcome.PENDING,
-        "this approval has ended already",
-    ),
     (
         "stale_revision",
         lambda approval, answer, _own: answer.revision != approval.revision,
@@ -148,9 +157,56 @@ def decide(approval: Approval, answer: Answer, *, self_approval: bool) -> Approv
     """Return the end an answer brings about.
 
     Raises:
-        AnswerNotTaken: the first of ``CHECKS`` that holds against it.
+        AnswerNotTaken: they are not asked, or the first of ``CHECKS`` that holds against it.
     """
+    check_asked(approval, answer)
     for code, fails, reason in CHECKS:
         if fails(approval, answer, self_approval):
             raise AnswerNotTaken(code, reason)
     return OUTCOME_OF[answer.decision]
+
+
+def check_snooze(approval: Approval, by: Standing, until: datetime, now: datetime) -> None:
+    """Let a reviewer put their reminders off.
+
+    Raises:
+        AnswerNotTaken: they are not asked, the approval has ended, or the time is not before its
+            deadline.
+    """
+    check_asked(approval, by)
+    if not now < until < approval.deadline_at:
+        reason = "choose a time from now on and before the deadline"
+        raise AnswerNotTaken("snooze_time", reason)
+
+
+def handed_on(
+    approval: Approval, by: Standing, to: Standing, *, self_approval: bool
+) -> tuple[UUID, ...]:
+    """Return the reviewers after one of them named another; where all may answer, all still may.
+
+    Raises:
+        AnswerNotTaken: they are not asked, the approval has ended, or the other may not answer.
+    """
+    check_asked(approval, by)
+    if not to.may_approve:
+        raise AnswerNotTaken("cannot_approve", "this operator may not approve; choose another one")
+    if to.actor_id == approval.requested_by and not self_approval:
+        reason = "whoever asked for an approval may not give it; choose another one"
+        raise AnswerNotTaken("self_approval", reason)
+    if not approval.reviewer_ids and not approval.reviewer_groups:
+        return ()
+    others = (one for one in approval.reviewer_ids if str(one) != by.actor_id)
+    return tuple(dict.fromkeys((*others, UUID(to.actor_id))))
+
+
+def joined(approval: Approval, operator_ids: Sequence[UUID]) -> tuple[UUID, ...]:
+    """Return the reviewers after an escalation; where all may answer, all still may."""
+    if not approval.reviewer_ids and not approval.reviewer_groups:
+        return ()
+    return tuple(dict.fromkeys((*approval.reviewer_ids, *operator_ids)))
+
+
+def escalates(approval: Approval, now: datetime) -> bool:
+    """Whether an open approval's escalation is due and was not made."""
+    due = approval.escalate_at is not None and approval.escalate_at <= now
+    return is_open(approval) and due and approval.escalated_at is None

@@ -29,12 +29,14 @@ class Terms:
 
     Attributes:
         remind_at: when reminders are due, ascending; the first is number 1.
+        escalate_at: when others join the reviewers; at the deadline, it moves then.
     """
 
     deadline_at: datetime
     reviewer_ids: tuple[UUID, ...]
     reviewer_groups: tuple[str, ...]
     remind_at: tuple[datetime, ...]
+    escalate_at: datetime | None
 
 
 def terms(rule: ApprovalRule | None, defaults: Defaults, requested_at: datetime) -> Terms:
@@ -47,7 +49,16 @@ def terms(rule: ApprovalRule | None, defaults: Defaults, requested_at: datetime)
         reviewer_ids=rule.reviewer_ids if named else defaults.reviewer_ids,
         reviewer_groups=rule.reviewer_groups,
         remind_at=_reminders(rule, defaults, requested_at, deadline_at),
+        escalate_at=_escalation(rule, requested_at, deadline_at),
     )
+
+
+def _escalation(
+    rule: ApprovalRule, requested_at: datetime, deadline_at: datetime
+) -> datetime | None:
+    if rule.escalation is None:
+        return None
+    return max(requested_at, deadline_at - timedelta(hours=rule.escalation.hours_before))
 
 
 def _reminders(

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from services.delivery.approving import end, expire, open_approval, settings_of
+from dataclasses import asdict
+
+from services.delivery.approving import end, open_approval, settings_of
 from services.delivery.approving import withdraw as withdraw_approval_of
-from services.delivery.domain.approvals import Answer, AnswerNotTaken, Approval, covers, decide
+from services.delivery.course import delegate, overdue, snooze
+from services.delivery.domain.approvals import (
+    Answer,
+    AnswerNotTaken,
+    Approval,
+    Standing,
+    check_snooze,
+    covers,
+    decide,
+    handed_on,
+)
 from services.delivery.handlers.deliveries import refuse_for_campaign
 from services.delivery.store.approvals import ApprovalStore, Request
 from services.delivery.store.causes import first_time
 from shared.errors import Refused
 from shared.ids import new_id
 from shared.registry import Registry
-from shared.rights import Operator, Right, find, require
+from shared.rights import Right, find, require
 from shared.uow import Work
+from topics.approvals import DelegateApproval, SnoozeApproval
 from topics.delivery import (
     AnswerRefused,
     ApprovalKind,
-    ApprovalOutcome,
     DecideApproval,
     RequestApproval,
     WithdrawApproval,
@@ -80,16 +92,16 @@ async def _granted_before(command: RequestApproval, work: Work) -> Approval | No
 @registry.on(DecideApproval)
 async def decide_approval(command: DecideApproval, work: Work) -> None:
     """Take the first answer of a reviewer; tell everybody else who decided."""
-    if not await first_time(work):
+    approval = await _current(command, work)
+    if approval is None:
         return
-    approval = await ApprovalStore(work.connection).lock(command.approval_id)
-    if approval is None or approval.campaign_id != command.campaign_id:
-        _refuse(work, command, None, AnswerNotTaken("unknown_approval", "no such approval"))
-        return
-    # The deadline holds also while deliveryMgt, which announces it, is stopped.
-    if approval.outcome is ApprovalOutcome.PENDING and approval.deadline_at <= work.now:
-        approval = await expire(work, approval)
-    answer = _answer(command, await find(work, command.actor.id))
+    known = await _standing(work, command.actor.id, system=command.actor.is_system)
+    answer = Answer(
+        **asdict(known),
+        revision=command.revision,
+        decision=command.decision,
+        reason=command.reason,
+    )
     try:
         outcome = decide(approval, answer, self_approval=settings_of(work).self_approval)
     except AnswerNotTaken as problem:
@@ -98,22 +110,74 @@ async def decide_approval(command: DecideApproval, work: Work) -> None:
         await end(work, approval, outcome, by=command.actor, reason=command.reason.strip())
 
 
-def _answer(command: DecideApproval, operator: Operator | None) -> Answer:
-    known = operator is not None and not command.actor.is_system
-    return Answer(
-        actor_id=command.actor.id,
-        may_approve=known and operator is not None and operator.may(Right.APPROVE),
+@registry.on(SnoozeApproval)
+async def snooze_approval(command: SnoozeApproval, work: Work) -> None:
+    """Put a reviewer's reminders off."""
+    approval = await _current(command, work)
+    if approval is None:
+        return
+    by = await _standing(work, command.actor.id, system=command.actor.is_system)
+    try:
+        check_snooze(approval, by, command.until, work.now)
+    except AnswerNotTaken as problem:
+        _refuse(work, command, approval, problem)
+    else:
+        await snooze(work, approval, command.until, by=command.actor)
+
+
+@registry.on(DelegateApproval)
+async def delegate_approval(command: DelegateApproval, work: Work) -> None:
+    """Hand an approval on."""
+    approval = await _current(command, work)
+    if approval is None:
+        return
+    by = await _standing(work, command.actor.id, system=command.actor.is_system)
+    to = await _standing(work, str(command.to))
+    own = settings_of(work).self_approval
+    try:
+        reviewer_ids = handed_on(approval, by, to, self_approval=own)
+    except AnswerNotTaken as problem:
+        _refuse(work, command, approval, problem)
+    else:
+        await delegate(
+            work,
+            approval,
+            reviewer_ids,
+            command.to,
+            by=command.actor,
+            comment=command.comment.strip(),
+        )
+
+
+Acted = DecideApproval | SnoozeApproval | DelegateApproval
+
+
+async def _current(command: Acted, work: Work) -> Approval | None:
+    """Return the approval a command is about, locked and as its time leaves it.
+
+    ``None``: the command was handled before, or names none; then it is refused.
+    """
+    if not await first_time(work):
+        return None
+    approval = await ApprovalStore(work.connection).lock(command.approval_id)
+    if approval is None or approval.campaign_id != command.campaign_id:
+        _refuse(work, command, None, AnswerNotTaken("unknown_approval", "no such approval"))
+        return None
+    # The deadline holds also while deliveryMgt, which announces it, is stopped.
+    return await overdue(work, approval)
+
+
+async def _standing(work: Work, operator_id: str, *, system: bool = False) -> Standing:
+    operator = None if system else await find(work, operator_id)
+    return Standing(
+        actor_id=operator_id,
+        may_approve=operator is not None and operator.may(Right.APPROVE),
         administrator=operator is not None and Role.ADMINISTRATOR in operator.roles,
         groups=operator.groups if operator is not None else frozenset(),
-        revision=command.revision,
-        decision=command.decision,
-        reason=command.reason,
     )
 
 
-def _refuse(
-    work: Work, command: DecideApproval, approval: Approval | None, problem: AnswerNotTaken
-) -> None:
+def _refuse(work: Work, command: Acted, approval: Approval | None, problem: AnswerNotTaken) -> None:
     ended = approval if problem.code == "already_decided" else None
     work.refusals.append(Refused(problem.reason, code=problem.code))
     work.emit(

@@ -17,12 +17,6 @@ from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome
 
 _COLUMNS: Final = ", ".join(one.name for one in fields(Approval))
-_END: Final = f"""
-UPDATE approvals
-SET outcome = $2, decided_by = $3, decided_at = $4, reason = $5,
-    version = version + 1
-WHERE approval_id = $1 RETURNING {_COLUMNS}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,21 +170,55 @@ class ApprovalStore:
         reason: str,
     ) -> Approval:
         """Write how an approval ended and return it."""
-        row = await self._connection.fetchrow(_END, approval_id, outcome.value, by, at, reason)
-        if row is None:
-            raise KeyError(approval_id)
-        return _approval(row)
+        ended = {"outcome": outcome.value, "decided_by": by, "decided_at": at, "reason": reason}
+        return await self.change(approval_id, **ended)
 
     async def reminded(self, approval_id: UUID, number: int) -> Approval | None:
-        """Note a reminder of an open approval; ``None`` when it ended or was reminded so far."""
+        """Number a reminder of an open approval, at least so high; ``None`` when it has ended."""
         row = await self._connection.fetchrow(
-            "UPDATE approvals SET reminders_sent = $2, version = version + 1"
-            " WHERE approval_id = $1 AND outcome = 'pending' AND reminders_sent < $2"
-            f" RETURNING {_COLUMNS}",
+            "UPDATE approvals SET reminders_sent = greatest(reminders_sent + 1, $2),"
+            " version = version + 1"
+            f" WHERE approval_id = $1 AND outcome = 'pending' RETURNING {_COLUMNS}",
             approval_id,
             number,
         )
         return _approval(row) if row else None
+
+    async def change(self, approval_id: UUID, **values: object) -> Approval:
+        """Set columns of an approval (names come from the code, never from input)."""
+        names = ", ".join(f"{name} = ${place}" for place, name in enumerate(values, 2))
+        row = await self._connection.fetchrow(
+            f"UPDATE approvals SET {names}, version = version + 1"
+            f" WHERE approval_id = $1 RETURNING {_COLUMNS}",
+            approval_id,
+            *values.values(),
+        )
+        if row is None:
+            raise KeyError(approval_id)
+        return _approval(row)
+
+    async def snooze(self, approval_id: UUID, operator_id: UUID, until: datetime) -> None:
+        """Note until when a reviewer put their reminders off."""
+        await self._connection.execute(
+            "INSERT INTO approval_snoozes (approval_id, operator_id, until) VALUES ($1, $2, $3)"
+            " ON CONFLICT (approval_id, operator_id) DO UPDATE SET until = excluded.until",
+            *(approval_id, operator_id, until),
+        )
+
+    async def snoozing(self, approval_id: UUID) -> list[UUID]:
+        """Return who put their reminders off."""
+        rows = await self._connection.fetch(
+            "SELECT operator_id FROM approval_snoozes WHERE approval_id = $1 ORDER BY operator_id",
+            approval_id,
+        )
+        return [UUID(int=row["operator_id"].int) for row in rows]
+
+    async def wake(self, approval_id: UUID, operator_id: UUID) -> None:
+        """Forget that a reviewer put their reminders off."""
+        await self._connection.execute(
+            "DELETE FROM approval_snoozes WHERE approval_id = $1 AND operator_id = $2",
+            *(approval_id, operator_id),
+        )
 
     async def page(
         self, *, outcome: ApprovalOutcome | None, before: UUID | None, limit: int
