@@ -43,7 +43,7 @@ class Batches:
         self._sent: list[asyncio.Future[Any]] = []
 
     async def add(
-        self, topic: str, key: bytes | None, headers: list[tuple[str, bytes]], value: bytes
+        self, topic: str, key: bytes | None, headers: list[tuple[str, bytes]], value: bytes | None
     ) -> None:
         """Add a record; a full batch of its partition is sent first."""
         if topic not in self._counts:
@@ -70,7 +70,7 @@ class Batches:
 
 async def send_all(
     producer: AIOKafkaProducer,
-    records: Iterable[tuple[str, bytes | None, list[tuple[str, bytes]], bytes]],
+    records: Iterable[tuple[str, bytes | None, list[tuple[str, bytes]], bytes | None]],
 ) -> None:
     """Send records (topic, key, headers, value) in order and wait for the broker."""
     batches = Batches(producer)

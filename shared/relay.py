@@ -212,7 +212,7 @@ class Relay:
                     prefix + row["topic"],
                     row["key"].encode() if row["key"] is not None else None,
                     unpack_headers(row["headers"]),
-                    row["value"],
+                    row["value"] or None,  # a tombstone: no message has an empty body
                 )
                 for row in rows
             ),

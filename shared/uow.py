@@ -17,7 +17,7 @@ from shared.outbox import OutboxRow
 from shared.producer import pack_headers
 from shared.settings import Settings
 from topics.cloudevents import Envelope, encode_headers
-from topics.message import Message
+from topics.message import Message, State
 
 
 class Work:
@@ -65,6 +65,10 @@ class Work:
         )
         value = message.model_dump_json().encode()
         self._rows.append(OutboxRow(message.topic.name, key, pack_headers(headers), value))
+
+    def bury(self, kind: type[State], key: str) -> None:
+        """Publish that a state is no more: compaction then removes all of its key."""
+        self._rows.append(OutboxRow(kind.topic.name, key, pack_headers([]), b""))
 
     def emit_raw(self, row: OutboxRow) -> None:
         """Publish a record as it is (dead letters keep the bytes they came with)."""

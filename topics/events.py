@@ -52,6 +52,43 @@ class RouteRefused(Event, topic=EVENTS_STATUS, key="event_type"):
     actor: Actor
 
 
+class EventControl(StrEnum):
+    """What people do with an event."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESEND = "resend"
+
+
+class ControlEvent(Command, topic=EVENTS_COMMANDS, key="event_id"):
+    """Hold a pending event back, let it go on, or send its message again as a new event.
+
+    Answers: ``EventControlled`` or ``EventControlRefused``.
+    """
+
+    event_id: UUID
+    control: EventControl
+    actor: Actor
+
+
+class EventControlled(Event, topic=EVENTS_STATUS, key="event_id"):
+    """It was done; ``result_id`` is the event it is about: a new one for a resend."""
+
+    event_id: UUID
+    control: EventControl
+    result_id: UUID
+    actor: Actor
+
+
+class EventControlRefused(Event, topic=EVENTS_STATUS, key="event_id"):
+    """It was not done."""
+
+    event_id: UUID
+    control: EventControl
+    reason: str
+    actor: Actor
+
+
 class EventStatusChanged(Event, topic=EVENTS_STATUS, key="event_id"):
     """An event went from one status to another; ``before`` is ``None`` at intake."""
 

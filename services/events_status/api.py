@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -16,15 +17,17 @@ from services.events_status.pages import (
     EventPage,
     Filters,
     RoutePage,
+    StatisticsPage,
     event_counts,
     event_detail,
     event_page,
     route_page,
+    statistics_page,
 )
 from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import recipient_key
 from shared.rights import Right, require
-from topics.events import RouteEventType
+from topics.events import ControlEvent, EventControl, EventControlled, RouteEventType
 from topics.outside import MAX_TYPE
 
 router = APIRouter(dependencies=[Depends(may_read)])
@@ -35,6 +38,12 @@ class Search(Filters):
     """A search that may name an address; it travels in the body, so that no log of paths has it."""
 
     address: str | None = Field(default=None, min_length=3, max_length=254, pattern=NO_NUL)
+
+
+class Controlled(BaseModel):
+    """The event that was controlled; for a resend, the new one."""
+
+    event_id: UUID
 
 
 class RouteBody(BaseModel):
@@ -78,6 +87,25 @@ async def read_event(event_id: UUID, runtime: Here) -> EventDetail:
     if found is None:
         raise HTTPException(404, "there is no such event")
     return found
+
+
+@router.post("/events/{event_id}/{control}")
+async def control(
+    event_id: UUID, control: EventControl, actor: Caller, runtime: Here
+) -> Controlled:
+    """Hold a pending event back, let it go on, or send its message again as a new event."""
+    said = await carry_out(runtime, ControlEvent(event_id=event_id, control=control, actor=actor))
+    [done] = [one for one in said if isinstance(one, EventControlled)]
+    return Controlled(event_id=done.result_id)
+
+
+@router.get("/statistics")
+async def statistics(
+    runtime: Here, since: date | None = None, until: date | None = None
+) -> StatisticsPage:
+    """Return events by day, channel, type and status, as agg_messageCenter_full counted them."""
+    async with runtime.pool.acquire() as connection:
+        return await statistics_page(connection, since, until)
 
 
 @router.get("/routes")

@@ -18,9 +18,10 @@ from services.events_status.domain import (
 )
 from services.events_status.intake import read_event
 from services.events_status.routes import RouteStore
+from services.events_status.steering import steer
 from services.events_status.store import EventStore
 from shared.errors import Refused
-from shared.ids import new_id, recipient_key
+from shared.ids import new_id, new_id_text, recipient_key
 from shared.registry import Registry
 from shared.rights import Right, require
 from shared.timers import set_timer
@@ -28,7 +29,15 @@ from shared.uow import Work
 from shared.workflows import wake
 from topics.cloudevents import Envelope
 from topics.delivery import MessageOutcome, TemplateState
-from topics.events import EventStatus, EventTypeRouted, RouteEventType, RouteRefused
+from topics.events import (
+    ControlEvent,
+    EventControlled,
+    EventControlRefused,
+    EventStatus,
+    EventTypeRouted,
+    RouteEventType,
+    RouteRefused,
+)
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME
 
 registry: Final = Registry()
@@ -87,6 +96,31 @@ async def route_event_type(command: RouteEventType, work: Work) -> None:
     work.emit(
         EventTypeRouted(
             event_type=command.event_type, template_id=command.template_id, actor=command.actor
+        )
+    )
+
+
+def _control_refused(command: ControlEvent, refusal: Refused) -> EventControlRefused:
+    return EventControlRefused(
+        event_id=command.event_id,
+        control=command.control,
+        reason=refusal.reason,
+        actor=command.actor,
+    )
+
+
+@registry.on(ControlEvent, refusal=_control_refused)
+async def control_event(command: ControlEvent, work: Work) -> None:
+    """Hold an event back, let it go on, or have it sent again."""
+    await require(work, command.actor, Right.MANAGE_EVENTS)
+    cause = work.cause.id if work.cause else new_id_text()
+    result = await steer(work, command.event_id, command.control, cause, command.actor.id)
+    work.emit(
+        EventControlled(
+            event_id=command.event_id,
+            control=command.control,
+            result_id=result,
+            actor=command.actor,
         )
     )
 

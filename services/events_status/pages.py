@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +18,7 @@ NO_NUL: Final = r"^[^\x00]*$"
 _SHOWN: Final = (
     "seq, event_id, event_type, queue, channel, language, external_id, status, reason, version,"
     " template_id, received_at, changed_at, source, ce_id, origin, country, email_format,"
-    " scheduled_at, expires_at"
+    " scheduled_at, expires_at, resent_from"
 )
 _LIST: Final = f"""
 SELECT {_SHOWN} FROM events
@@ -63,6 +63,7 @@ class EventRow(BaseModel):
     email_format: str | None = None
     scheduled_at: datetime | None = None
     expires_at: datetime | None = None
+    resent_from: UUID | None = None
     held_by: HeldBy | None = None
 
 
@@ -133,6 +134,23 @@ class RoutePage(BaseModel):
 
     routes: list[Route]
     next: str | None
+
+
+class StatisticsLine(BaseModel):
+    """How many events of a day (of their intake) had a status."""
+
+    day: date
+    channel: str
+    event_type: str
+    status: EventStatus
+    events: int
+
+
+class StatisticsPage(BaseModel):
+    """Statistics, latest day first; ``counted_at`` is when they were counted last."""
+
+    counted_at: datetime | None
+    lines: list[StatisticsLine]
 
 
 class Filters(BaseModel):
@@ -218,6 +236,22 @@ async def route_page(connection: Connection, after: str | None, limit: int) -> R
     rows = await connection.fetch(_ROUTES, after, limit)
     routes = [Route(**dict(row)) for row in rows]
     return RoutePage(routes=routes, next=routes[-1].event_type if len(rows) == limit else None)
+
+
+async def statistics_page(
+    connection: Connection, since: date | None, until: date | None
+) -> StatisticsPage:
+    """Return the statistics of some days, both included; at most 10,000 lines."""
+    rows = await connection.fetch(
+        "SELECT day, channel, event_type, status, events + purged AS events"
+        " FROM event_statistics WHERE ($1::date IS NULL OR day >= $1)"
+        " AND ($2::date IS NULL OR day <= $2)"
+        " ORDER BY day DESC, channel, event_type, status LIMIT 10000",
+        since,
+        until,
+    )
+    counted = await connection.fetchval("SELECT counted_at FROM statistics_pointer")
+    return StatisticsPage(counted_at=counted, lines=[StatisticsLine(**dict(row)) for row in rows])
 
 
 def _event(row: Any, statuses: dict[str, WorkflowStatus], *, copy_waits: bool = False) -> EventRow:

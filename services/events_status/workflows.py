@@ -17,8 +17,11 @@ from services.events_status.domain import (
     move,
     processing_of,
 )
+from services.events_status.purge import purge_events
 from services.events_status.routes import RouteStore
+from services.events_status.statistics import count_events
 from services.events_status.store import EventStore, Waiting
+from shared.schedules import Cron
 from shared.timers import take_due
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow, is_started, wake
@@ -26,6 +29,7 @@ from topics.delivery import SendMessage
 from topics.events import EventStatus
 
 PACKAGE: Final = "Transactional message execution (Message Center - Execution)"
+CONTROL: Final = "Transactional message control (Message Center - Control)"
 # Each routed event is four rows and three messages: a chunk stays far under a second.
 CHUNK: Final = 500
 NOT_COVERED: Final = "no template is linked to this event type"
@@ -143,5 +147,21 @@ WORKFLOWS: Final = (
         "Mise à jour du statut des événements",
         PACKAGE,
         update_statuses,
+    ),
+    TechnicalWorkflow(
+        "agg_messageCenter_full",
+        "MessageCenter full aggregate calculation",
+        "Calcul complet de l'agrégat MessageCenter",
+        CONTROL,
+        count_events,
+        schedule=Cron("0 3 * * *"),
+    ),
+    TechnicalWorkflow(
+        "messageCenterPurge",
+        "Purge of events and statistics",
+        "Purge des événements et statistiques",
+        CONTROL,
+        purge_events,
+        schedule=Cron("0 4 * * *"),
     ),
 )

@@ -1,0 +1,67 @@
+"""The purge of Message Center: what was kept long enough goes, in small steps.
+
+Source: Adobe Campaign, options NmsCleanup_EventPurgeDelay (a month) and
+NmsCleanup_EventStatPurgeDelay (a year).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from services.events_status.announcing import announce
+from services.events_status.domain import move
+from services.events_status.settings import settings_of
+from services.events_status.statistics import keep_purged
+from services.events_status.store import EventStore
+from shared.uow import Work
+from shared.workflows import Step
+from topics.events import EventState, EventStatus
+
+CHUNK: Final = 2_000
+TOO_LONG: Final = "it waited longer than events are kept"
+_WAITING: Final = """
+SELECT event_id FROM events
+WHERE status IN ('pending', 'paused') AND received_at < $1
+  AND coalesce(scheduled_at, received_at) < $1
+ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+# An event whose message is still on its way is never removed.
+_OVER: Final = """
+SELECT event_id FROM events
+WHERE changed_at < $1 AND status NOT IN ('pending', 'paused', 'pending_delivery')
+ORDER BY changed_at, event_id LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+
+
+async def purge_events(work: Work) -> Step:
+    """Expire what waited too long, remove events past their time, then old statistics."""
+    settings = settings_of(work.settings)
+    before = work.now - timedelta(days=settings.events_retention_days)
+    expired = await _expire(work, before)
+    if expired:
+        return Step(expired, expired, more=True)
+    over = [row["event_id"] for row in await work.connection.fetch(_OVER, before, CHUNK)]
+    if over:
+        await keep_purged(work, over)
+        await work.connection.execute("DELETE FROM events WHERE event_id = ANY ($1::uuid[])", over)
+        for event_id in over:
+            work.bury(EventState, str(event_id))
+        if len(over) == CHUNK:
+            return Step(CHUNK, CHUNK, more=True)
+    oldest = (work.now - timedelta(days=settings.statistics_retention_days)).date()
+    await work.connection.execute("DELETE FROM event_statistics WHERE day < $1", oldest)
+    return Step(len(over), len(over))
+
+
+async def _expire(work: Work, before: object) -> int:
+    store = EventStore(work.connection)
+    rows = await work.connection.fetch(_WAITING, before, CHUNK)
+    events = await store.lock([row["event_id"] for row in rows])
+    moves = [
+        move(event, EventStatus.EXPIRED, at=work.now, reason=TOO_LONG) for event in events.values()
+    ]
+    if moves:
+        await store.move(moves)
+        announce(work, moves)
+    return len(moves)
