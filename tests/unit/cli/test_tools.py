@@ -48,9 +48,11 @@ def test_the_newest_tool_is_taken_and_an_old_one_refused(
 def test_every_workflow_that_sends_is_stopped_by_a_restore() -> None:
     assert set(backup.SENDING) <= set(owners())
     assert set(owners()) - set(backup.SENDING) == {
+        "agg_messageCenter_full",
         "bounces",
         "budgetMgt",
         "deliveryIndicators",
+        "messageCenterPurge",
         "stockMgt",
         "tracking",
         "updateEventsStatus",
