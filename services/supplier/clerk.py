@@ -16,7 +16,7 @@ from uuid import UUID
 
 from services.supplier import files, mail, shelf
 from services.supplier.courier import NotDelivered, hand_over
-from services.supplier.domain.jobs import JobState, Outcome, after_attempt, after_mail, retry_at
+from services.supplier.domain.jobs import JobState, after_attempt, after_mail, retry_at
 from services.supplier.files import on_disk
 from services.supplier.links import file_token, link_to
 from services.supplier.press import LettersWait, Press
@@ -34,6 +34,8 @@ from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.ids import new_id
 from shared.logs import logger
+from shared.mail import sending
+from shared.mail.outcome import Answer, Outcome
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
 from shared.workflows import wake
@@ -94,10 +96,10 @@ class Clerk:
         if letter is None:
             return
         faults.reach("sender.before_call")
-        answer = await mail.send(
+        answer = await sending.send(
             self._settings,
             sender=letter.sender,
-            router=letter.router,
+            recipient=letter.router,
             mail=mail.build(letter),
             copies=letter.copies,
         )
@@ -219,9 +221,7 @@ class Clerk:
             at=work.now,
         )
 
-    async def _end_attempt(
-        self, job: Job, attempt_id: UUID, answer: mail.Answer, work: Work
-    ) -> None:
+    async def _end_attempt(self, job: Job, attempt_id: UUID, answer: Answer, work: Work) -> None:
         store, attempts = JobStore(work.connection), AttemptStore(work.connection)
         now = await store.lock(job.file_id)
         if not await attempts.end(attempt_id, answer.outcome, answer.text, work.now):

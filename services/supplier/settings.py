@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from email.errors import MessageError
-from email.headerregistry import Address
 from pathlib import Path
-from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from shared.settings import Settings
+from shared.mail.settings import MailSettings, checked_address
 
 
-class SupplierSettings(Settings):
+class SupplierSettings(MailSettings):
     """Where files are written, and how mails to routers leave."""
 
     supplier_files: Path = Field(
@@ -45,25 +42,8 @@ class SupplierSettings(Settings):
     supplier_link_days: int = Field(
         default=7, ge=1, le=90, description="how long a router's link to its file is good"
     )
-    smtp_host: str = Field(default="127.0.0.1", description="the relay that takes the mails")
-    smtp_port: int = Field(default=25, ge=1, le=65_535)
-    smtp_username: str | None = None
-    smtp_password: SecretStr | None = None
-    smtp_tls: Literal["none", "starttls", "tls"] = "none"
-    smtp_timeout_seconds: float = Field(default=20.0, gt=0, le=300)
 
     @field_validator("supplier_sender")
     @classmethod
     def _an_address(cls, text: str) -> str:
-        try:
-            return Address(addr_spec=text).addr_spec
-        except (ValueError, IndexError, MessageError):
-            message = "takes one e-mail address, such as campaigns@example.org"
-            raise ValueError(message) from None
-
-    @model_validator(mode="after")
-    def _no_password_in_the_clear(self) -> SupplierSettings:
-        if self.smtp_tls == "none" and self.smtp_password is not None:
-            message = "SMTP_PASSWORD needs SMTP_TLS=starttls or tls: it would travel in the clear"
-            raise ValueError(message)
-        return self
+        return checked_address(text)

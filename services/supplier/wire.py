@@ -7,11 +7,12 @@ from uuid import UUID
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, SecretStr
 
-from services.supplier.domain.jobs import Decision, JobState, Outcome
+from services.supplier.domain.jobs import Decision, JobState
 from services.supplier.store.letters import Batch
 from services.supplier.store.results import Import
 from services.supplier.store.services import SupplierService
 from services.supplier.store.suppliers import Supplier
+from shared.mail.outcome import Outcome
 from topics.supplier import Ending, FileLayout, Handover, SftpServer, SupplierContact
 
 

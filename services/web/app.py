@@ -10,6 +10,7 @@ from services.web.api import router
 from services.web.edge import make_app
 from services.web.handlers import VIEWS, registry
 from services.web.settings import WebSettings
+from services.web.troubles.posting import mail_supervisors
 from shared.service import Service
 
 registry.include(linking.registry)
@@ -20,7 +21,7 @@ SERVICE: Final = Service(
     Path(__file__).parent / "migrations",
     settings=WebSettings,
     router=router,
-    tasks=(keyed.prune,),
+    tasks=(keyed.prune, mail_supervisors),
     views=VIEWS,
     make_app=make_app,
 )

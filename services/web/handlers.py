@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.web.troubles.handlers import registry as troubles
 from shared.registry import Registry
 from shared.uow import Work
 from shared.views import View
@@ -14,6 +15,7 @@ from topics.message import State
 from topics.workflows import WorkflowState
 
 registry = Registry()
+registry.include(troubles)
 
 _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "seen_campaigns": (

@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from shared.mail.settings import MailSettings, checked_address
 from shared.settings import Settings
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -40,7 +41,7 @@ def parse_urls(text: str) -> dict[str, str]:
     return found
 
 
-class WebSettings(Settings):
+class WebSettings(MailSettings):
     """How web is reached, and how it reaches the services."""
 
     service_urls: str = Field(
@@ -52,6 +53,11 @@ class WebSettings(Settings):
     )
     idempotency_hours: float = Field(default=24.0, gt=0, le=24 * 30)
     session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
+    supervision_sender: str = Field(
+        default="muster@localhost",
+        max_length=254,
+        description="From address of mails to supervisors",
+    )
     mail_url: str | None = Field(default=None, description="a page of mails that were caught")
     web_open_start_page: bool = Field(
         default=False, description="1 shows campaign names to anyone who reaches web"
@@ -79,6 +85,11 @@ class WebSettings(Settings):
     def _known_services(cls, text: str) -> str:
         parse_urls(text)
         return text
+
+    @field_validator("supervision_sender")
+    @classmethod
+    def _an_address(cls, text: str) -> str:
+        return checked_address(text)
 
     @field_validator("behind_proxy")
     @classmethod

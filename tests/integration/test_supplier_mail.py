@@ -11,8 +11,8 @@ import pytest
 
 from deploy.embedded.catcher import EmbeddedMail
 from deploy.embedded.ports import free_port
-from services.supplier import mail
 from services.supplier.app import SERVICE
+from shared.mail import sending
 from tests.conftest import Open
 from tests.instances import make_topics
 from tests.integration.supplier_story import Story, a_catcher, a_row, received, script
@@ -149,7 +149,7 @@ async def test_a_clerk_killed_before_the_call_was_answered_leaves_the_mail_ambig
     await story.order()
     await story.step()
     await story.order()
-    monkeypatch.setattr(mail, "send", _killed)
+    monkeypatch.setattr(sending, "send", _killed)
     with pytest.raises(ConnectionError):
         await story.step()
     monkeypatch.undo()
@@ -177,7 +177,7 @@ async def test_an_answer_that_comes_late_settles_what_was_taken_for_ambiguous(
     story: Story, catcher: EmbeddedMail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await script(catcher)
-    really = mail.send
+    really = sending.send
 
     async def slowly(*arguments: Any, **named: Any) -> Any:
         answer = await really(*arguments, **named)
@@ -186,7 +186,7 @@ async def test_an_answer_that_comes_late_settles_what_was_taken_for_ambiguous(
         assert await story.state() == "ambiguous"
         return answer
 
-    monkeypatch.setattr(mail, "send", slowly)
+    monkeypatch.setattr(sending, "send", slowly)
     await story.finish()
     assert await story.state() == "post_processed"
     assert await outcomes(story) == ["accepted"]

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from shared.mail.outcome import Outcome
+
 ROWS_PER_CHUNK: Final = 1_000
 
 
@@ -33,15 +35,6 @@ class JobState(StrEnum):
     FAILED = "failed"
     """The router's server refused for good. A person mends the service and sends again."""
     REFUSED = "refused"
-
-
-class Outcome(StrEnum):
-    """What came of one attempt to mail a router."""
-
-    ACCEPTED = "accepted"
-    DEFERRED = "deferred"
-    REFUSED = "refused"
-    AMBIGUOUS = "ambiguous"
 
 
 class Decision(StrEnum):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from services.supplier.domain.jobs import Decision, Outcome
+from services.supplier.domain.jobs import Decision
 from shared.database import Connection
+from shared.mail.outcome import Outcome
 
 
 class AttemptStore:

@@ -14,7 +14,6 @@ from services.supplier.domain.jobs import (
     DECIDED,
     Decision,
     JobState,
-    Outcome,
     after_attempt,
     after_writing,
     retry_at,
@@ -26,6 +25,7 @@ from services.supplier.domain.naming import (
     file_name,
     pattern_problem,
 )
+from shared.mail.outcome import Outcome
 
 RUN = UUID("01990000-0000-7000-8000-123456789abc")
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Mails to supervisors: web knows the operators' addresses, and nobody else does."""
