@@ -22,7 +22,7 @@ async def tell_made(event: OccurrenceCreated, work: Work) -> None:
     """Tell that a date became a campaign; its message keeps up with it."""
     if not is_fresh(work):
         return
-    channel = await channel_for(event.occurrence_id, work)
+    channel = await channel_for(event.occurrence_id, work, event.campaign_id)
     shown = dates.made(event, channel_setting(work))
     await outgoing_of(work).show(dates.date_key(event.occurrence_id), channel, shown)
     state = await BotStore(work.connection).campaign(event.occurrence_id)

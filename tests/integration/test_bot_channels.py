@@ -7,6 +7,7 @@ from tests.integration.bot_story import CHANNEL, MANAGER, REVIEWER, SUPERVISOR, 
 from tests.unit.bot import samples
 from topics.campaign import CampaignStatus
 from topics.delivery import ApprovalReminded, DecideApproval
+from topics.schedules import CampaignKind, OccurrenceCreated
 
 ALERTS, OUTSIDE = "<#C0ALERTS001|alerts>", "<#C0GENERAL01|general>"
 CAMPAIGN = samples.a_campaign(1042)
@@ -98,3 +99,25 @@ async def test_who_may_not_manage_campaigns_moves_none(story: BotStory) -> None:
     await story.people.wait_for_ephemeral(REVIEWER, "right to manage campaigns")
     await story.quiet()
     assert await story.people.messages("#alerts") == []
+
+
+async def test_an_occurrence_is_told_where_its_series_is(story: BotStory) -> None:
+    series = samples.a_campaign(1042, kind=CampaignKind.RECURRING)
+    date = samples.a_campaign(1050, label="Spring#1", series_id=series.campaign_id, occurrence=1)
+    await story.hear(series)
+    await choose(story, ALERTS)
+    made = OccurrenceCreated(
+        campaign_id=series.campaign_id,
+        occurrence_id=date.campaign_id,
+        number=1,
+        label=date.label,
+        local_at="2026-12-01T09:00",
+        zone="Europe/Paris",
+        starts_at=samples.NOW,
+    )
+    await story.hear(made)
+    await story.people.wait_for_message("Spring#1", "#alerts")
+    await story.hear(date, samples.an_approval(campaign_id=date.campaign_id, campaign_number=1050))
+    await story.people.wait_for_message("C-1050", "#alerts")
+    await story.quiet()
+    assert await told(story, CHANNEL) == ""

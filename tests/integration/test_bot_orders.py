@@ -90,7 +90,7 @@ async def test_a_stop_says_its_effect_and_is_sent_once(story: BotStory) -> None:
             revision=5,
         )
     )
-    ack = await story.people.slash(MANAGER, "/campaign", "stop C-1042 wrong <date>")
+    ack = await story.people.slash(MANAGER, "/campaign", "stop C-1042 wrong &lt;date&gt;")
     view = await story.people.wait_for_view(MANAGER, callback_id="campaign_stop")
     await story.people.redeliver(ack)
     text = render_text(view)
