@@ -203,10 +203,16 @@ class BotStore:
         return [ApprovalState.model_validate(row["state"]) for row in rows]
 
     async def save_workflow(self, state: WorkflowState) -> WorkflowState | None:
-        """Keep a workflow's state; return the one before, or itself when it is not newer."""
+        """Keep a workflow's state; return the one before, or itself when it is not newer.
+
+        An instance that has ended is no longer listed.
+        """
         before = await self.workflow(state.name)
         if before is not None and before.version >= state.version:
             return state
+        if state.ended_at is not None:
+            await self._connection.execute("DELETE FROM workflows WHERE name = $1", state.name)
+            return before
         await self._connection.execute(
             "INSERT INTO workflows (name, version, state) VALUES ($1, $2, $3)"
             " ON CONFLICT (name) DO UPDATE SET version = excluded.version, state = excluded.state"

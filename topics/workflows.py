@@ -169,6 +169,8 @@ class WorkflowState(State, topic=WORKFLOWS_STATE, key="name"):
 
     ``failures`` in a row so far, of which ``failures_ignored`` may be; ``idle_runs`` in a row found
     nothing to do, the first of them at ``idle_since``. Runs that do nothing are told of rarely.
+    An instance, made for one thing alone, names the workflow that does its work (``instance_of``);
+    it is listed until ``ended_at``.
     """
 
     name: str
@@ -186,6 +188,8 @@ class WorkflowState(State, topic=WORKFLOWS_STATE, key="name"):
     failures_ignored: int = FAILURES_IGNORED
     idle_runs: int = 0
     idle_since: datetime | None = None
+    instance_of: str | None = None
+    ended_at: datetime | None = None
 
 
 class WorkflowHeartbeat(Event, topic=HEARTBEATS, key="service"):

@@ -312,7 +312,9 @@ async def extracted(event: ExtractionProduced, work: Work) -> None:
 
 @registry.on(WorkflowState)
 async def workflow_changed(event: WorkflowState, work: Work) -> None:
-    """Say on each campaign what it waits for now."""
+    """Say on each campaign what it waits for now; none waits for an instance by name."""
+    if event.instance_of is not None:
+        return
     store = CampaignStore(work.connection)
     if not await store.keep_workflow(event.name, event.version, event.status):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
@@ -16,6 +16,8 @@ from rich.table import Table
 from services.cli.catalogue import NAMES, find
 from services.cli.choices import actor_of, operator_id
 from services.cli.letters import opened
+from services.supplier.instances import is_instance
+from services.supplier.store.instances import Instance, InstanceStore
 from shared.controls import apply_control, apply_policy
 from shared.errors import Refused
 from shared.schedules import Every
@@ -27,6 +29,7 @@ from topics.workflows import MOST_IGNORED, Control, ControlWorkflow, SetErrorPol
 
 app = typer.Typer(help="The technical workflows.", no_args_is_help=True)
 console = Console()
+INSTANCES_SHOWN: Final = 100
 
 
 def owners() -> dict[str, str]:
@@ -41,7 +44,15 @@ def list_workflows() -> None:
     for workflow, name in owners().items():
         row = asyncio.run(_row(name, workflow))
         table.add_row(workflow, name, *row)
+    for one in asyncio.run(_instances()):
+        last = one.last_run_at.isoformat(timespec="seconds") if one.last_run_at else ""
+        table.add_row(one.name, "supplier", one.status, last, str(one.runs), "", "")
     console.print(table)
+
+
+async def _instances() -> list[Instance]:
+    async with opened("supplier") as runtime, runtime.pool.acquire() as connection:
+        return await InstanceStore(connection).going_on(INSTANCES_SHOWN)
 
 
 async def _row(name: str, workflow: str) -> tuple[str, str, str, str, str]:
@@ -60,7 +71,9 @@ async def _row(name: str, workflow: str) -> tuple[str, str, str, str, str]:
 
 
 def _control(control: Control, name: str, operator: str | None, *, local: bool) -> None:
-    executing = _owner(name)
+    if local and is_instance(name):
+        raise SystemExit("say who asks with --operator E-MAIL: a post-processing has no other way")
+    executing = "supplier" if is_instance(name) else _owner(name)
     if local:
         console.print(asyncio.run(_write_row(executing, name, control)))
         return

@@ -161,11 +161,16 @@ def jobs(
     if as_json:
         typer.echo(page.model_dump_json())
         return
-    table = Table("file", "campaign", "supplier", "state", "name", "rows", "sent", "failed", "why")
+    table = Table(
+        "file", "campaign", "supplier", "state", "name", "rows", "sent", "failed", "why", "then"
+    )
     for one in page.jobs:
         letters = (str(one.rows), str(one.sent or ""), str(one.failed or ""))
         named = (f"C-{one.campaign_number}", one.supplier or "?", one.state, one.file_name)
-        table.add_row(str(one.file_id), *named, *letters, one.error)
+        then = f"{one.post_processing}: {one.post_processing_status}"
+        table.add_row(
+            str(one.file_id), *named, *letters, one.error, then if one.post_processing else ""
+        )
     console.print(table if table.row_count else "no files")
     if not page.started:
         console.print("supplierMgt is not started: files wait; start it: muster workflows start")

@@ -12,9 +12,9 @@ from services.supplier.courier import PURPOSE
 from services.supplier.deciding import decide
 from services.supplier.domain.jobs import JobState
 from services.supplier.erase import erase_recipient
+from services.supplier.instances import SUPPLIER_MGT
 from services.supplier.store.services import ServiceStore
 from services.supplier.store.suppliers import SupplierStore
-from services.supplier.workflows import SUPPLIER_MGT
 from shared.http import Caller, Here, carry_out
 from shared.ids import new_id
 from shared.rights import Right, require
@@ -28,8 +28,10 @@ LAST: Final = UUID(int=2**128 - 1)
 _JOB: Final = """
 SELECT j.file_id, j.campaign_id, j.campaign_number, j.campaign_label, j.run_id, j.service_id,
        s.supplier, j.state, j.file_name, j.rows, j.sha256, j.bytes, j.replaced, j.cut, j.ending,
-       j.sent, j.failed, j.error, j.next_at, j.created_at, j.changed_at
-FROM jobs j LEFT JOIN services s USING (service_id)
+       j.sent, j.failed, j.error, j.next_at, j.created_at, j.changed_at,
+       p.name AS post_processing,
+       CASE WHEN p.ended_at IS NULL THEN p.status ELSE 'ended' END AS post_processing_status
+FROM jobs j LEFT JOIN services s USING (service_id) LEFT JOIN post_processings p USING (file_id)
 """
 _JOBS: Final = f"""{_JOB}
 WHERE j.file_id < $1 AND ($2::text IS NULL OR j.state = $2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from services.supplier import api, api_files, api_results, review
+from services.supplier import api, api_files, api_results, instances, review
 from services.supplier.clerk import serving
 from services.supplier.handlers import registry
 from services.supplier.settings import SupplierSettings
@@ -34,6 +34,7 @@ SERVICE = Service(
     settings=SupplierSettings,
     workflows=WORKFLOWS,
     router=routes,
+    consumers={"supplier_instances": instances.registry},
     tasks=(serving,),
     make_app=make_app,
 )

@@ -18,6 +18,7 @@ from services.supplier import files, mail, shelf
 from services.supplier.courier import NotDelivered, hand_over
 from services.supplier.domain.jobs import JobState, after_attempt, after_mail, retry_at
 from services.supplier.files import on_disk
+from services.supplier.instances import SUPPLIER_MGT
 from services.supplier.links import file_token, link_to
 from services.supplier.press import LettersWait, Press
 from services.supplier.settings import SupplierSettings
@@ -27,7 +28,6 @@ from services.supplier.store.letters import Batch, LetterStore
 from services.supplier.store.services import ServiceStore, SupplierService
 from services.supplier.store.suppliers import SupplierStore
 from services.supplier.wording import Notice, Proof
-from services.supplier.workflows import SUPPLIER_MGT
 from services.supplier.writing import Scribe
 from shared import faults
 from shared.consumer import wait_or_stop

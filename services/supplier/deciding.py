@@ -8,9 +8,9 @@ from uuid import UUID
 from services.supplier.clerk import notified
 from services.supplier.domain.jobs import DECIDED, Decision, JobState, after_mail
 from services.supplier.domain.results import LetterOutcome
+from services.supplier.instances import SUPPLIER_MGT, end_instance
 from services.supplier.store.attempts import AttemptStore
 from services.supplier.store.jobs import JobStore
-from services.supplier.workflows import SUPPLIER_MGT
 from services.supplier.writing import refused
 from shared.errors import Refused
 from shared.rights import Right, require
@@ -55,4 +55,5 @@ async def decide(work: Work, file_id: UUID, decision: Decision, actor: Actor) ->
     if state is JobState.NOTIFIED:
         work.emit(notified(job))
     elif state is JobState.REFUSED:
+        await end_instance(file_id, work)
         work.emit(refused(job, given_up))

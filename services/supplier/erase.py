@@ -11,10 +11,10 @@ from typing import Final
 from uuid import UUID
 
 from services.supplier.domain.jobs import JobState
+from services.supplier.instances import SUPPLIER_MGT
 from services.supplier.store.jobs import JobStore
 from services.supplier.store.letters import LetterStore
 from services.supplier.store.suppliers import SupplierStore
-from services.supplier.workflows import SUPPLIER_MGT
 from shared.uow import Work
 from shared.workflows import wake
 

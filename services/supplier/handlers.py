@@ -11,10 +11,10 @@ from services.supplier.domain.layout import (
     results_problem,
 )
 from services.supplier.domain.naming import Naming, address_problem, file_name, pattern_problem
+from services.supplier.instances import SUPPLIER_MGT, end_instance, open_instance
 from services.supplier.store.jobs import Job, JobStore
 from services.supplier.store.services import ServiceStore
 from services.supplier.store.suppliers import SupplierStore
-from services.supplier.workflows import SUPPLIER_MGT
 from services.supplier.writing import announce, refused
 from shared.errors import Permanent, Refused
 from shared.ids import new_id
@@ -128,14 +128,17 @@ async def _open(command: ExtractRows, work: Work) -> None:
         work.now.astimezone(work.settings.zone).date(),
         command.run_id,
     )
+    file_id = new_id()
     await JobStore(work.connection).add(
-        new_id(),
+        file_id,
         command,
         service=service,
         file_name=file_name(service.file_pattern, naming) if service else "",
         refusal=refusal,
         now=work.now,
     )
+    if not refusal:
+        await open_instance(file_id, command.campaign_number, work)
     if refusal:
         work.emit(
             SupplierRefused(
@@ -162,6 +165,7 @@ async def file_decided(event: ApprovalDecided, work: Work) -> None:
     said = f"{event.outcome.replace('_', ' ')}{f': {event.reason}' if event.reason else ''}"
     if event.outcome is ApprovalOutcome.WITHDRAWN:
         await store.settle(job.file_id, JobState.REFUSED, work.now, error=said)
+        await end_instance(job.file_id, work)
         work.emit(refused(job, said))
         return
     if event.outcome is not ApprovalOutcome.APPROVED:

@@ -2,7 +2,8 @@
 
 A file's post-processing is the one its service asked for. By confirmation, it ends at once: all
 letters count as sent. By results, each letter waits for a line of a result file, or for a person
-who says what the rest is. Every letter has one outcome, whatever is reported twice.
+who says what the rest is. Every letter has one outcome, whatever is reported twice. While a file's
+post-processing is not started, nothing of it is done.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from services.supplier.domain.jobs import JobState
 from services.supplier.domain.results import Answer, LetterOutcome, settle
+from services.supplier.instances import end_instance, note_run
 from services.supplier.store.jobs import Job, JobStore
 from services.supplier.store.results import ResultStore
 from shared.uow import Work
@@ -25,10 +27,11 @@ NOT_REPORTED: Final = "not in the router's results"
 async def start_some(work: Work, limit: int) -> int:
     """Start the post-processing of files that their routers have; return of how many."""
     store = JobStore(work.connection)
-    jobs = await store.lock_some(JobState.NOTIFIED, limit)
+    jobs = await store.lock_notified(limit)
     for job in jobs:
         if job.ending is Ending.RESULTS:
             await store.settle(job.file_id, JobState.AWAITING_RESULTS, work.now)
+            await note_run(job.file_id, work)
             await _end_if_all_reported(work, job)
         else:
             await _end(work, job)
@@ -37,6 +40,7 @@ async def start_some(work: Work, limit: int) -> int:
 
 async def _end(work: Work, job: Job) -> None:
     await JobStore(work.connection).settle(job.file_id, JobState.POST_PROCESSED, work.now)
+    await end_instance(job.file_id, work)
     work.emit(
         PostProcessingRecorded(campaign_id=job.campaign_id, run_id=job.run_id, file_id=job.file_id)
     )
@@ -92,6 +96,7 @@ async def _report(
     if not answers:
         return
     await ResultStore(work.connection).keep(job.file_id, answers, import_id)
+    await note_run(job.file_id, work)
     sent = sum(one.outcome is LetterOutcome.SENT for one in answers)
     await JobStore(work.connection).count(job.file_id, sent=sent, failed=len(answers) - sent)
     work.emit(

@@ -20,9 +20,9 @@ from services.supplier.domain.results import (
     UnreadableFile,
     read_results,
 )
+from services.supplier.instances import SUPPLIER_MGT
 from services.supplier.store.jobs import Job, JobStore
 from services.supplier.store.results import Import, ResultStore
-from services.supplier.workflows import SUPPLIER_MGT
 from shared.errors import Refused
 from shared.ids import new_id
 from shared.rights import Right, require

@@ -113,7 +113,10 @@ class ServiceView(BaseModel):
 
 
 class JobView(BaseModel):
-    """An extraction file on its way; ``error`` says what holds it up and what to do."""
+    """An extraction file on its way; ``error`` says what holds it up and what to do.
+
+    ``post_processing`` is a workflow of its own: started, paused, stopped or ended.
+    """
 
     file_id: UUID
     campaign_id: UUID
@@ -136,6 +139,8 @@ class JobView(BaseModel):
     next_at: datetime
     created_at: datetime
     changed_at: datetime
+    post_processing: str | None
+    post_processing_status: str | None
 
 
 class JobPage(BaseModel):

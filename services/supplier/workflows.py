@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from services.supplier.domain.jobs import JobState
+from services.supplier.instances import SUPPLIER_MGT
 from services.supplier.postprocessing import apply_next, close_next, start_some
 from services.supplier.settings import SupplierSettings
 from services.supplier.store.attempts import AttemptStore
@@ -17,7 +18,6 @@ from services.supplier.store.jobs import JobStore
 from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow
 
-SUPPLIER_MGT: Final = "supplierMgt"
 JOBS_PER_STEP: Final = 100
 
 

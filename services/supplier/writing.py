@@ -10,13 +10,13 @@ from services.supplier import files
 from services.supplier.domain.jobs import JobState, after_writing
 from services.supplier.domain.layout import MOST_XLSX_ROWS, REFERENCE, reference_of
 from services.supplier.files import on_disk
+from services.supplier.instances import SUPPLIER_MGT, end_instance
 from services.supplier.links import review_path
 from services.supplier.press import Press
 from services.supplier.settings import SupplierSettings
 from services.supplier.spreadsheet import Sheet, sheet_of
 from services.supplier.store.jobs import Job, JobStore, Written
 from services.supplier.store.letters import LetterStore
-from services.supplier.workflows import SUPPLIER_MGT
 from shared.uow import UnitOfWork, Work
 from shared.workflows import wake
 from topics.supplier import (
@@ -129,6 +129,7 @@ class Scribe:
         if not await store.lock_held(job):
             return
         await store.settle(job.file_id, JobState.REFUSED, work.now, error=reason)
+        await end_instance(job.file_id, work)
         work.emit(refused(job, reason))
 
     async def write_again(self, job: Job) -> None:

@@ -66,7 +66,9 @@ async def campaign_seen(state: CampaignState, work: Work) -> None:
 
 @registry.on(WorkflowState)
 async def workflow_seen(state: WorkflowState, work: Work) -> None:
-    """Keep a technical workflow's latest state."""
+    """Keep a technical workflow's latest state; instances have their own lists."""
+    if state.instance_of is not None:
+        return
     await _see(work, "seen_workflows", state, status=state.status.value)
 
 

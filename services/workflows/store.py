@@ -51,8 +51,12 @@ class CatalogueStore:
         """Keep a workflow's state; an older version changes nothing.
 
         The same version may come again with another label, schedule or package: a service
-        publishes its workflows when it starts, without changing them.
+        publishes its workflows when it starts, without changing them. An instance that has ended
+        is no longer listed.
         """
+        if state.ended_at is not None:
+            await self._connection.execute("DELETE FROM catalogue WHERE name = $1", state.name)
+            return
         await self._connection.execute(
             _SAVE,
             state.name,

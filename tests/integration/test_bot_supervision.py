@@ -7,7 +7,15 @@ from tests.integration.bot_story import CHANNEL, MANAGER, SUPERVISOR, BotStory
 from tests.unit.bot import samples
 from tests.unit.bot.samples import NOW
 from topics.message import Actor, Via
-from topics.workflows import Control, ControlWorkflow, Trouble, TroubleCleared, TroubleRaised
+from topics.workflows import (
+    Control,
+    ControlWorkflow,
+    Trouble,
+    TroubleCleared,
+    TroubleRaised,
+    WorkflowState,
+    WorkflowStatus,
+)
 
 
 def raised(trouble: Trouble, name: str) -> TroubleRaised:
@@ -54,3 +62,22 @@ async def test_the_supervisors_of_a_workflow_are_told_instead(story: BotStory) -
     await story.people.wait_for_message("budgetMgt", MANAGER)
     await story.quiet()
     assert await story.people.messages(SUPERVISOR) == []
+
+
+async def test_an_instance_is_kept_among_the_workflows_until_it_ends(story: BotStory) -> None:
+    made = WorkflowState(
+        name="postProcessing-C1042-0123456789ab",
+        version=1,
+        service="supplier",
+        label="Post-processing of letters.csv (C-1042)",
+        label_fr="Post-traitement de letters.csv (C-1042)",
+        package="Campaign",
+        schedule="with supplierMgt",
+        status=WorkflowStatus.STARTED,
+        instance_of="supplierMgt",
+    )
+    kept = "SELECT count(*) FROM workflows WHERE name = $1"
+    await story.hear(made)
+    assert await story.runtime.pool.fetchval(kept, made.name) == 1
+    await story.hear(made.model_copy(update={"version": 2, "ended_at": NOW}))
+    assert await story.runtime.pool.fetchval(kept, made.name) == 0

@@ -55,9 +55,18 @@ WHERE file_id IN (
     ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING file_id
 """
+_NOTIFIED: Final = f"""
+SELECT {_COLUMNS} FROM jobs j
+WHERE state = 'notified' AND lease_until < now()
+  AND NOT EXISTS (SELECT 1 FROM post_processings p
+                  WHERE p.file_id = j.file_id AND p.status <> 'started')
+ORDER BY next_at LIMIT $1 FOR UPDATE OF j SKIP LOCKED
+"""
 _CLOSED: Final = f"""
 SELECT {_COLUMNS} FROM jobs j
 WHERE state = 'awaiting_results' AND rest_outcome IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM post_processings p
+                  WHERE p.file_id = j.file_id AND p.status <> 'started')
   AND NOT EXISTS (SELECT 1 FROM imports i
                   WHERE i.file_id = j.file_id AND i.is_complete AND i.applied_at IS NULL)
 ORDER BY next_at LIMIT 1 FOR UPDATE OF j SKIP LOCKED
@@ -215,6 +224,11 @@ class JobStore:
             state.value,
             limit,
         )
+        return [job_of(row) for row in rows]
+
+    async def lock_notified(self, limit: int) -> Sequence[Job]:
+        """Return jobs whose routers have the file and whose post-processing may go on, locked."""
+        rows = await self._connection.fetch(_NOTIFIED, limit)
         return [job_of(row) for row in rows]
 
     async def keep_chunk(self, job: Job, command: ExtractRows, ordinals: Sequence[int]) -> bool:

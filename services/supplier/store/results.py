@@ -49,7 +49,9 @@ UPDATE imports SET is_complete = true, lines = $2,
 WHERE import_id = $1 AND NOT is_complete
 """
 _NEXT: Final = f"""
-SELECT {_COLUMNS} FROM imports WHERE is_complete AND applied_at IS NULL
+SELECT {_COLUMNS} FROM imports i WHERE is_complete AND applied_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM post_processings p
+                  WHERE p.file_id = i.file_id AND p.status <> 'started')
 ORDER BY started_at, import_id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 _KEEP: Final = """
