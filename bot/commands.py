@@ -173,6 +173,7 @@ async def show_workflows(visit: Visit, start: int) -> Json:
         await visit.store.workflows(),
         await visit.store.beats(),
         visit.setting,
+        waiting=await visit.store.waiting(),
         now=visit.work.now,
         may_control=visit.known.may(Right.CONTROL_WORKFLOWS),
         start=start,

@@ -17,7 +17,7 @@ from bot.lists import campaign_lines, waiting_notice
 from bot.reading import PAGE, Overview, Which
 from bot.store import Person
 from bot.words import say
-from bot.workflow_list import trouble, workflow_lines
+from bot.workflow_list import is_well, workflow_lines
 from topics.workflows import Control, WorkflowState, WorkflowStatus
 
 ALERTS: Final = 5
@@ -131,5 +131,4 @@ def _workflows(seen: Overview, setting: Setting, now: datetime, *, may_control: 
 
 
 def _is_ill(state: WorkflowState, seen: Overview, setting: Setting, now: datetime) -> bool:
-    is_late = bool(trouble(state, seen.beats.get(state.service), setting, now))
-    return state.status is not WorkflowStatus.STARTED or is_late
+    return not is_well(state, seen.beats.get(state.service), setting, now)

@@ -205,10 +205,11 @@ class BotStore:
     async def save_workflow(self, state: WorkflowState) -> WorkflowState | None:
         """Keep a workflow's state; return the one before, or itself when it is not newer.
 
+        The same version may come again with another error policy: a step under way holds the row.
         An instance that has ended is no longer listed.
         """
         before = await self.workflow(state.name)
-        if before is not None and before.version >= state.version:
+        if before is not None and (before == state or before.version > state.version):
             return state
         if state.ended_at is not None:
             await self._connection.execute("DELETE FROM workflows WHERE name = $1", state.name)
@@ -216,7 +217,7 @@ class BotStore:
         await self._connection.execute(
             "INSERT INTO workflows (name, version, state) VALUES ($1, $2, $3)"
             " ON CONFLICT (name) DO UPDATE SET version = excluded.version, state = excluded.state"
-            " WHERE workflows.version < excluded.version",
+            " WHERE workflows.version <= excluded.version",
             state.name,
             state.version,
             _document(state),
@@ -227,6 +228,14 @@ class BotStore:
         """Return a technical workflow."""
         found = await self._connection.fetchval("SELECT state FROM workflows WHERE name = $1", name)
         return WorkflowState.model_validate(found) if found else None
+
+    async def waiting(self) -> dict[str, int]:
+        """Return how many campaigns wait for each workflow that is not started."""
+        rows = await self._connection.fetch(
+            "SELECT state->>'waiting_workflow' AS name, count(*) AS waiting FROM campaigns"
+            " WHERE state->>'waiting_workflow' IS NOT NULL GROUP BY 1"
+        )
+        return {row["name"]: row["waiting"] for row in rows}
 
     async def workflows(self) -> list[WorkflowState]:
         """Return all technical workflows by service and name."""

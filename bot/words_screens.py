@@ -67,6 +67,11 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
         "No technical workflow has reported yet: are the services running?",
         "Aucun workflow technique ne s’est encore annoncé : les services tournent-ils ?",
     ),
+    "campaigns_wait": (
+        "Campaigns that wait for it: {count}",
+        "Campagnes qui l’attendent : {count}",
+    ),
+    "workflow_waits": ("Waits for {names}.", "Attend {names}."),
     "policy_stop": ("Stops at the first failure.", "S’arrête au premier échec."),
     "policy_ignore": (
         "Failures ignored in a row: up to {most}.",

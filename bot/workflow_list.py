@@ -18,6 +18,8 @@ from topics.workflows import Control, WorkflowState, WorkflowStatus
 
 WORKFLOWS_A_PAGE: Final = 15
 BEATS_MISSED: Final = 2
+CONDUCTOR: Final = "operationMgt"
+"""It moves campaigns on, so it waits for whatever they wait for."""
 OVERDUE: Final = timedelta(minutes=2)
 _WORKFLOW_ICONS: Final[dict[WorkflowStatus, str]] = {
     WorkflowStatus.STARTED: ":large_green_circle:",
@@ -61,16 +63,23 @@ def workflow_list(
     now: datetime,
     may_control: bool,
     start: int = 0,
+    waiting: Mapping[str, int] | None = None,
 ) -> Json:
-    """Return technical workflows from position ``start``, with the buttons each state allows."""
+    """Return technical workflows from position ``start``, with the buttons each state allows.
+
+    Those that stand still or are late come first. ``waiting`` says how many campaigns wait for a
+    workflow; the conductor of campaigns waits with them.
+    """
     language = setting.language
+    states = sorted(states, key=lambda one: is_well(one, beats.get(one.service), setting, now))
     title = say(language, "workflows")
     if not states:
         empty = say(language, "no_workflows")
         return content(empty, [header(title), section(empty)])
     blocks = [header(title)]
     for state in states[start : start + WORKFLOWS_A_PAGE]:
-        blocks.append(section(workflow_lines(state, beats.get(state.service), setting, now)))
+        lines = [workflow_lines(state, beats.get(state.service), setting, now)]
+        blocks.append(section("\n".join(lines + _waits(state, waiting or {}, language))))
         if may_control:
             blocks.append(actions(f"workflow:{state.name}", _controls(state, language)))
     found = []
@@ -81,6 +90,24 @@ def workflow_list(
         after = str(start + WORKFLOWS_A_PAGE)
         found.append(button(say(language, "next_page"), "workflows_on", after))
     return content(title, blocks + ([actions("workflows_turns", found)] if found else []))
+
+
+def is_well(state: WorkflowState, beat: Beat | None, setting: Setting, now: datetime) -> bool:
+    """Whether a workflow is started and not late."""
+    return state.status is WorkflowStatus.STARTED and not trouble(state, beat, setting, now)
+
+
+def _waits(state: WorkflowState, waiting: Mapping[str, int], language: str) -> list[str]:
+    """Return who waits for a workflow, and for whom the conductor of campaigns waits."""
+    lines = []
+    if waiting.get(state.name):
+        count = formats.count(waiting[state.name], language)
+        lines.append(":hourglass: " + say(language, "campaigns_wait", count=count))
+    others = sorted(name for name in waiting if name != state.name)
+    if state.name == CONDUCTOR and others:
+        names = ", ".join(f"*{esc(name)}*" for name in others)
+        lines.append(":hourglass: " + say(language, "workflow_waits", names=names))
+    return lines
 
 
 def workflow_lines(state: WorkflowState, beat: Beat | None, setting: Setting, now: datetime) -> str:

@@ -204,6 +204,7 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     app.add_route("/signin", pages.signin, methods=["GET"])
     app.add_route("/signin", pages.open_session, methods=["POST"])
     app.add_route("/signout", pages.close_session, methods=["POST"])
+    app.add_route("/workflows/start", pages.start_workflow, methods=["POST"])
     app.add_route("/static/{name}", pages.static, methods=["GET"])
     app.add_route("/u/{token}", edge.public, methods=["GET", "POST"])
     for path in ("/t/{token}", "/o/{token}", "/m/{token}", "/p/{token}"):

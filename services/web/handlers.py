@@ -1,4 +1,7 @@
-"""The read models of the pages, kept from the compacted state topics; the newest version wins."""
+"""The read models of the pages, kept from the compacted state topics; the newest version wins.
+
+The same version of a workflow may come again with another error policy.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "seen_workflows": (
         *("name", "version", "service", "label", "label_fr", "status", "schedule", "next_at"),
-        *("last_run_at", "error"),
+        *("last_run_at", "error", "failures", "failures_ignored"),
     ),
     "seen_budgets": (
         *("budget_id", "version", "label", "currency", "allocated_minor", "reserved_minor"),
@@ -45,7 +48,7 @@ def _upsert(table: str) -> str:
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
         f" ON CONFLICT ({columns[0]}) DO UPDATE SET {kept}"
-        f" WHERE {table}.version < excluded.version"
+        f" WHERE {table}.version <= excluded.version"
     )
 
 

@@ -12,9 +12,10 @@ import asyncpg
 from babel.dates import format_datetime
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
-from services.web.words import Badge, campaign_badge, workflow_badge
+from services.web.words import Badge, campaign_badge, policy_text, workflow_badge
 from shared.database import Connection
 from shared.french import in_french
+from topics.workflows import WorkflowStatus
 
 CAMPAIGNS: Final = 50
 OTHERS: Final = 50
@@ -54,6 +55,10 @@ class WorkflowLine:
     last_run: Moment | None
     next_run: Moment | None
     error: str
+    late_since: Moment | None
+    waiting: str
+    policy: str
+    can_start: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,10 @@ class Reader:
             last_run=self.moment(row["last_run_at"]) if row["last_run_at"] else None,
             next_run=self.moment(row["next_at"]) if row["next_at"] else None,
             error=row["error"],
+            late_since=self.moment(row["late_since"]) if row["late_since"] else None,
+            waiting=self.count(row["waiting"]) if row["waiting"] else "",
+            policy=policy_text(row["failures_ignored"], row["failures"], self.language),
+            can_start=row["status"] != WorkflowStatus.STARTED.value,
         )
 
     def budget(self, row: asyncpg.Record) -> BudgetLine:
@@ -208,9 +217,14 @@ async def read_overview(
     )
     workflows = await connection.fetch(
         # A state is told when a run did something: a time that has passed is not the next one.
-        "SELECT name, service, label, label_fr, status, last_run_at, error,"
+        # Those that stand still or are late come first.
+        "SELECT name, service, label, label_fr, status, last_run_at, error, failures,"
+        " failures_ignored, CASE WHEN status = 'started' THEN l.since END AS late_since, c.waiting,"
         " CASE WHEN next_at > now() THEN next_at END AS next_at"
-        " FROM seen_workflows ORDER BY name LIMIT 200"
+        " FROM seen_workflows LEFT JOIN seen_late l USING (service)"
+        " LEFT JOIN (SELECT waiting_workflow AS name, count(*) AS waiting FROM seen_campaigns"
+        "            WHERE waiting_workflow IS NOT NULL GROUP BY 1) c USING (name)"
+        " ORDER BY status = 'started' AND l.since IS NULL, name LIMIT 200"
     )
     full = len(campaigns) == CAMPAIGNS
     return Overview(

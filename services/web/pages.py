@@ -12,15 +12,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.web import sessions, tokens
-from services.web.domain import Token
+from services.web.domain import Token, allows
 from services.web.overview import Reader, read_overview
 from services.web.settings import LOOPBACK, web_settings
 from services.web.words import choose_language, words
 from shared import rights
+from shared.errors import NotAllowed
 from shared.http import problem
 from shared.rights import Right
 from shared.service import Runtime
 from shared.uow import Work
+from topics.message import Actor, Via
+from topics.workflows import Control, ControlWorkflow
 
 HERE: Final = Path(__file__).parent
 _STATIC: Final = {
@@ -98,6 +101,27 @@ class Pages:
         sessions.put(response, cookie, seconds=life.total_seconds(), secure=secure)
         return response
 
+    async def start_workflow(self, request: Request) -> Response:
+        """Ask for the start of the technical workflow in the form, as whoever is signed in."""
+        if sessions.from_elsewhere(request):
+            return problem(403, "Refused", "this form was sent by another site")
+        name = await _field(request, "name")
+        async with self._runtime.uow.begin() as work:
+            token = await self._session(request, work)
+            if token is None:
+                return RedirectResponse("/signin", 303, headers=SAFETY)
+            actor = Actor(id=str(token.operator_id), via=Via.WEB)
+            if not allows(token.scopes, request.method, "workflows"):
+                return problem(403, "Refused", "this session's token may not change workflows")
+            try:
+                await rights.require(work, actor, Right.CONTROL_WORKFLOWS)
+            except NotAllowed as refusal:
+                return problem(403, "Refused", refusal.reason)
+            if not await _is_workflow(work, name):
+                return problem(404, "Not found", "there is no such technical workflow")
+            work.emit(ControlWorkflow(name=name, control=Control.START, actor=actor))
+        return RedirectResponse(f"/?lang={_language(request)}", 303, headers=SAFETY)
+
     async def close_session(self, request: Request) -> Response:
         """Sign out."""
         if sessions.from_elsewhere(request):
@@ -154,6 +178,12 @@ async def _may_read(work: Work, token: Token) -> bool:
         return False
     operator = await rights.find(work, str(token.operator_id))
     return operator is not None and operator.may(Right.READ)
+
+
+async def _is_workflow(work: Work, name: str) -> bool:
+    return "\x00" not in name and bool(
+        await work.connection.fetchval("SELECT 1 FROM seen_workflows WHERE name = $1", name)
+    )
 
 
 def _language(request: Request) -> str:

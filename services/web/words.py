@@ -40,6 +40,16 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "last_run": ("Last run", "Dernière exécution"),
     "next_run": ("Next run", "Prochaine exécution"),
     "error": ("Error", "Erreur"),
+    "policy": ("On failure", "En cas d’échec"),
+    "policy_stop": ("stops at once", "s’arrête aussitôt"),
+    "policy_ignore": ("ignores {most} in a row", "en ignore {most} de suite"),
+    "policy_used": (
+        "ignores {most} in a row, {count} so far",
+        "en ignore {most} de suite, déjà {count}",
+    ),
+    "late_since": ("late since", "en retard depuis le"),
+    "campaigns_wait": ("campaigns that wait for it:", "campagnes qui l’attendent :"),
+    "start": ("Start", "Démarrer"),
     "never": ("not yet", "pas encore"),
     "older": ("Older campaigns", "Campagnes plus anciennes"),
     "newest": ("Newest campaigns", "Campagnes les plus récentes"),
@@ -143,6 +153,15 @@ def campaign_badge(status: str, language: str) -> Badge:
 def workflow_badge(status: str, language: str) -> Badge:
     """Return how a technical workflow's state is shown."""
     return _badge(_WORKFLOW[WorkflowStatus(status)], language)
+
+
+def policy_text(ignored: int, failures: int, language: str) -> str:
+    """Return an error policy in words, with the failures in a row so far."""
+    known = words(language)
+    if ignored == 0:
+        return known["policy_stop"]
+    used = known["policy_used" if failures else "policy_ignore"]
+    return used.format(most=ignored, count=failures)
 
 
 def _badge(entry: tuple[str, str, str, str], language: str) -> Badge:

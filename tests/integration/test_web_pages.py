@@ -14,8 +14,17 @@ from tests.integration.web_edge import Edge, open_edge
 from topics.budget import BudgetState
 from topics.campaign import CampaignState, CampaignStatus, Synthesis
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState
+from topics.message import Actor, Via
 from topics.operators import Role
-from topics.workflows import WorkflowState, WorkflowStatus
+from topics.workflows import (
+    Control,
+    ControlWorkflow,
+    Trouble,
+    TroubleCleared,
+    TroubleRaised,
+    WorkflowState,
+    WorkflowStatus,
+)
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CAMPAIGN = UUID(int=1042)
@@ -174,6 +183,65 @@ async def test_the_page_shows_states_dates_and_money_in_the_readers_language(dem
         assert text in french, text
     assert "attend deliveryMgt, qui est arrêté" in french
     assert '<html lang="fr">' in french
+
+
+async def test_what_stands_still_or_is_late_comes_first_with_its_error_policy(demo: Edge) -> None:
+    well = a_workflow(WorkflowStatus.STARTED)
+    states = (
+        well.model_copy(update={"name": "aMgt", "service": "fine", "failures_ignored": 0}),
+        well.model_copy(update={"name": "lateMgt", "service": "silent", "failures": 2}),
+        a_workflow(),
+    )
+    late = TroubleRaised(name="silent", trouble=Trouble.LATE, names=("lateMgt",), since=NOW)
+    await show(demo, *states, a_campaign(), late)
+    english = (await demo.client.get("/")).text
+    assert english.index(">deliveryMgt<") < english.index(">lateMgt<") < english.index(">aMgt<")
+    for text in (
+        *("campaigns that wait for it: 1", "late since", "stops at once"),
+        *("ignores 4 in a row<", "ignores 4 in a row, 2 so far"),
+    ):
+        assert text in english, text
+    assert "/workflows/start" not in english, "who is not signed in starts nothing"
+    french = (await demo.client.get("/?lang=fr")).text
+    for text in ("campagnes qui l’attendent : 1", "en retard depuis le", "s’arrête aussitôt"):
+        assert text in french, text
+    await show(demo, TroubleCleared(name="silent", trouble=Trouble.LATE, since=NOW))
+    assert "late since" not in (await demo.client.get("/")).text
+    # The same version with another policy: a step under way holds the row.
+    await show(demo, a_workflow().model_copy(update={"failures_ignored": 7}))
+    assert "ignores 7 in a row" in (await demo.client.get("/")).text
+
+
+async def test_a_supervisor_starts_a_stopped_workflow_from_the_page(closed: Edge) -> None:
+    await show(closed, a_workflow())
+    supervisor = await closed.operator("Sue", Role.SUPERVISOR)
+    manager = await closed.operator("Max", Role.MANAGER)
+
+    async def press(name: str = "deliveryMgt", **headers: str) -> int:
+        answer = await closed.client.post("/workflows/start", data={"name": name}, headers=headers)
+        return answer.status_code
+
+    async def sent() -> list[str]:
+        rows = await closed.web.pool.fetch(
+            "SELECT value FROM outbox WHERE topic = $1", ControlWorkflow.topic.name
+        )
+        return [bytes(row["value"]).decode() for row in rows]
+
+    assert await press() == 303, "to the sign-in"
+    for operator, scope in ((supervisor, "read"), (manager, "write")):
+        await sign_in(closed, await closed.token(operator, scope))
+        assert await press() == 403
+    await sign_in(closed, await closed.token(supervisor, "write"))
+    assert "/workflows/start" in (await closed.client.get("/")).text
+    assert await press(**{"Sec-Fetch-Site": "cross-site"}) == 403
+    assert await press("noMgt") == 404
+    assert await press("a\x00b") == 404
+    assert await sent() == []
+    assert await press() == 303
+    (command,) = await sent()
+    expected = Actor(id=str(supervisor), via=Via.WEB)
+    asked = ControlWorkflow.model_validate_json(command)
+    assert (asked.control, asked.actor) == (Control.START, expected)
 
 
 async def test_an_empty_page_says_what_to_do_next(demo: Edge) -> None:

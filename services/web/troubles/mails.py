@@ -39,6 +39,10 @@ WHERE name = $1 AND trouble = $2 AND since = $3 AND NOT over
   AND outcome IS DISTINCT FROM 'refused' AND outcome IS DISTINCT FROM 'given_up'
 ON CONFLICT (name, trouble, since, operator_id, over) DO NOTHING
 """
+_LATE: Final = """
+INSERT INTO seen_late (service, since) VALUES ($1, $2)
+ON CONFLICT (service) DO UPDATE SET since = excluded.since
+"""
 _LOST: Final = """
 UPDATE trouble_mails SET outcome = 'ambiguous'
 WHERE outcome IS NULL AND attempted_at < $1
@@ -118,6 +122,13 @@ class TroubleMails:
         key = (event.name, event.trouble.value, event.since)
         await self._connection.execute(_DROP, *key)
         await self._connection.execute(_CLEAR, *key, told_at)
+
+    async def late(self, service: str, since: datetime | None) -> None:
+        """Keep since when a service is late, for the pages; ``None``: it is back."""
+        if since is None:
+            await self._connection.execute("DELETE FROM seen_late WHERE service = $1", service)
+        else:
+            await self._connection.execute(_LATE, service, since)
 
     async def take(self, now: datetime) -> TroubleMail | None:
         """Begin an attempt at what is due, and return it; what was cut off is settled first."""

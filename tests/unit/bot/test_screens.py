@@ -126,6 +126,35 @@ def test_an_unconditional_stop_asks_first_and_says_what_it_does() -> None:
         assert all(word in question for word in words)
 
 
+@pytest.mark.parametrize(
+    ("setting", "first", "second"),
+    [
+        (ENGLISH, "Campaigns that wait for it: 3", "Waits for *budgetMgt*."),
+        (FRENCH, "Campagnes qui l’attendent : 3", "Attend *budgetMgt*."),
+    ],
+)
+def test_what_stands_still_comes_first_with_who_waits_for_it_and_a_start_button(
+    setting: Setting, first: str, second: str
+) -> None:
+    states = [
+        a_workflow("aMgt"),
+        a_workflow("budgetMgt", status=WorkflowStatus.STOPPED),
+        a_workflow("operationMgt"),
+        a_workflow("zMgt", service="silent"),
+    ]
+    beats = {"campaign": Beat(NOW, 10), "silent": Beat(NOW - timedelta(seconds=21), 10)}
+    shown = workflow_list(
+        states, beats, setting, now=NOW, may_control=True, waiting={"budgetMgt": 3}
+    )
+    texts = [block["text"]["text"] for block in shown["blocks"] if block["type"] == "section"]
+    order = [text.partition("*")[2].partition("*")[0] for text in texts]
+    assert order == ["budgetMgt", "zMgt", "aMgt", "operationMgt"]
+    assert first in texts[0]
+    assert second in texts[3]
+    buttons = next(block for block in shown["blocks"] if block["type"] == "actions")
+    assert [one["action_id"] for one in buttons["elements"]] == ["workflow_start"]
+
+
 def test_an_error_policy_is_shown_with_the_failures_so_far() -> None:
     def line(**changes: Any) -> str:
         return policy(a_workflow(**changes), "en")
