@@ -26,6 +26,7 @@ from bot import (
     http_mode,
     linking,
     occurrences,
+    outside,
     socket_mode,
     stepping,
     stock_alerts,
@@ -53,6 +54,7 @@ for part in (
     answers,
     form_answers,
     occurrences,
+    outside,
     funds,
     linking,
     stock_alerts,
@@ -79,7 +81,10 @@ def slack_app(client: AsyncWebClient, settings: BotSettings, front: Front) -> As
         authorize=authorize,
         signing_secret=secret.get_secret_value() if secret else "",
     )
-    for listeners in (commands, actions, views, stepping, filing, fund_buttons, events):
+    for listeners in (
+        *(commands, actions, views, stepping, filing),
+        *(fund_buttons, outside, events),
+    ):
         listeners.attach(app, front)
     return app
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from bot.words_events import EVENTS
 from bot.words_files import FILES
 from bot.words_forms import FORMS
 from bot.words_orders import ORDERS
@@ -13,6 +14,7 @@ from bot.words_workspaces import WORKSPACES
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     **SCREENS,
     **FILES,
+    **EVENTS,
     **FORMS,
     **ORDERS,
     **WORKSPACES,
@@ -89,6 +91,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
             "• `/campaign link @somebody` makes a Slack account an operator’s\n"
             "• `/approvals [waiting | overdue]` what waits for an answer\n"
             "• `/budget [words]` · `/stock [words]` money and goods\n"
+            "• `/events id | address | name` outside events and their statuses\n"
             "• `/workflows` the technical workflows"
         ),
         (
@@ -107,6 +110,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
             "• `/campaign link @quelqu’un` lie un compte Slack à un opérateur\n"
             "• `/approvals [attente | retard]` ce qui attend une réponse\n"
             "• `/budget [mots]` · `/stock [mots]` l’argent et les articles\n"
+            "• `/events id | adresse | nom` les événements externes et leurs états\n"
             "• `/workflows` les workflows techniques"
         ),
     ),

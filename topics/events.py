@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from topics.message import Actor, Command, Event, State
 from topics.names import EVENTS_COMMANDS, EVENTS_STATE, EVENTS_STATUS
@@ -87,6 +87,52 @@ class EventControlRefused(Event, topic=EVENTS_STATUS, key="event_id"):
     control: EventControl
     reason: str
     actor: Actor
+
+
+class FindEvents(Command, topic=EVENTS_COMMANDS, key="search_id"):
+    """Find events by id, by their recipient's key, or by their sender's name; by one of them.
+
+    Answers: ``EventsFound``, empty for who may not manage events.
+    """
+
+    search_id: UUID
+    event_id: UUID | None = None
+    recipient_key: str | None = Field(default=None, max_length=64)
+    external_id: str | None = Field(default=None, max_length=200)
+    actor: Actor
+
+
+class FoundChange(BaseModel):
+    """A status that a found event had, since when, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: EventStatus
+    reason: str
+    at: datetime
+
+
+class FoundEvent(BaseModel):
+    """A found event; neither address nor ``ctx``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event_id: UUID
+    event_type: str
+    queue: str
+    status: EventStatus
+    external_id: str | None
+    received_at: datetime
+    history: tuple[FoundChange, ...]
+
+
+class EventsFound(Event, topic=EVENTS_STATUS, key="search_id"):
+    """The latest events that were found, with their statuses; ``more`` when there are others."""
+
+    search_id: UUID
+    actor: Actor
+    events: tuple[FoundEvent, ...]
+    more: bool = False
 
 
 class EventStatusChanged(Event, topic=EVENTS_STATUS, key="event_id"):

@@ -16,6 +16,7 @@ from services.events_status.domain import (
     move,
     processing_of,
 )
+from services.events_status.finding import find_events
 from services.events_status.intake import read_event
 from services.events_status.routes import RouteStore
 from services.events_status.steering import steer
@@ -33,8 +34,10 @@ from topics.events import (
     ControlEvent,
     EventControlled,
     EventControlRefused,
+    EventsFound,
     EventStatus,
     EventTypeRouted,
+    FindEvents,
     RouteEventType,
     RouteRefused,
 )
@@ -123,6 +126,17 @@ async def control_event(command: ControlEvent, work: Work) -> None:
             actor=command.actor,
         )
     )
+
+
+@registry.on(FindEvents)
+async def search_events(command: FindEvents, work: Work) -> None:
+    """Answer a search; whoever may not manage events finds nothing."""
+    try:
+        await require(work, command.actor, Right.MANAGE_EVENTS)
+    except Refused:
+        work.emit(EventsFound(search_id=command.search_id, actor=command.actor, events=()))
+        return
+    work.emit(await find_events(work, command))
 
 
 @registry.on(TemplateState)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
+from deploy.embedded.slack import Ephemeral
 from deploy.embedded.slack import Message as SlackMessage
 from tests.integration.bot_deeds import (
     Deed,
@@ -21,6 +22,7 @@ from tests.integration.bot_steps import STEPS
 from tests.integration.bot_story import MANAGER, REVIEWER, SUPERVISOR, BotStory
 from tests.integration.test_bot_funds import asked
 from tests.unit.bot import samples
+from tests.waiting import eventually
 from topics.campaign import (
     CampaignState,
     CampaignStatus,
@@ -33,6 +35,7 @@ from topics.campaign import (
     SuspendCampaign,
 )
 from topics.delivery import ApprovalOutcome, DecideApproval
+from topics.events import ControlEvent, EventControl, EventsFound, EventStatus, FindEvents
 from topics.funds import DecideFunds
 from topics.message import Message
 from topics.operators import LinkOperator, Role
@@ -81,6 +84,28 @@ async def followed(story: BotStory, who: str) -> SlackMessage:
     """Show the message of a campaign that is followed."""
     await story.people.slash(who, "/campaign", "follow C-1042")
     return await story.people.wait_for_message("C-1042", who)
+
+
+async def event_shown(story: BotStory, who: str, status: EventStatus) -> Ephemeral:
+    """Show an outside event of a status, as Message Center answers a search."""
+    before = len(await story.emitted(FindEvents))
+    await story.people.slash(who, "/events", "X-1")
+
+    async def asked() -> bool:
+        return len(await story.emitted(FindEvents)) > before
+
+    await eventually(asked)
+    search = (await story.emitted(FindEvents))[-1]
+    event = samples.an_outside_event(status)
+    await story.hear(EventsFound(search_id=search.search_id, actor=search.actor, events=(event,)))
+    return await story.people.wait_for_ephemeral(who, "order.confirmed")
+
+
+def _event(control: EventControl, status: EventStatus) -> Deed:
+    async def show(story: BotStory, who: str) -> Ephemeral:
+        return await event_shown(story, who, status)
+
+    return _press(f"event_{control}", show, emits=ControlEvent)
 
 
 def _command(name: str, typed: str = "", **more: Any) -> Deed:
@@ -144,6 +169,7 @@ COMMANDS: Final = (
     ),
     _command("/budget", "spring", world=(samples.a_budget(),), tells="Spring budget"),
     _command("/stock", "", world=(samples.a_stock_line(),), tells="Envelopes"),
+    _command("/events", "X-1", emits=FindEvents, tells="Looking for it"),
     _command("/workflows", world=(workflow(),), tells="operationMgt"),
 )
 
@@ -254,6 +280,9 @@ BUTTONS: Final = (
         tells="no longer follow",
     ),
     _press("home_refresh", home("C-1042"), campaign(), home="C-1042"),
+    _event(EventControl.PAUSE, EventStatus.PENDING),
+    _event(EventControl.RESUME, EventStatus.PAUSED),
+    _event(EventControl.RESEND, EventStatus.DELIVERY_ERROR),
     _control("start", WorkflowStatus.STOPPED),
     _control("pause", WorkflowStatus.STARTED),
     _control("resume", WorkflowStatus.PAUSED),

@@ -139,7 +139,7 @@ async def test_a_campaigns_command_is_sent_once_and_its_answer_told(story: BotSt
 HELPLESS = (
     ("", "What I understand"),
     ("help", "What I understand"),
-    ("dance <!channel>", "I do not know “dance &lt;!channel&gt;”"),
+    ("dance &lt;!channel&gt;", "I do not know “dance &lt;!channel&gt;”"),
     ("proof", "C-1042"),
     ("proof C-x", "Which campaign"),
     ("status C-9", "no campaign C-9"),

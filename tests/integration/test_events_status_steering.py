@@ -34,7 +34,7 @@ from tests.integration.events_story import (
 from tests.integration.test_events_status_rows import TEMPLATE, as_, link, say, step, take
 from topics.cloudevents import Envelope
 from topics.delivery import Outcome, SendMessage
-from topics.events import ControlEvent, EventControl
+from topics.events import ControlEvent, EventControl, EventsFound, FindEvents
 from topics.names import EVENTS_BATCH
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
@@ -233,3 +233,25 @@ async def test_the_purge_keeps_what_is_on_its_way_and_the_statistics(
     await exhausted(runtime, purge_events)
     assert {one[0] for one in await lines(runtime)} == set()
     assert await broken(runtime) == []
+
+
+async def test_a_search_from_slack_finds_a_few_with_their_statuses(runtime: Runtime) -> None:
+    for number in range(7):
+        event = await take(runtime, str(number), external_id="X-1")
+    await ends(runtime, event, Outcome.SENT)
+
+    async def found(**by: Any) -> EventsFound:
+        search = FindEvents(search_id=uuid4(), **({"actor": actor(MANAGER)} | by))
+        [answer] = await runtime.execute(search)
+        assert isinstance(answer, EventsFound)
+        return answer
+
+    named = await found(external_id="X-1")
+    assert (len(named.events), named.more) == (5, True)
+    [one] = (await found(event_id=event)).events
+    assert [change.status for change in one.history] == ["pending", "pending_delivery", "sent"]
+    key = recipient_key(runtime.settings.secret, "email", ADDRESS)
+    assert (await found(recipient_key=key)).events[0] == one
+    assert ADDRESS not in (await found(recipient_key=key)).model_dump_json()
+    assert (await found()).events == ()
+    assert (await found(event_id=event, actor=actor(READER))).events == ()

@@ -72,6 +72,7 @@ async def test_what_is_open_is_a_short_list(open_service: Open) -> None:
         "/health/ready",
         "/signin",
         "/static/{name}",
+        "/nl/jsp/schemawsdl.jsp",
         "/m/{token}",
         "/o/{token}",
         "/t/{token}",

@@ -14,6 +14,7 @@ from shared.ids import new_id
 from topics.budget import BudgetState, CostEstimated
 from topics.campaign import CampaignState, CampaignStatus, Synthesis
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState
+from topics.events import EventStatus, FoundChange, FoundEvent
 from topics.operators import OperatorState, Role
 from topics.stock import StockEstimated, StockLineState
 from topics.workflows import WorkflowState, WorkflowStatus
@@ -179,3 +180,16 @@ def a_workflow(name: str = "operationMgt", **changes: Any) -> WorkflowState:
         "version": 1,
     }
     return WorkflowState(**(fields | changes))
+
+
+def an_outside_event(status: EventStatus) -> FoundEvent:
+    """Return an outside event as a search finds it."""
+    return FoundEvent(
+        event_id=UUID(int=77),
+        event_type="order.confirmed",
+        queue="realtime",
+        status=status,
+        external_id="X-1",
+        received_at=NOW,
+        history=(FoundChange(status=status, reason="", at=NOW),),
+    )

@@ -23,6 +23,7 @@ from bot.home import home_view, stranger_home
 from bot.limits import Json
 from bot.linking import link_modal
 from bot.order_buttons import date_buttons, missed_buttons, order_buttons
+from bot.outside import event_list
 from bot.reading import PAGE, ApprovalPage, Listed, Overview, Page, Which
 from bot.steps import step_view, unsaved
 from bot.stopping import launch_asked, stop_modal
@@ -48,8 +49,9 @@ from topics.budget import GoodsNeeded
 from topics.campaign import CampaignStatus
 from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
+from topics.events import EventsFound, EventStatus, FoundChange, FoundEvent
 from topics.funds import FundsAwaitApproval
-from topics.message import Actor, Via
+from topics.message import Actor, Via, system_actor
 from topics.schedules import OccurrenceCreated, StartMissed
 from topics.stock import StockAlertCleared, StockAlertRaised
 from topics.targeting import TargetCounts
@@ -179,6 +181,36 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     yield from _means(setting, words)
     yield from _other_lists(setting, words)
     yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
+    yield from _outside(setting, words)
+
+
+def _outside(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
+    """Yield outside events, one of each status, in the pages that are answered."""
+    found = [an_event(status, words) for status in EventStatus]
+    for place in range(0, len(found), 5):
+        shown = EventsFound(
+            search_id=uuid4(),
+            actor=system_actor("bot"),
+            events=tuple(found[place : place + 5]),
+            more=True,
+        )
+        yield f"outside events from {place}", event_list(shown, setting)
+    none = EventsFound(search_id=uuid4(), actor=system_actor("bot"), events=())
+    yield "no outside events", event_list(none, setting)
+
+
+def an_event(status: EventStatus, words: str) -> FoundEvent:
+    """Return an outside event with a long history."""
+    change = FoundChange(status=status, reason=words, at=NOW)
+    return FoundEvent(
+        event_id=uuid4(),
+        event_type=words[:200] or "-",
+        queue="realtime",
+        status=status,
+        external_id=words[:200],
+        received_at=NOW,
+        history=(change,) * 10,
+    )
 
 
 def _dates(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:

@@ -63,7 +63,7 @@ def test_every_command_the_bot_answers_is_declared() -> None:
         answered
         == declared
         == {
-            *("/approvals", "/budget", "/campaign", "/stock", "/workflows"),
+            *("/approvals", "/budget", "/campaign", "/events", "/stock", "/workflows"),
         }
     )
 

@@ -1,0 +1,49 @@
+"""Events found for the bot: a few of the latest, with every status they had."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.uow import Work
+from topics.events import EventsFound, EventStatus, FindEvents, FoundChange, FoundEvent
+
+MOST: Final = 5
+MOST_CHANGES: Final = 10
+_FIND: Final = """
+SELECT event_id, event_type, queue, status, external_id, received_at FROM events
+WHERE ($1::uuid IS NULL OR event_id = $1) AND ($2::text IS NULL OR recipient_key = $2)
+  AND ($3::text IS NULL OR external_id = $3)
+ORDER BY seq DESC LIMIT $4
+"""
+_HISTORY: Final = """
+SELECT event_id, after, reason, at FROM event_history
+WHERE event_id = ANY ($1::uuid[]) ORDER BY event_id, version
+"""
+
+
+async def find_events(work: Work, search: FindEvents) -> EventsFound:
+    """Return what is found by an id, a recipient key or an external id; nothing by none of them."""
+    wanted = (search.event_id, search.recipient_key, search.external_id)
+    rows = []
+    if any(wanted):
+        rows = await work.connection.fetch(_FIND, *wanted, MOST + 1)
+    shown = rows[:MOST]
+    changes = await work.connection.fetch(_HISTORY, [row["event_id"] for row in shown])
+    return EventsFound(
+        search_id=search.search_id,
+        actor=search.actor,
+        more=len(rows) > MOST,
+        events=tuple(
+            FoundEvent(
+                **dict(row),
+                history=tuple(
+                    FoundChange(
+                        status=EventStatus(one["after"]), reason=one["reason"], at=one["at"]
+                    )
+                    for one in changes
+                    if one["event_id"] == row["event_id"]
+                )[-MOST_CHANGES:],
+            )
+            for row in shown
+        ),
+    )
