@@ -82,6 +82,16 @@ class AttachedFile(Value):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+class Seed(Value):
+    """An address outside the target that gets what a campaign's recipients get.
+
+    ``fields`` is what the message says of it, such as ``contact.first_name`` or ``site.town``.
+    """
+
+    address: str = Field(min_length=3, max_length=254)
+    fields: dict[str, str] = Field(default_factory=dict, max_length=12)
+
+
 class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     """Save a message template. Answers: ``TemplateState`` or ``TemplateRefused``.
 
@@ -92,6 +102,7 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     ``data.contact``, ``data.site`` and ``data.campaign`` for those without e-mail; without one
     their addresses alone go to the supplier. ``letter_window`` says where the envelope's window is.
     ``send_doubles``: contacts that share an address each get their message; else the first alone.
+    ``seeds`` get each run's message too, unless its campaign has seeds of its own.
     """
 
     template_id: UUID
@@ -113,6 +124,7 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     letter: str = Field(default="", max_length=60_000)
     letter_window: LetterWindow = LetterWindow.DIN_5008_B
     send_doubles: bool = False
+    seeds: tuple[Seed, ...] = Field(default=(), max_length=50)
 
 
 class PrepareDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.cli import bouncing, dkim, pace, pressing
+from services.cli import bouncing, dkim, pace, planting, pressing
 from services.cli.letters import opened
 from services.delivery import ambiguous
 from services.delivery.store.indicators import IndicatorStore, Saved
@@ -25,6 +25,7 @@ app.add_typer(list_app, name="ambiguous")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(pace.domains, name="domains")
 app.add_typer(pressing.app, name="pressure")
+app.add_typer(planting.app, name="seeds")
 app.command()(pace.again)
 app.command("pace")(pace.pace)
 app.add_typer(bouncing.bounces, name="bounces")

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from services.delivery.domain.runs import Reason, RunKind
+from services.delivery.domain.runs import Reason
 from services.delivery.pacing import paced
 from services.delivery.quarantining import leave_out_blocked
 from services.delivery.results import note_activity, write_results, write_window
@@ -251,9 +251,9 @@ async def wanted(work: Work, rows: list[Claimed]) -> list[Claimed]:
     recipient did, so it goes also to people who opted out.
     """
     rows = await leave_out_blocked(work, rows)
-    keys = [row.recipient_key for row in rows if row.kind is RunKind.CAMPAIGN]
+    keys = [row.recipient_key for row in rows if row.kind.may_be_refused]
     gone = await ConsentStore(work.connection).opted_out(keys, "email") if keys else set()
-    unwanted = [row for row in rows if row.kind is RunKind.CAMPAIGN and row.recipient_key in gone]
+    unwanted = [row for row in rows if row.kind.may_be_refused and row.recipient_key in gone]
     if not unwanted:
         return rows
     await SendingStore(work.connection).ignore(unwanted, Reason.OPTED_OUT.value, work.now)

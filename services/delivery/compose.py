@@ -84,7 +84,7 @@ class Composer:
             subject = (row.subject_prefix + parts.subject).rstrip()
             parts = Parts(subject, parts.text, parts.html)
         header = NO_LINK
-        if row.kind is RunKind.CAMPAIGN:
+        if row.kind.may_be_refused:
             header = list_unsubscribe(url, self._settings.unsubscribe_mailto)
         mail = self._writer_for(row).write(
             parts,
@@ -143,7 +143,8 @@ def _links(
 ) -> dict[str, Any]:
     if not content.switches:
         return {}
-    if row.kind is RunKind.PROOF:
+    if row.kind in {RunKind.PROOF, RunKind.SEEDS}:
+        # What a colleague opens or clicks is nobody's reaction to a campaign.
         return proof_links(content, values, settings)
     links = followed_links(
         content,
@@ -160,7 +161,7 @@ def _url(row: Claimed, settings: DeliverySettings, at: datetime) -> str:
     if row.kind is RunKind.TRANSACTIONAL:
         return ""
     token = PROOF_LINK
-    if row.kind is RunKind.CAMPAIGN:
+    if row.kind.may_be_refused:
         link = Link(row.recipient_key, row.run_id, last_day(at))
         token = token_of(settings.secret, link)
     return f"{settings.public_url}/u/{token}"

@@ -63,6 +63,13 @@ UPDATE templates SET proof_recipients = array(
     SELECT one FROM unnest(proof_recipients) AS one WHERE lower(trim(one)) <> $1)
 WHERE EXISTS (SELECT 1 FROM unnest(proof_recipients) AS one WHERE lower(trim(one)) = $1)
 """
+_SEEDS: Final = """
+UPDATE {table} SET seeds = coalesce(
+    (SELECT jsonb_agg(one) FROM jsonb_array_elements(seeds) AS one
+     WHERE lower(trim(one ->> 'address')) <> $1), '[]')
+WHERE EXISTS (SELECT 1 FROM jsonb_array_elements(seeds) AS one
+              WHERE lower(trim(one ->> 'address')) = $1)
+"""
 # Read mails are found by the message they spoke of; those nobody read yet by the address in them.
 _PLANS: Final = """
 DELETE FROM forecast f USING planned p
@@ -108,7 +115,9 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:
     for query in (_SNAPSHOTS, _PLANS, _PROOFS, _FAILURES, _ERRORS):
         status = await work.connection.execute(query, recipient_key)
         number += int(status.rpartition(" ")[2])
-    status = await work.connection.execute(_TEMPLATES, normalise_email(address))
-    number += int(status.rpartition(" ")[2])
+    lists = (_SEEDS.format(table=table) for table in ("templates", "campaign_seeds"))
+    for query in (_TEMPLATES, *lists):
+        status = await work.connection.execute(query, normalise_email(address))
+        number += int(status.rpartition(" ")[2])
     status = await work.connection.execute(_MAILS, recipient_key, normalise_email(address))
     return number + int(status.rpartition(" ")[2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-_CONTACT: Final = ("first_name", "last_name", "email", "language", "direct_line", "mobile")
+CONTACT: Final = ("first_name", "last_name", "email", "language", "direct_line", "mobile")
 
 LETTER: Final = "letter_pdf"
 """Beside the merge data of a proof's row: the letter as PDF, in base64."""
@@ -12,7 +12,7 @@ LETTER: Final = "letter_pdf"
 
 def merge_of(member: dict[str, Any]) -> dict[str, Any]:
     """Return the merge data of a snapshot's member, in the ledger's form."""
-    contact = {name: member.get(name) or "" for name in _CONTACT}
+    contact = {name: member.get(name) or "" for name in CONTACT}
     return {"contact": contact, "site": member["site"]}
 
 

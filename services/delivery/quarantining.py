@@ -97,9 +97,9 @@ async def leave_out_blocked(work: Work, rows: list[Claimed]) -> list[Claimed]:
                     message_id=row.run_id, outcome=Outcome.IGNORED, reason=reason, at=work.now
                 )
             )
-    campaigns = {row.run_id for row in left_out if row.kind is RunKind.CAMPAIGN}
-    if campaigns:
-        await RunStore(work.connection).mark(*campaigns)
+    others = {row.run_id for row in left_out if row.kind is not RunKind.TRANSACTIONAL}
+    if others:
+        await RunStore(work.connection).mark(*others)
     refused = {(row.run_id, row.member_id) for row in left_out}
     return [row for row in rows if (row.run_id, row.member_id) not in refused]
 

@@ -17,6 +17,7 @@ from topics.delivery import (
     Channel,
     DeliveryCounts,
     Outcome,
+    Seed,
 )
 from topics.letters import LetterWindow
 
@@ -67,6 +68,7 @@ class TemplateView(TemplateLine):
     letter: str
     letter_window: LetterWindow
     send_doubles: bool
+    seeds: list[Seed]
     version: int
 
     @classmethod
@@ -92,6 +94,7 @@ class TemplateView(TemplateLine):
             letter=template.letter,
             letter_window=LetterWindow(template.letter_window),
             send_doubles=template.send_doubles,
+            seeds=[Seed.model_validate(seed) for seed in template.seeds],
             **line,
         )
 
@@ -123,6 +126,9 @@ class NewTemplate(BaseModel):
     send_doubles: bool = Field(
         default=False,
         description="contacts that share an address each get their message; else the first alone",
+    )
+    seeds: tuple[Seed, ...] = Field(
+        default=(), max_length=50, description="get each run's message too; count nowhere"
     )
 
 
@@ -166,6 +172,13 @@ class WaveView(View):
     opened_at: datetime | None
 
 
+class SeedsView(View):
+    """The seeds of a run: the run beside it that their messages leave in, and what came of them."""
+
+    run_id: UUID
+    groups: list[Group]
+
+
 class RunView(View):
     """A run of a delivery: its totals, counted from rows, why who got nothing, and its waves."""
 
@@ -175,6 +188,7 @@ class RunView(View):
     stop_reason: str | None
     counts: DeliveryCounts
     groups: list[Group]
+    seeds: SeedsView | None = None
     waves: list[WaveView]
     asked_at: datetime
     started_at: datetime | None
@@ -207,7 +221,7 @@ class DeliveryView(View):
 
 
 class RecipientView(View):
-    """A recipient of a run; the address only for those who manage campaigns."""
+    """A recipient of a run, or a seed; the address only for those who manage campaigns."""
 
     member_id: UUID
     channel: Channel
@@ -216,6 +230,7 @@ class RecipientView(View):
     code: str
     attempts: int
     outcome_at: datetime | None
+    seed: bool
     address: str | None = None
 
 

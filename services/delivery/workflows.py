@@ -15,6 +15,7 @@ from services.delivery.course import overdue, remind
 from services.delivery.domain.approvals import is_open
 from services.delivery.domain.runs import StartAsked, not_granted, start_refusal
 from services.delivery.lettering import addressee, letter_source
+from services.delivery.seeding import plant
 from services.delivery.store.again import AgainStore
 from services.delivery.store.approvals import ApprovalStore
 from services.delivery.store.deliveries import DeliveryStore
@@ -191,6 +192,7 @@ async def _fill(work: Work) -> int:
     if until == run.chunks:
         await _plan_letters(work, run)
         await plan_waves(work, run)
+        await plant(work, run)
     await runs.mark(run.run_id)
     return max(rows, 1)
 

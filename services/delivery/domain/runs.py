@@ -14,11 +14,18 @@ from topics.delivery import ApprovalKind, ApprovalOutcome, Outcome
 
 
 class RunKind(StrEnum):
-    """What a run sends: a campaign's delivery, its proof, or one message for an event."""
+    """What a run sends: a campaign's delivery, its proof, its seeds, or an event's message."""
 
     CAMPAIGN = "campaign"
     PROOF = "proof"
     TRANSACTIONAL = "transactional"
+    SEEDS = "seeds"
+    """A campaign's seeds: what its recipients get, in a run beside theirs."""
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether its messages are a campaign's: who opted out gets none, and may with a link."""
+        return self in {RunKind.CAMPAIGN, RunKind.SEEDS}
 
 
 class Reason(StrEnum):

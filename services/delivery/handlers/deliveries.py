@@ -154,6 +154,7 @@ async def _set_paused(command: PauseDelivery | ResumeDelivery, work: Work, *, pa
     if not await _permitted(command, work):
         return
     runs = RunStore(work.connection)
+    await runs.halt_seeds(command.campaign_id, paused=paused)
     for run in await runs.lock_under_way(command.campaign_id):
         await runs.change(run.run_id, paused=paused)
         await publish_progress(work, run, paused=paused)
@@ -224,6 +225,7 @@ async def stop_delivery(command: StopDelivery, work: Work) -> None:
             await finish_unstarted(work, run)
         else:
             await runs.mark(run.run_id)
+    await runs.halt_seeds(command.campaign_id, of_run=command.run_id, stop_reason=command.reason)
     await withdraw_files(work, command.campaign_id, command.reason, by=command.actor)
     await wake(work, "deliveryMgt")
 

@@ -13,6 +13,7 @@ from services.delivery.domain.tracking import Switch
 from services.delivery.lettering import check_letter
 from services.delivery.mail import is_address
 from services.delivery.rendering import BadTemplate
+from services.delivery.seeding import why_no_seeds
 from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.causes import first_time
 from services.delivery.store.deliveries import Delivery, DeliveryStore
@@ -93,6 +94,8 @@ def _check_addresses(command: SaveTemplate) -> None:
         raise Refused("is no e-mail address such as news@example.org", field="from_address")
     if any(ord(char) < ord(" ") for char in command.from_name):
         raise Refused("holds a line break or a control character", field="from_name")
+    if reason := why_no_seeds(command.seeds):
+        raise Refused(reason, field="seeds")
     for i, address in enumerate(command.proof_recipients):
         if not is_address(address):
             raise Refused(f"number {i + 1} is no e-mail address", field="proof_recipients")

@@ -39,7 +39,7 @@ _PRESSED: Final = PRESSED.format(
 # Two members with one address: the first gets the message, the other keeps neither the address
 # nor its key, so that the recipient stands once in a run. Where the content goes to doubles as
 # well, each row has its member as its twin, and stands once per member. Whom an earlier run ($8)
-# has dealt with keeps nothing either.
+# has dealt with keeps nothing either. OFFSET has each reason found once, not wherever it is named.
 _FILL: Final = f"""
 WITH choice AS (
     SELECT coalesce((SELECT send_doubles FROM contents WHERE template_hash = $7), false) AS doubles
@@ -67,6 +67,7 @@ WITH choice AS (
     FROM members m CROSS JOIN choice d
     LEFT JOIN ledger l
         ON NOT d.doubles AND l.run_id = $1 AND l.recipient_key = m.key AND l.channel = 'email'
+    OFFSET 0
 )
 INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, reason, address, merge,
     outcome_at, position, twin)

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from services.delivery.domain.runs import Reason
-from services.delivery.wire import AmbiguousView, Group, RecipientView, RunView, WaveView
+from services.delivery.wire import AmbiguousView, Group, RecipientView, RunView, SeedsView, WaveView
 from shared.database import Connection
 from topics.delivery import Channel, DeliveryCounts, Outcome
 
@@ -21,8 +21,10 @@ FROM ledger WHERE run_id = $1 GROUP BY channel, outcome, reason ORDER BY 1, 2, 3
 _WAVES: Final = """
 SELECT number, starts_at, size, opened_at FROM waves WHERE run_id = $1 ORDER BY number
 """
+_SEEDS: Final = "SELECT run_id FROM runs WHERE seeds_of = $1"
 _RECIPIENTS: Final = """
-SELECT member_id, channel, outcome, reason, code, attempts, outcome_at, address
+SELECT member_id, channel, outcome, reason, code, attempts, outcome_at, address,
+       EXISTS (SELECT 1 FROM runs r WHERE r.run_id = $1 AND r.kind = 'seeds') AS seed
 FROM ledger
 WHERE run_id = $1 AND ($2::text IS NULL OR outcome = $2) AND ($3::uuid IS NULL OR member_id > $3)
 ORDER BY member_id LIMIT $4
@@ -54,8 +56,17 @@ class Lists:
             groups = [Group(**dict(one)) for one in rows]
             rows = await self._connection.fetch(_WAVES, row["run_id"])
             waves = [WaveView(**dict(one)) for one in rows]
-            found.append(RunView(**dict(row), groups=groups, waves=waves, counts=_counts(groups)))
+            seeds = await self._seeds(row["run_id"])
+            sums = _counts(groups)
+            found.append(RunView(**dict(row), groups=groups, seeds=seeds, waves=waves, counts=sums))
         return found
+
+    async def _seeds(self, run_id: UUID) -> SeedsView | None:
+        beside = await self._connection.fetchval(_SEEDS, run_id)
+        if beside is None:
+            return None
+        rows = await self._connection.fetch(_GROUPS, beside)
+        return SeedsView(run_id=beside, groups=[Group(**dict(one)) for one in rows])
 
     async def recipients(
         self, run_id: UUID, *, outcome: Outcome | None, after: UUID | None, limit: int

@@ -22,7 +22,9 @@ ACTIVE: Final = (
 )
 _DUE_URGENT: Final = f"""
 SELECT NOT {HELD_BACK} AND EXISTS (
-    SELECT 1 FROM queue WHERE urgent AND lease_until IS NULL AND next_at <= $1)
+    SELECT 1 FROM queue q JOIN runs r USING (run_id)
+    WHERE q.urgent AND q.lease_until IS NULL AND q.next_at <= $1
+      AND NOT r.paused AND r.stop_reason IS NULL)
 """
 _DUE_BULK: Final = """
 SELECT EXISTS (SELECT 1 FROM queue
@@ -73,7 +75,7 @@ class QueueStore:
         self._connection = connection
 
     async def urgent_due(self, now: datetime) -> bool:
-        """Whether a proof or a single message may be sent now."""
+        """Whether a proof, a seed's or a single message may be sent now."""
         return bool(await self._connection.fetchval(_DUE_URGENT, now))
 
     async def bulk_due(self, run_id: UUID, now: datetime) -> bool:

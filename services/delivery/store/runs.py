@@ -20,15 +20,15 @@ run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id, 
 content_hash, snapshot_id, snapshot_hash, count, chunks, next_chunk, filled, paused, stop_reason,
 supplier_service_id, letters_total, letters_chunks, letters_next, letters_after, letters_outcome,
 letters_reason, subject_prefix, retry_until, revision, rate_per_minute, again_scope,
-again_asked_at, again_after, rest, waves, wave_until, approvals, weight
+again_asked_at, again_after, rest, waves, wave_until, approvals, weight, seeds_of
 """
 _ADD: Final = """
 INSERT INTO runs (run_id, kind, state, campaign_id, campaign_number, campaign_label, delivery_id,
     template_hash, content_hash, snapshot_id, snapshot_hash, count, chunks, filled,
     supplier_service_id, subject_prefix, retry_until, asked_at, rate_per_minute, waves,
-    wave_until, approvals, weight)
+    wave_until, approvals, weight, paused, seeds_of)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23)
+    $21, $22, $23, $24, $25)
 ON CONFLICT (run_id) DO NOTHING RETURNING 1
 """
 _ADD_MESSAGES: Final = """
@@ -64,6 +64,7 @@ class Run:
             in the queue.
         letters_outcome: what the supplier's answer makes of the letters that are pending.
         approvals: the kinds without which it does not start, besides its proof's.
+        seeds_of: the campaign's run beside which these seeds get their messages.
         rest: ``left`` once the run was ended for a later one to send the rest; then ``taken``.
         weight: how much its messages weigh under pressure rules.
         wave_until: e-mails at this position of the ledger and behind it wait for their wave.
@@ -105,6 +106,7 @@ class Run:
     wave_until: int | None = None
     approvals: tuple[ApprovalKind, ...] = ()
     weight: int = 5
+    seeds_of: UUID | None = None
 
     @property
     def left_out(self) -> str:
@@ -164,6 +166,8 @@ class RunStore:
             run.wave_until,
             [kind.value for kind in run.approvals],
             run.weight,
+            run.paused,
+            run.seeds_of,
         )
         return bool(added)
 
@@ -270,6 +274,27 @@ class RunStore:
         await self._connection.execute(
             f"UPDATE runs SET {columns} WHERE run_id = $1", run_id, *values.values()
         )
+
+    async def halt_seeds(
+        self,
+        campaign_id: UUID,
+        *,
+        of_run: UUID | None = None,
+        paused: bool | None = None,
+        stop_reason: str | None = None,
+    ) -> None:
+        """Have the seeds of a campaign's runs, or of one, pause, go on or stop, as it does."""
+        rows = await self._connection.fetch(
+            "UPDATE runs SET paused = coalesce($3, paused),"
+            " stop_reason = coalesce(stop_reason, $4)"
+            " WHERE campaign_id = $1 AND kind = 'seeds' AND state = 'started'"
+            " AND ($2::uuid IS NULL OR seeds_of = $2) RETURNING run_id",
+            campaign_id,
+            of_run,
+            paused,
+            stop_reason,
+        )
+        await self.mark(*(row["run_id"] for row in rows))
 
     async def keep_counts(self, run_id: UUID, counts: DeliveryCounts) -> int:
         """Keep the totals that are about to be published; return their revision."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from services.delivery.domain.content import Content, Source
@@ -19,8 +19,8 @@ from topics.letters import LetterWindow
 _SAVE: Final = """
 INSERT INTO templates AS t (template_id, label, language, subject, body, mjml, text, from_name,
     from_address, proof_recipients, template_hash, saved_at, tracking, letter, letter_window,
-    send_doubles)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    send_doubles, seeds)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (template_id) DO UPDATE
 SET version = t.version + 1, label = excluded.label, language = excluded.language,
     subject = excluded.subject, body = excluded.body, mjml = excluded.mjml, text = excluded.text,
@@ -28,7 +28,7 @@ SET version = t.version + 1, label = excluded.label, language = excluded.languag
     proof_recipients = excluded.proof_recipients, template_hash = excluded.template_hash,
     saved_at = excluded.saved_at, tracking = excluded.tracking,
     letter = excluded.letter, letter_window = excluded.letter_window,
-    send_doubles = excluded.send_doubles
+    send_doubles = excluded.send_doubles, seeds = excluded.seeds
 RETURNING version
 """
 _KEEP: Final = """
@@ -45,7 +45,7 @@ FROM contents WHERE template_hash = $1
 _COLUMNS: Final = """
 template_id, version, label, language, subject, body, mjml, text, from_name, from_address,
 proof_recipients, template_hash, saved_at, tracking, letter, letter_window,
-send_doubles
+send_doubles, seeds
 """
 
 
@@ -70,6 +70,7 @@ class Template:
     letter: str
     letter_window: str
     send_doubles: bool
+    seeds: list[dict[str, Any]]
 
 
 class TemplateStore:
@@ -115,6 +116,7 @@ class TemplateStore:
             source.letter,
             source.letter_window.value,
             source.send_doubles,
+            [seed.model_dump() for seed in command.seeds],
         )
         return version
 
