@@ -204,6 +204,9 @@ def synthesis(state: CampaignState, language: str) -> list[Json]:
         return [section(say(language, "sums_by_date"))]
     sums = state.synthesis
     pairs = [(say(language, "targeted"), formats.count(sums.targeted, language))]
+    if state.control_members:
+        size = formats.count(state.control_members, language)
+        pairs.append((say(language, "control_group"), say(language, "get_nothing", count=size)))
     if sums.messages_targeted:
         pairs.append((say(language, "messages"), _messages_line(sums, language)))
     if sums.actions_generated:

@@ -116,6 +116,8 @@ SCREENS: Final[dict[str, tuple[str, str]]] = {
             " ambigus + {pending} en attente = {total}"
         ),
     ),
+    "control_group": ("Control group", "Groupe témoin"),
+    "get_nothing": ("{count} get nothing", "{count} ne reçoivent rien"),
     "over_pressure": (" ({count} over pressure)", " (dont {count} pour pression)"),
     "actions": ("Actions", "Actions"),
     "actions_line": (

@@ -93,9 +93,23 @@ class ControlUnit(StrEnum):
     MEMBERS = "members"
 
 
-class ControlGroup(Value):
-    """Part of a target that gets nothing: at random, or the first in the directory's order.
+class ControlSort(StrEnum):
+    """By what a target is sorted for its first members to be its control group."""
 
+    SITE_NAME = "site.name"
+    SITE_POSTAL_CODE = "site.postal_code"
+    SITE_TOWN = "site.town"
+    SITE_COUNTRY = "site.country"
+    CONTACT_LAST_NAME = "contact.last_name"
+    CONTACT_FIRST_NAME = "contact.first_name"
+    CONTACT_LANGUAGE = "contact.language"
+
+
+class ControlGroup(Value):
+    """Part of a target that gets nothing: at random, or the first of it after a sort.
+
+    Without ``sort`` the directory's own order holds; it also decides among equal values. Members
+    without a value come last, also ``descending``.
     ``size`` is in per cent of the members (rounded down) or in members. The same ``seed`` over the
     same members draws the same ones; without it the campaign's id is the seed.
     """
@@ -104,6 +118,8 @@ class ControlGroup(Value):
     unit: ControlUnit = ControlUnit.PERCENT
     size: int = Field(default=10, ge=1, le=10_000_000)
     seed: str = Field(default="", max_length=100)
+    sort: ControlSort | None = None
+    descending: bool = False
 
 
 class FreezeSnapshot(Command, topic=TARGETING_COMMANDS, key="campaign_id"):

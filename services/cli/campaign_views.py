@@ -50,6 +50,8 @@ def show(detail: CampaignDetail, *, as_json: bool) -> None:
         console.print(state.waiting_for, markup=False, highlight=False, soft_wrap=True)
     if state.records is not None:
         _print_pairs(state, "target", ("records", "reachable", "deals"))
+    if state.control_members:
+        console.print(f"control group: {state.control_members} get nothing", highlight=False)
     sums = {name: count for name, count in state.synthesis.model_dump().items() if count}
     if sums:
         _print_values("results", sums)

@@ -40,6 +40,7 @@ from topics.campaign import (
 )
 from topics.delivery import DecideApproval, Decision
 from topics.message import Actor, Command
+from topics.targeting import ControlSort
 
 app = typer.Typer(help="Campaigns: create, prove, approve, launch, end.", no_args_is_help=True)
 
@@ -57,6 +58,8 @@ Severe = Annotated[Severity | None, typer.Option(help="decides among equal prior
 Quiet = Annotated[bool | None, typer.Option(help="start in the hours of low activity only")]
 Control = Annotated[str | None, typer.Option(help="who gets nothing: 10%, 500 or none")]
 First = Annotated[bool, typer.Option(help="take the first of the target, not a random part")]
+Sort = Annotated[ControlSort | None, typer.Option(help="take the first of the target sorted so")]
+Last = Annotated[bool, typer.Option(help="with --control-sort: the last ones")]
 Zone = Annotated[str | None, typer.Option(help="such as Europe/Paris")]
 
 
@@ -76,6 +79,8 @@ def create(
     low_activity: Quiet = None,
     control: Control = None,
     control_first: First = False,
+    control_sort: Sort = None,
+    control_last: Last = False,
     model: Models = None,
     reviewer: Reviewers = None,
     start: At = None,
@@ -88,7 +93,9 @@ def create(
     """Create a campaign; its target is counted at once."""
     texts = {"label": label, "description": description, "remark": remark, "zone": zone}
     plain = texts | {"priority": priority, "severity": severity, "low_activity": low_activity}
-    plain |= {"weight": weight} | control_group(control, first=control_first)
+    plain |= {"weight": weight} | control_group(
+        control, first=control_first, sort=control_sort, last=control_last
+    )
     names = {"targeting": targeting, "template": template, "budget": budget, "service": service}
     wish = Wish(plain, names | {"stock": stock, "program": program}, model, reviewer, start, end)
 
@@ -118,6 +125,8 @@ def edit(
     low_activity: Quiet = None,
     control: Control = None,
     control_first: First = False,
+    control_sort: Sort = None,
+    control_last: Last = False,
     model: Models = None,
     reviewer: Reviewers = None,
     start: At = None,
@@ -129,7 +138,9 @@ def edit(
     names = {"targeting": targeting, "template": template, "budget": budget, "service": service}
     plain = {"label": label, "zone": zone, "priority": priority}
     plain |= {"severity": severity, "low_activity": low_activity}
-    plain |= {"weight": weight} | control_group(control, first=control_first)
+    plain |= {"weight": weight} | control_group(
+        control, first=control_first, sort=control_sort, last=control_last
+    )
     wish = Wish(plain, names | {"stock": stock, "program": program}, model, reviewer, start, end)
 
     async def changed(actor: Actor, runtime: Runtime) -> UUID:

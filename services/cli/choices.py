@@ -16,7 +16,7 @@ from shared.service import Runtime
 from topics.campaign import CampaignPlan
 from topics.cloudevents import describe
 from topics.message import Actor, Via
-from topics.targeting import ControlMethod, ControlUnit
+from topics.targeting import ControlMethod, ControlSort, ControlUnit
 
 SINGLE: Final = {
     "targeting": "targeting_id",
@@ -88,15 +88,21 @@ async def actor_of(email: str) -> Actor:
     return Actor(id=str(await operator_id(email)), via=Via.CLI)
 
 
-def control_group(words: str | None, *, first: bool) -> dict[str, Any]:
-    """Return the field of a plan for a control group: ``10%``, ``500`` members, or ``none``."""
+def control_group(
+    words: str | None, *, first: bool, sort: ControlSort | None = None, last: bool = False
+) -> dict[str, Any]:
+    """Return the field of a plan for a control group: ``10%``, ``500`` members, or ``none``.
+
+    A ``sort`` takes its first, or its ``last``.
+    """
     if words is None:
         return {}
     if words == ControlMethod.NONE:
         return {"control_group": {"method": ControlMethod.NONE}}
     unit = ControlUnit.PERCENT if words.endswith("%") else ControlUnit.MEMBERS
-    method = ControlMethod.FIRST if first else ControlMethod.RANDOM
-    return {"control_group": {"method": method, "unit": unit, "size": words.removesuffix("%")}}
+    method = ControlMethod.FIRST if first or sort else ControlMethod.RANDOM
+    group = {"method": method, "unit": unit, "size": words.removesuffix("%")}
+    return {"control_group": group | {"sort": sort, "descending": last}}
 
 
 class Wish:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from shared.errors import Refused
 from topics.targeting import ControlGroup, ControlMethod, ControlUnit
@@ -26,16 +27,18 @@ def size_of(group: ControlGroup | None, total: int) -> int:
 
 @dataclass(slots=True)
 class Draw:
-    """Takes exactly ``wanted`` of ``total`` members that pass one by one, in their order.
+    """Takes exactly ``wanted`` of ``total`` members that pass one by one, in the directory's order.
 
     At random, each set of that size is as likely as any other (Knuth, TAOCP 2, 3.4.2, algorithm S);
-    the same seed over the same members takes the same ones.
+    the same seed over the same members takes the same ones. Those that were ``chosen`` before are
+    taken in place of any other.
     """
 
     method: ControlMethod
     seed: str
     total: int
     wanted: int
+    chosen: frozenset[UUID] | None = None
     taken: int = 0
     _seen: int = 0
     _chance: random.Random = field(init=False)
@@ -43,14 +46,17 @@ class Draw:
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
 
-    def takes(self) -> bool:
+    def takes(self, member_id: UUID) -> bool:
         """Whether the next member is of the control group."""
         left = self.total - self._seen
         self._seen += 1
         open_ = self.wanted - self.taken
-        taken = open_ > 0 and (
-            self.method is ControlMethod.FIRST or self._chance.random() * left < open_
-        )
+        if self.chosen is not None:
+            taken = member_id in self.chosen
+        else:
+            taken = open_ > 0 and (
+                self.method is ControlMethod.FIRST or self._chance.random() * left < open_
+            )
         self.taken += taken
         return taken
 

@@ -27,7 +27,7 @@ from shared.consumer import wait_or_stop
 from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, Refused, reason_of
 from shared.logs import logger
 from shared.service import Runtime
-from topics.targeting import TargetCounted, TargetCounts, TargetRefused
+from topics.targeting import ControlMethod, TargetCounted, TargetCounts, TargetRefused
 
 log = logger(__name__)
 
@@ -216,6 +216,11 @@ async def _build(runtime: Runtime, job: Job, snapshot: Snapshot) -> None:
         if not tally.members:
             raise Refused("nobody is in this target: change the targeting")
         control = draw(snapshot.control_group, tally.members)
+        group = snapshot.control_group
+        if group is not None and group.method is ControlMethod.FIRST and group.sort is not None:
+            control.chosen = await reader.first(
+                group.sort, control.wanted, descending=group.descending
+            )
         cutter = await _copy(runtime, job, reader, definition, control)
     assert cutter.position + control.taken == tally.members, "one picture gave two counts"
     async with jobs.held(runtime.uow, job) as work:
@@ -236,7 +241,7 @@ async def _copy(
 ) -> Cutter:
     cutter = Cutter()
     async for rows in reader.slices():
-        held = {row["member_id"]: row for row in rows if control.takes()}
+        held = {row["member_id"]: row for row in rows if control.takes(row["member_id"])}
         members = [
             member_of(row, definition.counts) for row in rows if row["member_id"] not in held
         ]

@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 
@@ -23,6 +24,7 @@ from services.targeting.sql_role import NAME
 from shared.database import Connection, Pool, without_time_limit
 from shared.errors import Refused
 from shared.settings import role_url
+from topics.targeting import ControlSort
 
 SLICE: Final = 2_000
 _CLOSE_SECONDS: Final = 3
@@ -152,6 +154,16 @@ class Reader:
             return await self._connection.fetch(
                 self._selection.sample, *self._selection.args, count
             )
+
+    async def first(self, sort: ControlSort, count: int, *, descending: bool) -> frozenset[UUID]:
+        """Return the ids of the first members after a sort; those without a value come last."""
+        column = sort.partition(".")[2]
+        order = f"nullif({column}, '') {'DESC' if descending else 'ASC'} NULLS LAST, member_id"
+        args = self._selection.args
+        query = f"{self._selection.unsorted} ORDER BY {order} LIMIT ${len(args) + 1}"
+        async with self._explained():
+            rows = await self._connection.fetch(query, *args, count)
+        return frozenset(row["member_id"] for row in rows)
 
     async def slices(self, size: int = SLICE) -> AsyncIterator[list[asyncpg.Record]]:
         """Yield all members in order, ``size`` rows at a time.

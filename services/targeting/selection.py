@@ -41,11 +41,13 @@ class Selection:
     Attributes:
         members: the query of all members, ordered by member id.
         tally: the query of one row with the fields of :class:`domain.Tally`.
+        unsorted: the query of all members' ids, in no order: one may be written behind it.
         sample: the query of the first members; its last parameter is how many.
         restricted: it holds text that somebody wrote, and runs as the direct SQL role only.
     """
 
     members: str
+    unsorted: str
     tally: str
     sample: str
     args: tuple[object, ...]
@@ -71,6 +73,7 @@ def select(definition: Definition, *, rows_max: int) -> Selection:
     head = f"WITH chosen AS MATERIALIZED ({chosen})"
     return Selection(
         members=f"{head} {members} ORDER BY member_id",
+        unsorted=f"{head} SELECT member_id FROM ({members}) AS f",
         tally=f"{head}, member AS MATERIALIZED ({members}) {_tally(definition.counts, conditions)}",
         sample=f"{head} {members} ORDER BY member_id LIMIT ${len(conditions.args) + 1}",
         args=tuple(conditions.args),

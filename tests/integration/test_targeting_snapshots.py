@@ -32,6 +32,7 @@ from topics.names import SNAPSHOTS, TARGETING_EVENTS, TARGETING_STATE
 from topics.targeting import (
     ControlGroup,
     ControlMethod,
+    ControlSort,
     ControlUnit,
     Counts,
     FreezeSnapshot,
@@ -266,6 +267,35 @@ async def test_a_control_group_is_in_no_chunk_and_is_the_same_for_the_same_seed(
     assert drawn[0] == drawn[1]
     with pytest.raises(asyncpg.RaiseError, match="frozen snapshot cannot be deleted"):
         await runtime.pool.execute("DELETE FROM snapshot_controls")
+
+
+@pytest.mark.parametrize("descending", [False, True])
+async def test_the_first_after_a_sort_are_held_out_the_same_each_time(
+    open_service: Open, *, descending: bool
+) -> None:
+    runtime = await open_world(open_service)
+    targeting_id = await saved(runtime)
+    group = ControlGroup(
+        method=ControlMethod.FIRST,
+        unit=ControlUnit.MEMBERS,
+        size=30,
+        sort=ControlSort.CONTACT_LAST_NAME,
+        descending=descending,
+    )
+    drawn = []
+    for _ in range(2):
+        command = await freeze(runtime, targeting_id, group)
+        [frozen] = (await published(runtime)).frozen
+        assert (frozen.members, frozen.control) == (2_070, 30)
+        held = await runtime.pool.fetch(
+            "SELECT member_id FROM snapshot_controls WHERE snapshot_id = $1", command.snapshot_id
+        )
+        drawn.append({row["member_id"] for row in held})
+    expected = await runtime.pool.fetch(
+        "SELECT contact_id FROM contacts ORDER BY last_name"
+        f" {'DESC' if descending else 'ASC'}, contact_id LIMIT 30"
+    )
+    assert drawn[0] == drawn[1] == {row["contact_id"] for row in expected}
 
 
 async def test_a_control_group_that_leaves_nobody_is_refused(open_service: Open) -> None:

@@ -83,6 +83,7 @@ async def sessions(runtime: Runtime) -> int:
 async def test_a_stream_of_rows_ends_at_the_cap(world: Runtime) -> None:
     endless = Selection(
         members="SELECT a.contact_id AS member_id FROM directory.contacts a, directory.contacts b",
+        unsorted="",
         tally="",
         sample="",
         args=(),

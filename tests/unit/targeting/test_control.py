@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ def group(size: int, unit: ControlUnit = ControlUnit.MEMBERS, **more: object) ->
 
 def taken(asked: ControlGroup | None, total: int) -> list[int]:
     drawing = draw(asked, total)
-    return [member for member in range(total) if drawing.takes()]
+    return [member for member in range(total) if drawing.takes(UUID(int=member))]
 
 
 @given(st.integers(2, 500), st.data(), st.text(max_size=20))
