@@ -277,6 +277,7 @@ class Consumer:
                 self._topics,
                 group=self.group,
                 instance=f"{self.group}.{self._settings.muster_instance}",
+                held=self._halted,
             )
             try:
                 await client.start()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, ProducerFenced
 
@@ -78,15 +78,21 @@ def plain_producer(settings: Settings, *, client_id: str) -> AIOKafkaProducer:
 
 
 def consumer(
-    settings: Settings, topics: Sequence[str], *, group: str, instance: str | None
+    settings: Settings,
+    topics: Sequence[str],
+    *,
+    group: str,
+    instance: str | None,
+    held: Collection[TopicPartition] = (),
 ) -> AIOKafkaConsumer:
     """Return a consumer of committed records; offsets are committed by the caller.
+
+    Partitions that are ``held`` when they are assigned are not read: a rebalance forgets a pause.
 
     ``instance`` makes the membership static: a worker that died and is started again takes its
     partitions back without a rebalance; see :func:`leave` for one that is told to stop.
     """
-    return AIOKafkaConsumer(
-        *(settings.kafka_namespace + topic for topic in topics),
+    client = AIOKafkaConsumer(
         **_security(settings),
         client_id=f"{group}-{instance or 'reader'}",
         group_id=settings.kafka_namespace + group,
@@ -101,6 +107,25 @@ def consumer(
         max_partition_fetch_bytes=4 * MAX_RECORD_BYTES,
         metadata_max_age_ms=60_000,
     )
+    if topics:
+        names = [settings.kafka_namespace + topic for topic in topics]
+        client.subscribe(names, listener=_Holding(client, held))
+    return client
+
+
+class _Holding(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
+    """Pauses partitions as they are assigned."""
+
+    def __init__(self, client: AIOKafkaConsumer, held: Collection[TopicPartition]) -> None:
+        self._client = client
+        self._held = held
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Do nothing: what is no longer ours is not read."""
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Pause those that are held."""
+        self._client.pause(*(set(assigned) & set(self._held)))
 
 
 async def leave(client: AIOKafkaConsumer) -> None:

@@ -169,6 +169,21 @@ async def test_a_halted_partition_of_the_batch_queue_shows_in_readiness(place: P
         await outside.send(b"{", STRUCTURED, topic=EVENTS_BATCH, key="one")
     [problem] = await eventually(lambda: runtime.problems, what="the halt")
     assert EVENTS_BATCH.name in problem
+    await stays_halted(runtime, outside)
+
+
+async def stays_halted(runtime: Runtime, outside: Outside) -> None:
+    """Have the consumer begin anew: it goes on with the other partitions alone."""
+    consumer = runtime.consumers[1]
+    former = consumer._client
+    assert former is not None
+    await former.stop()
+    for number in range(8):
+        await outside.send(b"{", STRUCTURED, topic=EVENTS_BATCH, key="one")
+        await outside.event(f"good-{number}", topic=EVENTS_BATCH)
+    await eventually(lambda: statuses(runtime), what="an event of another partition")
+    assert consumer._client is not former
+    assert await runtime.pool.fetchval("SELECT count(*) FROM dead_letters") == HALT_AFTER
 
 
 async def test_a_stopped_workflow_holds_its_events_until_it_is_started(place: Place) -> None:
