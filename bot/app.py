@@ -17,6 +17,8 @@ from bot import (
     answers,
     approvals,
     commands,
+    course,
+    course_buttons,
     events,
     filing,
     form_answers,
@@ -55,6 +57,7 @@ for part in (
     form_answers,
     occurrences,
     outside,
+    course,
     funds,
     linking,
     stock_alerts,
@@ -83,7 +86,7 @@ def slack_app(client: AsyncWebClient, settings: BotSettings, front: Front) -> As
     )
     for listeners in (
         *(commands, actions, views, stepping, filing),
-        *(fund_buttons, outside, events),
+        *(fund_buttons, course_buttons, outside, events),
     ):
         listeners.attach(app, front)
     return app

@@ -161,10 +161,11 @@ async def remind(event: ApprovalReminded, work: Work) -> None:
         beside=known,
         setting=channel_setting(work),
     )
-    await outgoing.show(key, channel, shown, thread_key=thread)
+    if event.to is None:
+        await outgoing.show(key, channel, shown, thread_key=thread)
     if not _is_on(work):
         return
-    reviewers = await _reviewers(event, known, work)
+    reviewers = await _reviewers(event, state.requested_by, known, work)
     roster = Roster(work.connection)
     await roster.remind(event.approval_id, event.revision, event.number, reviewers, work.now)
     in_slack = [one.slack_user_id for one in reviewers.values() if one.slack_user_id]
@@ -210,10 +211,21 @@ async def show_cards_of(operator_id: str, work: Work) -> None:
             await tell_nobody_is_left(state, await beside(state, work), work)
 
 
-async def _reviewers(event: ApprovalReminded, known: Beside, work: Work) -> dict[str, Person]:
-    """Return whom to remind: the reviewers named, or all who may approve when none is."""
+async def _reviewers(
+    event: ApprovalReminded, requested_by: str, known: Beside, work: Work
+) -> dict[str, Person]:
+    """Return whom to remind: one who wanted it later, the reviewers named, or all who may approve.
+
+    Who put theirs off is left out; where nobody is named, the manager is told too.
+    """
+    store, snoozing = BotStore(work.connection), {str(one) for one in event.snoozed_ids}
+    if event.to is not None:
+        return await store.people([str(event.to)])
     if event.reviewer_ids:
         ids = [str(one) for one in event.reviewer_ids]
-        return {one: known.people[one] for one in ids if one in known.people}
+        return {
+            one: known.people[one] for one in ids if one in known.people and one not in snoozing
+        }
     found = await Choices(work.connection).reviewers("", REMINDED)
-    return await BotStore(work.connection).people([choice.id for choice in found])
+    ids = [*(choice.id for choice in found), requested_by]
+    return await store.people(one for one in ids if one not in snoozing)

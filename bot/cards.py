@@ -19,7 +19,9 @@ from bot.blocks import (
     facts,
     header,
     link,
+    option,
     section,
+    select,
     slack_image,
 )
 from bot.cutting import esc, typed
@@ -34,6 +36,9 @@ from topics.stock import StockLineState
 SHOWN_REVIEWERS: Final = 12
 SHOWN_WARNINGS: Final = 3
 SHOWN_GOODS: Final = 5
+SNOOZE: Final = "approval_snooze"
+DELEGATE: Final = "approval_delegate"
+SNOOZE_HOURS: Final = (1, 4, 24)
 BUTTON_WORDS: Final[dict[Decision, tuple[str, str | None]]] = {
     Decision.APPROVE: ("approve", "primary"),
     Decision.REQUEST_CHANGES: ("request_changes", None),
@@ -287,6 +292,10 @@ def _buttons(state: ApprovalState, setting: Setting, *, is_open: bool) -> list[J
         for decision, (word, style) in BUTTON_WORDS.items():
             text = say(setting.language, word)
             found.append(button(text, decision.value, target, style=style))
+        found += [
+            button(say(setting.language, "delegate"), DELEGATE, str(state.approval_id)),
+            _snooze(state, setting.language),
+        ]
     if state.proof_path:
         url = f"{setting.public_url.rstrip('/')}/{state.proof_path.lstrip('/')}"
         of_file = state.kind is ApprovalKind.EXTRACTION_FILE
@@ -295,6 +304,14 @@ def _buttons(state: ApprovalState, setting: Setting, *, is_open: bool) -> list[J
         if state.has_letter:
             found.append(link(say(setting.language, "see_letter"), "see_letter", f"{url}/letter"))
     return found
+
+
+def _snooze(state: ApprovalState, language: str) -> Json:
+    choices = [
+        option(say(language, f"snooze_{hours}"), f"{state.approval_id} {hours}")
+        for hours in SNOOZE_HOURS
+    ]
+    return select(SNOOZE, say(language, "snooze"), choices)
 
 
 def _end_name(state: ApprovalState, setting: Setting) -> str:

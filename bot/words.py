@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from bot.words_course import COURSE
 from bot.words_events import EVENTS
 from bot.words_files import FILES
 from bot.words_forms import FORMS
@@ -13,6 +14,7 @@ from bot.words_workspaces import WORKSPACES
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     **SCREENS,
+    **COURSE,
     **FILES,
     **EVENTS,
     **FORMS,

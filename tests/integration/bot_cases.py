@@ -23,6 +23,7 @@ from tests.integration.bot_story import MANAGER, REVIEWER, SUPERVISOR, BotStory
 from tests.integration.test_bot_funds import asked
 from tests.unit.bot import samples
 from tests.waiting import eventually
+from topics.approvals import DelegateApproval, SnoozeApproval
 from topics.campaign import (
     CampaignState,
     CampaignStatus,
@@ -199,6 +200,10 @@ BUTTONS: Final = (
     _press("approve", CARD, APPROVAL, who=REVIEWER, emits=DecideApproval),
     _press("request_changes", CARD, APPROVAL, who=REVIEWER, opens="approval_reason"),
     _press("reject", CARD, APPROVAL, who=REVIEWER, opens="approval_reason"),
+    _press(
+        "approval_snooze", CARD, APPROVAL, who=REVIEWER, typed="In 4 hours", emits=SnoozeApproval
+    ),
+    _press("approval_delegate", CARD, APPROVAL, who=REVIEWER, opens="approval_delegation"),
     _press("see_proof", CARD, APPROVAL, who=REVIEWER, is_open=True),
     _press("see_letter", CARD, ON_PAPER, who=REVIEWER, is_open=True),
     _press("approval_show", APPROVALS, APPROVAL, who=REVIEWER, tells="Proof 1 to approve"),
@@ -300,6 +305,16 @@ MODALS: Final = (
         values={"reason": "The price <is> wrong"},
         wrong=({"reason": "  "}, "reason", "say why"),
         emits=DecideApproval,
+    ),
+    Deed(
+        Kind.VIEW,
+        "approval_delegation",
+        who=REVIEWER,
+        screen=form("approval_delegation", CARD, "approval_delegate"),
+        world=(APPROVAL,),
+        wrong=({"whom": "U0STRANGER1"}, "whom", "not linked"),
+        values={"whom": "U0SUPERVIS1", "comment": "I am away"},
+        emits=DelegateApproval,
     ),
     Deed(
         Kind.VIEW,

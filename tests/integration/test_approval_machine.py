@@ -17,12 +17,22 @@ from shared.clock import DrivenClock
 from shared.ids import new_id_text
 from shared.registry import answer
 from shared.service import Runtime
-from tests.integration.delivery_harness import MANAGER, OTHER, REVIEWER, actor, add_operators
+from tests.integration.delivery_harness import (
+    MANAGER,
+    OTHER,
+    REVIEWER,
+    actor,
+    add_operators,
+    operator,
+)
 from tests.integration.machine import Machine, play
 from tests.servers import Servers
+from topics.approval_rules import ApprovalRule, ApprovalRules, EscalationRule
+from topics.approvals import DelegateApproval, SnoozeApproval
 from topics.cloudevents import Envelope
 from topics.delivery import (
     ApprovalDecided,
+    ApprovalKind,
     ApprovalOutcome,
     ApprovalState,
     DecideApproval,
@@ -31,14 +41,15 @@ from topics.delivery import (
     WithdrawApproval,
 )
 from topics.message import Command, Message
+from topics.operators import Role
 
 CLOCK = DrivenClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
-STRANGER = uuid4()
+STRANGER, CHIEF = uuid4(), uuid4()
 ANSWERS = frozenset(OUTCOME_OF.values())
 HOURS = st.integers(min_value=1, max_value=40)
 
 places = st.integers(min_value=0, max_value=999)
-people = st.sampled_from([*[REVIEWER] * 5, MANAGER, OTHER, STRANGER])
+people = st.sampled_from([*[REVIEWER] * 5, CHIEF, MANAGER, OTHER, STRANGER])
 
 
 class Approvals(Machine):
@@ -71,14 +82,30 @@ class Approvals(Machine):
         ours = (one for one in said if isinstance(one, ApprovalState | ApprovalDecided))
         self.said += [one for one in ours if one.campaign_id in self.campaigns]
 
-    @rule(place=places, named=st.booleans(), late=st.booleans())
-    def ask(self, place: int, named: bool, late: bool) -> None:
+    @rule(
+        place=places,
+        named=st.booleans(),
+        late=st.booleans(),
+        kind=st.sampled_from([ApprovalKind.TARGET, ApprovalKind.TARGET, ApprovalKind.START]),
+        escalates=st.sampled_from([None, 0, 20]),
+    )
+    def ask(
+        self, place: int, named: bool, late: bool, kind: ApprovalKind, escalates: int | None
+    ) -> None:
+        escalation = None
+        if escalates is not None:
+            escalation = EscalationRule(operator_ids=(CHIEF,), hours_before=escalates)
+        asked = ApprovalRule(escalation=escalation)
+        campaign_id = self.campaigns[place % len(self.campaigns)]
         self.give(
             RequestApproval(
-                campaign_id=self.campaigns[place % len(self.campaigns)],
+                campaign_id=campaign_id,
+                kind=kind,
+                rules=ApprovalRules(target=asked, start=asked),
                 campaign_number=1042,
                 campaign_label="Spring",
-                snapshot_id=uuid4(),
+                # A start is of the target that was approved; most targets are asked once.
+                snapshot_id=campaign_id if place % 3 else uuid4(),
                 snapshot_hash="5" * 64,
                 count=12,
                 reviewer_ids=(REVIEWER, MANAGER) if named else (),
@@ -106,6 +133,33 @@ class Approvals(Machine):
                     decision=decision,
                     reason="because",
                     actor=actor(by),
+                ),
+                late,
+            )
+
+    @rule(place=places, by=people, hours=HOURS, late=st.booleans())
+    def snooze(self, place: int, by: UUID, hours: int, late: bool) -> None:
+        asked = self.approvals()[-3:]
+        if asked:
+            approval_id, campaign_id, *_ = asked[place % len(asked)]
+            self.give(
+                SnoozeApproval(
+                    approval_id=approval_id,
+                    campaign_id=campaign_id,
+                    until=CLOCK.now() + timedelta(hours=hours),
+                    actor=actor(by),
+                ),
+                late,
+            )
+
+    @rule(place=places, by=people, to=people, late=st.booleans())
+    def delegate(self, place: int, by: UUID, to: UUID, late: bool) -> None:
+        asked = self.approvals()[-3:]
+        if asked:
+            approval_id, campaign_id, *_ = asked[place % len(asked)]
+            self.give(
+                DelegateApproval(
+                    approval_id=approval_id, campaign_id=campaign_id, to=to, actor=actor(by)
                 ),
                 late,
             )
@@ -159,7 +213,8 @@ class Approvals(Machine):
 
     def approvals(self) -> list[tuple[Any, ...]]:
         return self.read(
-            "SELECT approval_id, campaign_id, revision, version, outcome, decided_by, deadline_at"
+            "SELECT approval_id, campaign_id, revision, version, outcome, decided_by, deadline_at,"
+            " kind"
             " FROM approvals WHERE campaign_id = ANY ($1::uuid[]) ORDER BY approval_id",
             self.campaigns,
         )
@@ -181,16 +236,16 @@ class Approvals(Machine):
             if isinstance(one, ApprovalDecided):
                 ends.setdefault(one.approval_id, []).append(one.outcome)
                 if one.outcome in ANSWERS:
-                    assert one.by.id == str(REVIEWER)
+                    assert one.by.id in {str(REVIEWER), str(CHIEF)}
         for found in ends.values():
             taken_back = [ApprovalOutcome.APPROVED, ApprovalOutcome.WITHDRAWN]
             assert len(found) == 1 or found == taken_back
 
     @invariant()
-    def one_is_open_a_campaign_and_what_ended_has_no_timers(self) -> None:
+    def one_of_a_kind_is_open_a_campaign_and_what_ended_has_no_timers(self) -> None:
         rows = self.approvals()
         pending = [row for row in rows if row[4] == "pending"]
-        assert max(Counter(row[1] for row in pending).values(), default=0) <= 1
+        assert max(Counter((row[1], row[7]) for row in pending).values(), default=0) <= 1
         timers = self.read("SELECT kind, split_part(key, ':', 1), due_at FROM timers")
         open_ones = {str(row[0]) for row in pending}
         of_ours = {str(row[0]) for row in rows}
@@ -198,9 +253,27 @@ class Approvals(Machine):
         deadlines = {key: due for kind, key, due in timers if kind == "approval.deadline"}
         assert all(deadlines[str(row[0])] == row[6] for row in pending)
 
+    @invariant()
+    def the_log_tells_of_each_request_and_each_end_once(self) -> None:
+        logged = self.read(
+            "SELECT approval_id, event FROM approval_log WHERE campaign_id = ANY ($1::uuid[])",
+            self.campaigns,
+        )
+        told = Counter(logged)
+        ends = [
+            (one.approval_id, str(one.outcome))
+            for one in self.said
+            if isinstance(one, ApprovalDecided)
+        ]
+        for row in self.approvals():
+            assert told[row[0], "requested"] == 1
+            assert told[row[0], "escalated"] <= 1
+        assert all(told[end] == 1 for end in ends)
+
 
 async def known(runtime: Runtime) -> None:
     await add_operators(runtime)
+    await runtime.execute(operator(CHIEF, Role.REVIEWER, name="Chi"))
 
 
 def test_random_sequences_of_commands_end_each_approval_once(servers: Servers) -> None:

@@ -75,6 +75,8 @@ async def test_the_card_says_what_is_approved_and_carries_its_key(story: BotStor
         "approve",
         "request_changes",
         "reject",
+        "approval_delegate",
+        "approval_snooze",
         "see_proof",
     ]
     assert card.metadata is not None

@@ -12,6 +12,7 @@ from bot import cards, dates, lists, modals, notices, stock_alerts, troubles
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.cards import Beside, Setting, Target
+from bot.course_cards import delegate_modal, delegated, escalated
 from bot.cutting import clip, esc
 from bot.fields import offered, state_of_choice, state_of_text
 from bot.figures import budget_list, stock_list
@@ -125,6 +126,15 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
                 decided_by="outsider",
                 decided_at=NOW,
                 warnings=[ContentWarning(code="c", text=words[:500], text_fr=words[:500])] * 9,
+            )
+            for added in ([], list(beside.people) * 5):
+                yield (
+                    f"escalated {kind} {len(added)}",
+                    escalated(state, added, NOW, beside.people, setting),
+                )
+            yield (
+                f"delegated {kind}",
+                delegated(state, "outsider", "stranger", words, beside.people, setting),
             )
             yield f"card {outcome} {kind}", cards.approval_card(state, beside, setting)
             yield (
@@ -346,6 +356,7 @@ def views(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     yield "empty home", home_view(nothing, {}, setting, now=NOW, may_control=False)
     yield "stranger", stranger_home(say(setting.language, "stranger"))
     yield "link", link_modal("U0NOBODY001", "C" * 20, setting)
+    yield "delegate", delegate_modal(an_approval(campaign_label=words), "C" * 20, setting)
     yield "refuse funds", refuse_modal(some_funds(words), "C" * 20, setting)
     for state in campaigns(words):
         yield (

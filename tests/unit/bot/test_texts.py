@@ -15,7 +15,7 @@ from tests.unit.bot.samples import PARIS
 BOT = Path(words.__file__).parent
 INDIRECT = (
     *("verb_", "code_", "do_", "no_", "approvals_", "funds_"),
-    *("event_", "queue_", "trouble_", "hint_", "kind_", "ask_", "col_", "kept_"),
+    *("event_", "queue_", "trouble_", "hint_", "kind_", "snooze_", "ask_", "col_", "kept_"),
 )
 
 
