@@ -155,7 +155,13 @@ async def _someone_waits(story: BotStory) -> bool:
 async def test_twenty_clicks_of_two_people_at_once_are_two_commands(story: BotStory) -> None:
     await story.hear(samples.an_approval())
     card = await story.people.wait_for_message("C-1042", CHANNEL)
-    clicks = [story.people.click(who, card, "Approve") for who in (REVIEWER, "supervisor") * 10]
-    acks = await asyncio.gather(*clicks)
-    assert all(ack.acknowledged or ack.problem for ack in acks)
-    assert len(await story.emitted(DecideApproval)) == 2
+
+    async def all_press() -> bool:
+        people = (REVIEWER, "supervisor") * 10
+        acks = await asyncio.gather(*(story.people.click(who, card, "Approve") for who in people))
+        assert all(ack.acknowledged or ack.problem for ack in acks)
+        return len(await story.emitted(DecideApproval)) == 2
+
+    # On a busy machine a click may be told that it was not recorded: people press again.
+    await eventually(all_press, what="a decision of each")
+    assert await all_press()
