@@ -139,7 +139,7 @@ class Approvals(Machine):
 
     @rule(place=places, by=people, hours=HOURS, late=st.booleans())
     def snooze(self, place: int, by: UUID, hours: int, late: bool) -> None:
-        asked = self.approvals()[-3:]
+        asked = [row for row in self.approvals() if row[4] == "pending"]
         if asked:
             approval_id, campaign_id, *_ = asked[place % len(asked)]
             self.give(
@@ -154,7 +154,7 @@ class Approvals(Machine):
 
     @rule(place=places, by=people, to=people, late=st.booleans())
     def delegate(self, place: int, by: UUID, to: UUID, late: bool) -> None:
-        asked = self.approvals()[-3:]
+        asked = [row for row in self.approvals() if row[4] == "pending"]
         if asked:
             approval_id, campaign_id, *_ = asked[place % len(asked)]
             self.give(
