@@ -17,6 +17,7 @@ from bot.linking import introduction
 from bot.roster import Roster
 from bot.slack import Denied, Limited, Lost, answered
 from bot.store import BotStore
+from bot.teams import HOME, bare
 from bot.words import FRENCH
 from shared.logs import logger
 from shared.uow import UnitOfWork, Work
@@ -29,16 +30,18 @@ _LANGUAGES: Final = ("en", FRENCH)
 
 
 class Acquaintance:
-    """Keeps what Slack says of the people who are operators."""
+    """Keeps what a workspace says of its people who are operators."""
 
-    def __init__(self, uow: UnitOfWork, client: AsyncWebClient) -> None:
+    def __init__(self, uow: UnitOfWork, client: AsyncWebClient, team: str = HOME) -> None:
         self._uow = uow
         self._client = client
+        self._team = team
+        self._team_id = team
 
     async def meet(self) -> bool:
         """Ask about those whose turn it is; return whether there were any."""
         async with self._uow.begin() as work:
-            found = await Roster(work.connection).strangers(work.now, AT_ONCE)
+            found = await Roster(work.connection).strangers(work.now, AT_ONCE, self._team)
         for slack_user_id in found:
             try:
                 await self._ask(slack_user_id)
@@ -52,12 +55,13 @@ class Acquaintance:
 
     async def _ask(self, slack_user_id: str) -> None:
         try:
-            call = self._client.users_info(user=slack_user_id, include_locale=True)
+            call = self._client.users_info(user=bare(slack_user_id), include_locale=True)
             user = (await answered(call))["user"]
         except Denied as problem:
             if problem.error not in _GONE:
                 raise
             user = {"deleted": True}
+        own_team = await self._own_team()
         async with self._uow.begin() as work:
             changed = await Roster(work.connection).know(
                 slack_user_id,
@@ -68,9 +72,16 @@ class Acquaintance:
             )
             known = await BotStore(work.connection).operator_of(slack_user_id)
             if known is None:
-                _introduce(slack_user_id, user, work)
+                if user.get("team_id") == own_team:
+                    _introduce(slack_user_id, user, work)
             elif changed:
                 await show_cards_of(known[0], work)
+
+    async def _own_team(self) -> str:
+        """Return Slack's id of the workspace; its people's addresses are believed alone."""
+        if not self._team_id:
+            self._team_id = str((await answered(self._client.auth_test()))["team_id"])
+        return self._team_id
 
     async def quiet_until(self, slack_user_id: str) -> datetime | None:
         """Return until when somebody asked not to be disturbed; ``None`` when that is not now.
@@ -79,7 +90,7 @@ class Acquaintance:
             Limited: Slack asks to wait.
         """
         try:
-            found = await answered(self._client.dnd_info(user=slack_user_id))
+            found = await answered(self._client.dnd_info(user=bare(slack_user_id)))
         except Limited:
             raise
         except (Denied, Lost) as problem:

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from bot.outgoing import HELD
+from bot.teams import HOME
 from shared.database import Connection
 
 LEASE: Final = timedelta(seconds=90)
@@ -17,6 +18,8 @@ UPDATE pictures SET attempts = attempts + 1, lease_until = $2
 WHERE (approval_id, revision) IN (
     SELECT approval_id, revision FROM pictures
     WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1 AND NOT {HELD}
+      AND coalesce((SELECT team FROM slack_messages m
+                    WHERE m.key = 'approval:' || approval_id), '') = $3
     ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING approval_id, revision, path, file_id, attempts
 """
@@ -50,9 +53,9 @@ class Album:
             now,
         )
 
-    async def claim(self, now: datetime) -> Wanted | None:
-        """Take the picture whose turn has come."""
-        row = await self._connection.fetchrow(_CLAIM, now, now + LEASE)
+    async def claim(self, now: datetime, team: str = HOME) -> Wanted | None:
+        """Take the picture whose turn has come, of the cards in a workspace."""
+        row = await self._connection.fetchrow(_CLAIM, now, now + LEASE, team)
         return Wanted(**dict(row)) if row else None
 
     async def uploaded(self, wanted: Wanted, file_id: str, next_at: datetime) -> None:

@@ -17,6 +17,7 @@ from bot.memory import Memory
 from bot.places import settings_of
 from bot.steps import unsaved
 from bot.store import Ask, BotStore, Person
+from bot.teams import team_of
 from bot.words import all_keys, say
 from shared.registry import Registry
 from shared.uow import Work
@@ -72,7 +73,8 @@ async def person_of(work: Work, operator_id: str) -> Person | None:
 def personal(work: Work, person: Person) -> Setting:
     """Return how things are shown to one person."""
     general = channel_setting(work)
-    return Setting(person.language, general.zone, general.public_url)
+    account = person.slack_user_id or ""
+    return Setting(person.language, general.zone, general.public_url, team_of(account))
 
 
 async def tell(work: Work, person: Person, channel: str, words: Json) -> None:

@@ -79,7 +79,7 @@ def approval_lines(
     asked = say(
         language,
         "asked_line",
-        by=mention(state.requested_by, people, language),
+        by=mention(state.requested_by, people, setting),
         count=formats.count(state.count, language),
     )
     return f"{what}\n{_when(state, setting, now)} · {asked}"

@@ -16,6 +16,7 @@ from bot.memory import Memory
 from bot.places import channel_for, settings_of
 from bot.roster import Roster
 from bot.store import BotStore, Estimate, Person
+from bot.teams import team_of
 from shared.errors import Transient
 from shared.registry import Registry
 from shared.rights import copy_operator, find
@@ -27,13 +28,14 @@ from topics.stock import StockLineState
 
 registry = Registry()
 
+CARD: Final = "approval"
 REMINDED: Final = 20
 """How many are reminded one by one when no reviewer is named."""
 
 
 def card_key(approval_id: UUID) -> str:
     """Return the key of an approval's card among the messages."""
-    return f"approval:{approval_id}"
+    return f"{CARD}:{approval_id}"
 
 
 @registry.on(ApprovalState)
@@ -67,8 +69,9 @@ async def show_card(state: ApprovalState, work: Work) -> None:
     key = card_key(state.approval_id)
     if state.outcome is not ApprovalOutcome.PENDING and not await outgoing.is_shown(key):
         return
-    card = cards.approval_card(state, await beside(state, work), channel_setting(work))
-    await outgoing.show(key, await channel_for(state.campaign_id, work), card)
+    channel = await outgoing.place_of(key) or await channel_for(state.campaign_id, work)
+    card = cards.approval_card(state, await beside(state, work), channel_setting(work, channel))
+    await outgoing.show(key, channel, card)
 
 
 async def show_missing(work: Work) -> None:
@@ -159,7 +162,7 @@ async def remind(event: ApprovalReminded, work: Work) -> None:
         deadline_at=event.deadline_at,
         now=work.now,
         beside=known,
-        setting=channel_setting(work),
+        setting=channel_setting(work, channel),
     )
     if event.to is None:
         await outgoing.show(key, channel, shown, thread_key=thread)
@@ -182,7 +185,8 @@ async def tell_nobody_is_left(state: ApprovalState, known: Beside, work: Work) -
     told = await store.people([state.requested_by, *await store.administrators(REMINDED)])
     for operator_id, person in told.items():
         if person.slack_user_id and not person.has_left:
-            setting = Setting(person.language, general.zone, general.public_url)
+            team = team_of(person.slack_user_id)
+            setting = Setting(person.language, general.zone, general.public_url, team)
             key = f"nobody:{state.approval_id}:{state.revision}:{operator_id}"
             await outgoing.show(
                 key, person.slack_user_id, notices.nobody_left(state, known, setting)

@@ -9,7 +9,7 @@ from bot.answers import personal
 from bot.cards import Setting
 from bot.handlers import channel_setting, outgoing_of
 from bot.limits import Json
-from bot.places import settings_of
+from bot.places import default_channel
 from bot.store import BotStore, Person
 from shared.uow import Work
 
@@ -26,8 +26,8 @@ async def publish(key: str, people: Sequence[Person], worded: Worded, work: Work
         target = person.slack_user_id or ""
         await outgoing.show(f"{key}/{person.operator_id}", target, worded(personal(work, person)))
     if not people:
-        shown = worded(channel_setting(work))
-        await outgoing.show(f"{key}/", settings_of(work).slack_channel, shown)
+        channel = await default_channel(work)
+        await outgoing.show(f"{key}/", channel, worded(channel_setting(work, channel)))
 
 
 async def revise(key: str, worded: Worded, work: Work) -> None:
@@ -40,5 +40,5 @@ async def revise(key: str, worded: Worded, work: Work) -> None:
     people = await BotStore(work.connection).people(operator for _, operator in told.values())
     for shown, (target, operator) in told.items():
         person = people.get(operator)
-        setting = personal(work, person) if person else channel_setting(work)
+        setting = personal(work, person) if person else channel_setting(work, target)
         await outgoing.show(shown, target, worded(setting))

@@ -16,6 +16,7 @@ from bot.outgoing import Call, CallKind, Outgoing
 from bot.pump import LONGEST_WAIT, back_off, later, lease_is_short, surely
 from bot.settings import BotSettings
 from bot.slack import NOT_THERE, Denied, Limited, Lost, Places, answered
+from bot.teams import HOME, bare, team_of
 from shared.logs import logger
 from shared.uow import UnitOfWork
 
@@ -30,11 +31,17 @@ class Calls:
     """Makes the calls that stand in rows, and whispers what needs none."""
 
     def __init__(
-        self, uow: UnitOfWork, client: AsyncWebClient, places: Places, settings: BotSettings
+        self,
+        uow: UnitOfWork,
+        client: AsyncWebClient,
+        places: Places,
+        settings: BotSettings,
+        team: str = HOME,
     ) -> None:
         self._uow = uow
         self._client = client
         self._places = places
+        self._team = team
         self._filing = Filing(uow, client, places, settings)
         self._whispers: asyncio.Queue[tuple[str, str, Json]] = asyncio.Queue(WHISPERS)
 
@@ -60,7 +67,7 @@ class Calls:
     async def claim(self, limit: int) -> Sequence[Call]:
         """Take calls whose turn has come."""
         async with self._uow.begin() as work:
-            return await Outgoing(work.connection, work.now).claim_calls(limit)
+            return await Outgoing(work.connection, work.now).claim_calls(limit, self._team)
 
     async def send(self, call: Call) -> None:
         """Make one call, and note what came of it."""
@@ -91,7 +98,7 @@ class Calls:
             await self._tell(given["user"], given["channel"], given["content"])
         elif call.kind is CallKind.HOME:
             view = fitted_view(given["view"])
-            await answered(self._client.views_publish(user_id=given["user"], view=view))
+            await answered(self._client.views_publish(user_id=bare(given["user"]), view=view))
         elif call.kind is CallKind.UPDATE:
             await self._change_form(given)
         elif call.kind is CallKind.FILE:
@@ -150,9 +157,11 @@ class Calls:
     async def _tell(self, user: str, channel: str, content: Json) -> None:
         """Tell one person, where they asked, or by direct message where that cannot be."""
         content = fitted_message(content)
-        if channel:
+        if channel and team_of(channel) == team_of(user):
             try:
-                told = self._client.chat_postEphemeral(channel=channel, user=user, **content)
+                told = self._client.chat_postEphemeral(
+                    channel=bare(channel), user=bare(user), **content
+                )
                 await answered(told)
             except Denied as problem:
                 if problem.error not in NOT_THERE:

@@ -28,6 +28,7 @@ from bot.cutting import esc, typed
 from bot.labels import outcome_name
 from bot.limits import Json
 from bot.store import Cost, Estimate, Person
+from bot.teams import HOME, bare, team_of
 from bot.words import in_language, say
 from topics.budget import GoodsNeeded
 from topics.delivery import ApprovalKind, ApprovalOutcome, ApprovalState, Decision
@@ -48,11 +49,12 @@ BUTTON_WORDS: Final[dict[Decision, tuple[str, str | None]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How things are shown: language, zone, where the pages are."""
+    """How things are shown: language, zone, where the pages are, in which workspace."""
 
     language: str
     zone: ZoneInfo
     public_url: str
+    team: str = HOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,9 @@ def campaign_name(number: int, label: str) -> str:
     return f"*C-{number}* {esc(label)}"
 
 
-def mention(who: str, people: Mapping[str, Person], language: str) -> str:
-    """Return somebody as mrkdwn: a mention when they are in Slack, else their name."""
+def mention(who: str, people: Mapping[str, Person], setting: Setting) -> str:
+    """Return somebody as mrkdwn: a mention when they are in that workspace, else their name."""
+    language = setting.language
     if who.startswith("system:"):
         return say(language, "the_product")
     person = people.get(who)
@@ -108,7 +111,9 @@ def mention(who: str, people: Mapping[str, Person], language: str) -> str:
         return esc(who, 80)
     if person.has_left:
         return say(language, "has_left", name=esc(person.name, 80))
-    return f"<@{person.slack_user_id}>" if person.slack_user_id else esc(person.name, 80)
+    account = person.slack_user_id
+    is_here = account and team_of(account) == setting.team
+    return f"<@{bare(account)}>" if account and is_here else esc(person.name, 80)
 
 
 _TITLES: Final = {
@@ -149,9 +154,9 @@ def approval_card(state: ApprovalState, beside: Beside, setting: Setting) -> Jso
         blocks.append(_warnings(state, setting.language))
     if is_open:
         blocks += _changes(state, beside, setting)
-    if beside.picture:
+    if beside.picture and team_of(beside.picture) == setting.team:
         alt = say(setting.language, "picture_of", subject=typed(state.subject))
-        blocks.append(slack_image(beside.picture, alt))
+        blocks.append(slack_image(bare(beside.picture), alt))
     if is_open:
         blocks += [_reviewers(state, beside, setting), divider()]
     buttons = _buttons(state, setting, is_open=is_open)
@@ -165,7 +170,7 @@ def _facts(state: ApprovalState, beside: Beside, setting: Setting) -> list[tuple
     language = setting.language
     hash_shown = state.content_hash and f"`{formats.short_hash(state.content_hash)}`"
     found = [
-        (say(language, "asked_by"), mention(state.requested_by, beside.people, language)),
+        (say(language, "asked_by"), mention(state.requested_by, beside.people, setting)),
         (say(language, "count"), formats.count(state.count, language)),
         (say(language, "deadline"), formats.moment(state.deadline_at, setting.zone, language)),
         (say(language, "content"), hash_shown or say(language, "no_content")),
@@ -270,18 +275,19 @@ def _goods_line(need: GoodsNeeded, state: ApprovalState, beside: Beside, languag
     return f":warning: {said}" if short and need.quantity > free else said
 
 
-def reviewer_names(state: ApprovalState, beside: Beside, language: str, *, but: str = "") -> str:
+def reviewer_names(state: ApprovalState, beside: Beside, setting: Setting, *, but: str = "") -> str:
     """Return who may answer, without one of them."""
+    language = setting.language
     if not state.reviewer_ids:
         return say(language, "anyone")
     ids = [str(one) for one in state.reviewer_ids if str(one) != but]
-    names = [mention(one, beside.people, language) for one in ids[:SHOWN_REVIEWERS]]
+    names = [mention(one, beside.people, setting) for one in ids[:SHOWN_REVIEWERS]]
     more = [f"+{len(ids) - SHOWN_REVIEWERS}"] if len(ids) > SHOWN_REVIEWERS else []
     return ", ".join(names + more) or say(language, "nobody")
 
 
 def _reviewers(state: ApprovalState, beside: Beside, setting: Setting) -> Json:
-    names = reviewer_names(state, beside, setting.language)
+    names = reviewer_names(state, beside, setting)
     return context(say(setting.language, "reviewers_are", names=names))
 
 
@@ -325,7 +331,7 @@ def _at(at: datetime | None, setting: Setting) -> str:
 def end_line(state: ApprovalState, beside: Beside, setting: Setting) -> str:
     """Return how an approval ended: one of five ends, each told as what it is."""
     language = setting.language
-    by = mention(state.decided_by or "system:muster", beside.people, language)
+    by = mention(state.decided_by or "system:muster", beside.people, setting)
     if state.outcome is ApprovalOutcome.EXPIRED:
         return say(language, "expired_line", at=_at(state.deadline_at, setting))
     if state.outcome is ApprovalOutcome.WITHDRAWN:
@@ -354,7 +360,7 @@ def already_decided(
     when = _at(at, setting)
     if outcome is ApprovalOutcome.EXPIRED or not by:
         return say(language, "already_ended", what=what, outcome=named, at=when)
-    who = mention(by, people, language)
+    who = mention(by, people, setting)
     return say(language, "already", what=what, outcome=named, by=who, at=when)
 
 

@@ -88,7 +88,7 @@ async def _spread(
     outgoing = outgoing_of(work)
     thread = card_key(state.approval_id)
     channel = await outgoing.place_of(thread) or await channel_for(state.campaign_id, work)
-    shown = words(channel_setting(work))
+    shown = words(channel_setting(work, channel))
     await outgoing.show(key, channel, shown, thread_key=thread)
     for operator_id in told:
         person = people.get(operator_id)

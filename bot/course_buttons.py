@@ -14,6 +14,7 @@ from bot.cards import DELEGATE, SNOOZE, Target
 from bot.course_cards import DELEGATION, WHOM, delegate_modal, read_delegation
 from bot.front import NOTHING, Front, Outcome, Visit
 from bot.limits import Json
+from bot.teams import qualified
 from bot.views import sender_of as view_sender_of
 from shared.rights import Right
 from topics.approvals import DelegateApproval, SnoozeApproval
@@ -93,7 +94,7 @@ async def delegate(visit: Visit, view: Json) -> Outcome:
     closed = await _closed(visit, state, by_name=True)
     if closed:
         return {WHOM: closed.replace("*", "")}
-    found = await visit.store.operator_of(user or "")
+    found = await visit.store.operator_of(qualified(visit.team, user or ""))
     if found is None:
         return {WHOM: visit.say("delegate_stranger")}
     command = DelegateApproval(

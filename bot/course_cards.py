@@ -66,8 +66,8 @@ def delegated(
     line = say(
         language,
         "delegated",
-        by=mention(by, people, language),
-        to=mention(to, people, language),
+        by=mention(by, people, setting),
+        to=mention(to, people, setting),
         what=_name(state),
         at=formats.moment(state.deadline_at, setting.zone, language),
     )
@@ -84,7 +84,7 @@ def escalated(
 ) -> Json:
     """Return the word of an approval that nobody answered: who is asked too, and until when."""
     language = setting.language
-    names = [mention(one, people, language) for one in added[:SHOWN]]
+    names = [mention(one, people, setting) for one in added[:SHOWN]]
     names += [f"+{len(added) - SHOWN}"] if len(added) > SHOWN else []
     at = formats.moment(deadline_at, setting.zone, language)
     if names:

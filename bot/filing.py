@@ -20,6 +20,7 @@ from bot.settings import BotSettings
 from bot.sheets import ROWS, TITLES, Sheet, as_csv, named_in
 from bot.slack import Places
 from bot.store import BotStore
+from bot.teams import team_of
 from bot.uploads import complete, send_bytes
 from bot.words import say
 from shared.rights import Right, find
@@ -77,7 +78,12 @@ class Filing:
         Raises:
             Limited, Denied, Lost: as any call; an answer that is lost may bring the file twice.
         """
-        setting = Setting(wanted["language"], self._settings.zone, self._settings.public_url)
+        setting = Setting(
+            wanted["language"],
+            self._settings.zone,
+            self._settings.public_url,
+            team_of(wanted["user"]),
+        )
         async with self._uow.begin() as work:
             made = await _made(wanted, setting, work)
         if made is None:

@@ -25,6 +25,7 @@ from bot.reading import Reading
 from bot.roster import STRANGER_FOR, Roster
 from bot.settings import BotSettings
 from bot.store import Ask, BotStore
+from bot.teams import qualified, team_of
 from bot.words import say
 from shared import faults
 from shared.errors import reason_of
@@ -109,9 +110,14 @@ class Visit:
         return self.slack_language or own
 
     @property
+    def team(self) -> str:
+        """The workspace they are in."""
+        return team_of(self.sender.user)
+
+    @property
     def setting(self) -> Setting:
         """How things are shown to this person."""
-        return Setting(self.language, self.settings.zone, self.settings.public_url)
+        return Setting(self.language, self.settings.zone, self.settings.public_url, self.team)
 
     @property
     def actor(self) -> Actor:
@@ -142,7 +148,8 @@ class Visit:
 
     async def once(self) -> bool:
         """Whether this is the first delivery of what the person did; only then it has an effect."""
-        return await self.memory.take(f"{self.sender.kind}:{self.sender.trigger}", self.work.now)
+        trigger = qualified(self.team, self.sender.trigger)
+        return await self.memory.take(f"{self.sender.kind}:{trigger}", self.work.now)
 
     @property
     def forms(self) -> Forms:

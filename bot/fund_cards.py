@@ -85,7 +85,7 @@ def funds_section(
         campaign=campaign_name(asked.campaign_number, asked.campaign_label),
         amount=formats.money(asked.amount_minor, asked.currency, language),
         budget=esc(asked.budget_label),
-        by=mention(by.id, people, language) if by else "–",
+        by=mention(by.id, people, setting) if by else "–",
     )
     see = button(say(language, "open_card"), SHOW, str(Hold(asked.hold_id, asked.campaign_id)))
     return section(line, accessory=see)
@@ -98,7 +98,7 @@ def _facts(funds: Funds, people: Mapping[str, Person], setting: Setting) -> list
         (say(language, "amount"), formats.money(asked.amount_minor, asked.currency, language)),
         (say(language, "from_budget"), esc(asked.budget_label)),
         (say(language, "left_then"), formats.money(asked.left_minor, asked.currency, language)),
-        (say(language, "asked_by"), mention(by.id, people, language) if by else "–"),
+        (say(language, "asked_by"), mention(by.id, people, setting) if by else "–"),
     ]
     if asked.over_minor:
         over = formats.money(asked.over_minor, asked.currency, language)
@@ -116,7 +116,7 @@ def end_line(funds: Funds, people: Mapping[str, Person], setting: Setting) -> st
     at = formats.moment(funds.ended_at, setting.zone, language) if funds.ended_at else "–"
     if not funds.decided_by:
         return say(language, "funds_ended", outcome=_end_name(funds, language), at=at)
-    by = mention(funds.decided_by, people, language)
+    by = mention(funds.decided_by, people, setting)
     return say(language, "decided_line", outcome=_end_name(funds, language), by=by, at=at)
 
 

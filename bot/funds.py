@@ -33,9 +33,10 @@ async def ask(event: FundsAwaitApproval, work: Work) -> None:
 async def show(funds: Funds, work: Work) -> None:
     """Have the card of a budget approval show how it stands."""
     people = await BotStore(work.connection).people(funds.named)
-    card = funds_card(funds, people, channel_setting(work))
-    key = f"funds:{funds.asked.hold_id}"
-    await outgoing_of(work).show(key, await channel_for(funds.asked.campaign_id, work), card)
+    outgoing, key = outgoing_of(work), f"funds:{funds.asked.hold_id}"
+    channel = await outgoing.place_of(key) or await channel_for(funds.asked.campaign_id, work)
+    card = funds_card(funds, people, channel_setting(work, channel))
+    await outgoing.show(key, channel, card)
 
 
 @registry.on(FundsReserved)

@@ -13,6 +13,7 @@ from bot.order_buttons import date_buttons
 from bot.outgoing import Outgoing
 from bot.places import channel_for, settings_of
 from bot.store import Beat, BotStore
+from bot.teams import team_of
 from shared.registry import Registry
 from shared.uow import Work
 from topics.actions import ActionModelState
@@ -37,10 +38,10 @@ def outgoing_of(work: Work) -> Outgoing:
     return Outgoing(work.connection, work.now, is_on=settings_of(work).slack_is_on, since=since)
 
 
-def channel_setting(work: Work) -> Setting:
-    """Return how things are shown in the channel: in the instance's language."""
+def channel_setting(work: Work, channel: str = "") -> Setting:
+    """Return how things are shown in a channel: in the instance's language."""
     settings = settings_of(work)
-    return Setting(settings.muster_language, settings.zone, settings.public_url)
+    return Setting(settings.muster_language, settings.zone, settings.public_url, team_of(channel))
 
 
 @registry.on(CampaignState)
@@ -76,7 +77,12 @@ async def _show_live(state: CampaignState, work: Work) -> None:
     for operator_id, key in followers.items():
         person = people.get(operator_id)
         if person is not None and person.slack_user_id:
-            own = Setting(person.language, general.zone, general.public_url)
+            own = Setting(
+                person.language,
+                general.zone,
+                general.public_url,
+                team_of(person.slack_user_id),
+            )
             shown = lists.live_status(state, people, own, now=work.now)
             await outgoing.show(key, person.slack_user_id, shown)
     if state.status in _ENDED:
@@ -87,10 +93,11 @@ async def show_date(state: CampaignState, work: Work) -> None:
     """Have the message of an occurrence, where there is one, show how it stands."""
     outgoing, key = outgoing_of(work), dates.date_key(state.campaign_id)
     if state.series_id is not None and await outgoing.is_shown(key):
-        setting = channel_setting(work)
+        channel = await channel_for(state.campaign_id, work)
+        setting = channel_setting(work, channel)
         estimate = await Memory(work.connection).estimate(state.campaign_id)
         shown = dates.date_card(state, setting, date_buttons(state, setting, estimate))
-        await outgoing.show(key, await channel_for(state.campaign_id, work), shown)
+        await outgoing.show(key, channel, shown)
 
 
 async def _show_answered(before: CampaignState | None, state: CampaignState, work: Work) -> None:
@@ -99,7 +106,7 @@ async def _show_answered(before: CampaignState | None, state: CampaignState, wor
         return
     outgoing = outgoing_of(work)
     for key, target in await outgoing.shown_under(dates.missed_key(state.campaign_id)):
-        await outgoing.show(key, target, dates.answered(state, channel_setting(work)))
+        await outgoing.show(key, target, dates.answered(state, channel_setting(work, target)))
 
 
 @registry.on(DeliveryProgressed)

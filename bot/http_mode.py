@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -47,12 +48,17 @@ class Door:
         return await to_aiohttp_response(answer)
 
 
-async def serve(app: AsyncApp, settings: BotSettings, clock: Clock, stop: asyncio.Event) -> None:
-    """Serve ``POST /slack/events`` until ``stop`` is set; requests under way are finished."""
+def door_of(app: AsyncApp, settings: BotSettings, clock: Clock) -> web.RouteDef:
+    """Return the route by which Slack reaches the app: ``POST /slack/events``."""
     secret = settings.slack_signing_secret
     door = Door(app, secret.get_secret_value() if secret else "", clock)
+    return web.post(PATH, door.handle)
+
+
+async def serve(routes: Sequence[web.RouteDef], settings: BotSettings, stop: asyncio.Event) -> None:
+    """Serve some routes until ``stop`` is set; requests under way are finished."""
     site = web.Application(client_max_size=BODY_BYTES)
-    site.router.add_post(PATH, door.handle)
+    site.add_routes(routes)
     runner = web.AppRunner(site, access_log=None, shutdown_timeout=3)
     await runner.setup()
     try:

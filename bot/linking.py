@@ -18,6 +18,7 @@ from bot.limits import Json
 from bot.memory import Memory
 from bot.places import settings_of
 from bot.store import Ask
+from bot.teams import bare, qualified
 from bot.words import say
 from shared.ids import recipient_key
 from shared.registry import Registry
@@ -43,7 +44,7 @@ async def typed_link(visit: Visit, rest: str) -> Json:
     found = _USER.match(rest)
     if rest and found is None:
         return content(visit.say("link_no_user"))
-    user = found[1] if found else ""
+    user = qualified(visit.team, found[1]) if found else ""
     named = read_marked(rest[found.end() :]) if found else ""
     if not named:
         if await visit.once():
@@ -58,7 +59,7 @@ async def typed_link(visit: Visit, rest: str) -> Json:
         if operator_id is None:
             return content(visit.say("link_no_operator", operator=esc(named, 80)))
         await ask_to_link(visit, user, visit.sender.channel, operator_id=UUID(operator_id))
-    return content(visit.say("link_asked", user=f"<@{user}>", operator=esc(named, 80)))
+    return content(visit.say("link_asked", user=f"<@{bare(user)}>", operator=esc(named, 80)))
 
 
 async def ask_to_link(
@@ -95,7 +96,7 @@ def link_modal(user: str, channel: str, setting: Setting) -> Json:
         say(language, "link_title"),
         [
             section(say(language, "link_intro")),
-            field(ACCOUNT, say(language, "link_user"), user_chooser(user), optional=False),
+            field(ACCOUNT, say(language, "link_user"), user_chooser(bare(user)), optional=False),
             field(OPERATOR, say(language, "link_operator"), chooser(say(language, "choose"))),
         ],
         submit=say(language, "link_it"),
@@ -113,6 +114,7 @@ async def submit_link(visit: Visit, view: Json) -> Outcome:
     user, operator_id = values.user(ACCOUNT), values.one(OPERATOR)
     if user is None or operator_id is None:
         return {OPERATOR: visit.say("link_nobody")}
+    user = qualified(visit.team, user)
     await ask_to_link(visit, user, str(view["private_metadata"]), operator_id=operator_id)
     return {}
 
@@ -155,5 +157,5 @@ async def _tell_asker(
         if isinstance(event, OperatorNotLinked):
             zone = settings_of(work).zone
             values["reason"] = esc(reason_text(person.language, zone, event.reason, event.code, {}))
-        words = content(say(person.language, key, user=f"<@{event.slack_user_id}>", **values))
+        words = content(say(person.language, key, user=f"<@{bare(event.slack_user_id)}>", **values))
         await tell(work, person, ask.channel, words)

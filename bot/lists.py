@@ -158,7 +158,7 @@ def campaign_status(
         facts(
             [
                 (say(language, "dates"), dates),
-                (say(language, "manager"), mention(state.manager_id, people, language)),
+                (say(language, "manager"), mention(state.manager_id, people, setting)),
                 *_waves(state, language),
             ]
         ),

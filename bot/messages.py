@@ -19,6 +19,7 @@ from bot.outgoing import Outgoing, Posting
 from bot.pump import back_off, later, lease_is_short
 from bot.settings import BotSettings
 from bot.slack import EVENT_TYPE, NOT_THERE, Denied, Limited, Lost, Places, answered, find_posted
+from bot.teams import HOME
 from shared.logs import logger
 from shared.uow import UnitOfWork
 
@@ -32,12 +33,18 @@ class Messages:
     """Shows in Slack what stands in the rows of messages."""
 
     def __init__(
-        self, uow: UnitOfWork, client: AsyncWebClient, places: Places, settings: BotSettings
+        self,
+        uow: UnitOfWork,
+        client: AsyncWebClient,
+        places: Places,
+        settings: BotSettings,
+        team: str = HOME,
     ) -> None:
         self._uow = uow
         self._client = client
         self._places = places
         self._settings = settings
+        self._team = team
         self._quiet_until = 0.0
 
     async def claim(self, limit: int) -> Sequence[Posting]:
@@ -45,7 +52,7 @@ class Messages:
         if asyncio.get_running_loop().time() < self._quiet_until:
             return ()
         async with self._uow.begin() as work:
-            return await Outgoing(work.connection, work.now).claim_messages(limit)
+            return await Outgoing(work.connection, work.now).claim_messages(limit, self._team)
 
     async def send(self, posting: Posting) -> None:
         """Post or change one message, and note what came of it."""

@@ -32,7 +32,7 @@ def reminder(
         left=formats.time_left(deadline_at - now, language),
         at=formats.moment(deadline_at, setting.zone, language),
     )
-    names = reviewer_names(state, beside, language, but=to)
+    names = reviewer_names(state, beside, setting, but=to)
     key = "who_else" if to else "reviewers_are"
     return content(line, [section(line), context(say(language, key, names=names))])
 
@@ -44,7 +44,7 @@ def nobody_left(state: ApprovalState, beside: Beside, setting: Setting) -> Json:
         language,
         "nobody_left",
         what=campaign_name(state.campaign_number, state.campaign_label),
-        names=reviewer_names(state, beside, language),
+        names=reviewer_names(state, beside, setting),
         at=formats.moment(state.deadline_at, setting.zone, language),
     )
     see = button(say(language, "open_card"), "approval_show", str(state.approval_id))

@@ -23,7 +23,7 @@ async def tell_made(event: OccurrenceCreated, work: Work) -> None:
     if not is_fresh(work):
         return
     channel = await channel_for(event.occurrence_id, work, event.campaign_id)
-    shown = dates.made(event, channel_setting(work))
+    shown = dates.made(event, channel_setting(work, channel))
     await outgoing_of(work).show(dates.date_key(event.occurrence_id), channel, shown)
     state = await BotStore(work.connection).campaign(event.occurrence_id)
     if state is not None:
@@ -37,8 +37,9 @@ async def ask_missed(event: StartMissed, work: Work) -> None:
         return
     state = await BotStore(work.connection).campaign(event.campaign_id)
     zone = ZoneInfo(state.zone) if state else settings_of(work).zone
-    setting = channel_setting(work)
+    channel = await channel_for(event.campaign_id, work)
+    setting = channel_setting(work, channel)
     buttons = missed_buttons(event.campaign_id, event.number, setting)
     shown = dates.missed(event, setting, zone, buttons)
     key = dates.missed_key(event.campaign_id, event.start_at)
-    await outgoing_of(work).show(key, await channel_for(event.campaign_id, work), shown)
+    await outgoing_of(work).show(key, channel, shown)

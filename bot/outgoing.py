@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from bot.limits import Json
+from bot.teams import HOME, team_of
 from shared.database import Connection
 
 LEASE: Final = timedelta(seconds=20)
@@ -50,7 +51,7 @@ SET attempts = attempts + 1, lease_until = $2,
 WHERE key IN (
     SELECT key FROM slack_messages m
     WHERE shown_hash IS DISTINCT FROM wanted_hash AND NOT failed
-      AND next_at <= $1 AND lease_until <= $1
+      AND next_at <= $1 AND lease_until <= $1 AND m.team = $4
       AND (thread_key IS NULL OR EXISTS (
           SELECT 1 FROM slack_messages p
           WHERE p.key = m.thread_key AND (p.ts IS NOT NULL OR p.failed)))
@@ -71,7 +72,7 @@ _CLAIM_CALLS: Final = f"""
 UPDATE slack_calls SET attempts = attempts + 1, lease_until = $2
 WHERE seq IN (
     SELECT seq FROM slack_calls c
-    WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1
+    WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1 AND c.team = $4
       AND NOT EXISTS (SELECT 1 FROM slack_calls e
                       WHERE e.lane = c.lane AND e.done_at IS NULL AND e.seq < c.seq)
       AND NOT (c.kind = 'tell' AND {HELD})
@@ -82,10 +83,15 @@ RETURNING seq, kind, arguments, attempts, expires_at, lease_until
 
 # What one person was told before a restore is not told again.
 _CALL: Final = """
-INSERT INTO slack_calls (key, lane, kind, arguments, next_at, expires_at)
-SELECT $1, $2, $3, $4, $5, $6
+INSERT INTO slack_calls (key, lane, kind, arguments, next_at, expires_at, team)
+SELECT $1, $2, $3, $4, $5, $6, $8
 WHERE NOT EXISTS (SELECT 1 FROM instance WHERE restored_at >= $7)
 ON CONFLICT (key) DO NOTHING
+"""
+
+
+_FORM_IS_OF: Final = """
+SELECT slack_user_id FROM forms JOIN operators USING (operator_id) WHERE campaign_id = $1
 """
 
 
@@ -197,7 +203,8 @@ class Outgoing:
 
         Nothing happens when it was closed meanwhile, or a step was taken since ``turn``.
         """
-        arguments: Json = {"form": str(campaign_id), "turn": turn, "view": view}
+        user = await self._connection.fetchval(_FORM_IS_OF, campaign_id)
+        arguments: Json = {"form": str(campaign_id), "turn": turn, "view": view, "user": user or ""}
         lane = f"view:{view['external_id']}"
         await self._call(f"update:{key}", lane, CallKind.UPDATE, arguments, FORM_WITHIN)
 
@@ -235,11 +242,14 @@ class Outgoing:
             self._now,
             self._now + within,
             self._since,
+            team_of(arguments.get("user") or arguments["teller"]["user"]),
         )
 
-    async def claim_messages(self, limit: int) -> list[Posting]:
-        """Take messages whose turn has come; each attempt is noted before its call."""
-        rows = await self._connection.fetch(_CLAIM_MESSAGES, self._now, self._now + LEASE, limit)
+    async def claim_messages(self, limit: int, team: str = HOME) -> list[Posting]:
+        """Take messages of a workspace whose turn has come; an attempt is noted before its call."""
+        rows = await self._connection.fetch(
+            _CLAIM_MESSAGES, self._now, self._now + LEASE, limit, team
+        )
         return [Posting(**dict(row)) for row in rows]
 
     async def shown(
@@ -284,9 +294,9 @@ class Outgoing:
             error,
         )
 
-    async def claim_calls(self, limit: int) -> list[Call]:
-        """Take calls whose turn has come."""
-        rows = await self._connection.fetch(_CLAIM_CALLS, self._now, self._now + LEASE, limit)
+    async def claim_calls(self, limit: int, team: str = HOME) -> list[Call]:
+        """Take a workspace's calls whose turn has come."""
+        rows = await self._connection.fetch(_CLAIM_CALLS, self._now, self._now + LEASE, limit, team)
         return [Call(**dict(row) | {"kind": CallKind(row["kind"])}) for row in rows]
 
     async def call_done(self, seq: int, error: str = "") -> None:

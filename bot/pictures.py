@@ -21,6 +21,7 @@ from bot.pump import back_off, later
 from bot.settings import BotSettings
 from bot.slack import Denied, Limited, Lost, answered
 from bot.store import BotStore
+from bot.teams import HOME, bare, qualified
 from bot.uploads import complete, send_bytes
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
@@ -39,10 +40,13 @@ FETCH_SECONDS: Final = 10.0
 class Pictures:
     """Makes the pictures that are wanted, one at a time; any number of bots may."""
 
-    def __init__(self, uow: UnitOfWork, client: AsyncWebClient, settings: BotSettings) -> None:
+    def __init__(
+        self, uow: UnitOfWork, client: AsyncWebClient, settings: BotSettings, team: str = HOME
+    ) -> None:
         self._uow = uow
         self._client = client
         self._settings = settings
+        self._team = team
         self._browser = find_browser(
             settings.proof_browser, sandboxed=settings.proof_browser_sandbox
         )
@@ -65,7 +69,7 @@ class Pictures:
     async def _next(self, browser: Browser) -> bool:
         """Take one picture a step further; return whether there was one."""
         async with self._uow.begin() as work:
-            wanted = await Album(work.connection).claim(work.now)
+            wanted = await Album(work.connection).claim(work.now, self._team)
         if wanted is None:
             return False
         try:
@@ -84,9 +88,11 @@ class Pictures:
             png = await picture(browser, await self._page(wanted.path))
             file_id = await self._upload(wanted, png)
             async with self._uow.begin() as work:
-                await Album(work.connection).uploaded(wanted, file_id, work.now + LOOK_AGAIN)
+                await Album(work.connection).uploaded(
+                    wanted, qualified(self._team, file_id), work.now + LOOK_AGAIN
+                )
             return
-        known = await answered(self._client.files_info(file=wanted.file_id))
+        known = await answered(self._client.files_info(file=bare(wanted.file_id)))
         if not known["file"].get("mimetype"):
             raise Lost("Slack has not finished the file yet")
         async with self._uow.begin() as work:

@@ -12,17 +12,20 @@ from bot.messages import Messages
 from bot.pump import pump
 from bot.settings import BotSettings
 from bot.slack import Places
+from bot.teams import HOME
 from shared.uow import UnitOfWork
 
 
 class Poster:
-    """Sends the rows of one bot; any number of them may run."""
+    """Sends the rows of one workspace; any number of them may run."""
 
-    def __init__(self, uow: UnitOfWork, client: AsyncWebClient, settings: BotSettings) -> None:
+    def __init__(
+        self, uow: UnitOfWork, client: AsyncWebClient, settings: BotSettings, team: str = HOME
+    ) -> None:
         self._uow = uow
         places = Places(client)
-        self._messages = Messages(uow, client, places, settings)
-        self._calls = Calls(uow, client, places, settings)
+        self._messages = Messages(uow, client, places, settings, team)
+        self._calls = Calls(uow, client, places, settings, team)
         # One for each pump: a bell is silenced by who hears it.
         self._bells = (asyncio.Event(), asyncio.Event())
 

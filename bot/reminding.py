@@ -13,14 +13,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import notices
 from bot.acquaintance import Acquaintance
+from bot.answers import personal
 from bot.approvals import beside, tell_nobody_is_left
-from bot.cards import Setting
-from bot.handlers import channel_setting, outgoing_of
+from bot.handlers import outgoing_of
 from bot.hours import when_to_remind
 from bot.pump import later, lease_is_short
 from bot.roster import Reminder, Roster, zone_of
 from bot.settings import BotSettings
 from bot.slack import Limited
+from bot.teams import HOME
 from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
@@ -33,12 +34,15 @@ IDLE_SECONDS: Final = 1.0
 
 
 class Reminding:
-    """Reminds people; any number of bots may."""
+    """Reminds the people of one workspace; any number of bots may."""
 
-    def __init__(self, uow: UnitOfWork, client: AsyncWebClient, settings: BotSettings) -> None:
+    def __init__(
+        self, uow: UnitOfWork, client: AsyncWebClient, settings: BotSettings, team: str = HOME
+    ) -> None:
         self._uow = uow
         self._settings = settings
-        self._acquaintance = Acquaintance(uow, client)
+        self._acquaintance = Acquaintance(uow, client, team)
+        self._team = team
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for people to ask about and reminders to send until ``stop`` is set."""
@@ -54,7 +58,7 @@ class Reminding:
     async def _sweep(self) -> bool:
         """Take the reminders that are due; return whether there were any."""
         async with self._uow.begin() as work:
-            found = await Roster(work.connection).sweep(work.now)
+            found = await Roster(work.connection).sweep(work.now, self._team)
         for reminder in found:
             if lease_is_short(self._uow.clock, reminder.lease_until):
                 break
@@ -101,14 +105,13 @@ class Reminding:
                 await roster.done(reminder, "has left", work.now)
                 await tell_nobody_is_left(state, known, work)
                 return
-            general = channel_setting(work)
             words = notices.reminder(
                 state,
                 number=reminder.number,
                 deadline_at=state.deadline_at,
                 now=work.now,
                 beside=known,
-                setting=Setting(person.language, general.zone, general.public_url),
+                setting=personal(work, person),
                 to=reminder.operator_id,
             )
             key = f"reminder:{state.approval_id}:{state.revision}:{reminder.number}"

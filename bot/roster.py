@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.outgoing import HELD
+from bot.teams import HOME
 from shared.database import Connection
 from topics.delivery import ApprovalState
 
@@ -29,6 +30,9 @@ _SWEEP: Final = f"""
 WITH due AS (
     SELECT approval_id, revision, number, operator_id FROM reminders
     WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1 AND NOT {HELD}
+      AND coalesce((SELECT CASE WHEN w.slack_user_id LIKE '%/%'
+                                THEN split_part(w.slack_user_id, '/', 1) END
+                    FROM operators w WHERE w.operator_id = reminders.operator_id), '') = $4
     ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)
 UPDATE reminders r SET attempts = r.attempts + 1, lease_until = $2
 FROM due d LEFT JOIN approvals a USING (approval_id)
@@ -96,15 +100,17 @@ class Roster:
             "UPDATE slack_people SET next_at = $2 WHERE slack_user_id = $1", slack_user_id, now
         )
 
-    async def strangers(self, now: datetime, limit: int) -> Sequence[str]:
-        """Take people about whom Slack is to be asked; nobody else does for a while."""
+    async def strangers(self, now: datetime, limit: int, team: str = HOME) -> Sequence[str]:
+        """Take people about whom their workspace is to be asked; nobody else does for a while."""
         rows = await self._connection.fetch(
             "UPDATE slack_people SET attempts = attempts + 1, next_at = $2"
             " WHERE slack_user_id IN (SELECT slack_user_id FROM slack_people WHERE next_at <= $1"
+            " AND team = $4"
             " ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING slack_user_id",
             now,
             now + LEASE,
             limit,
+            team,
         )
         return [row["slack_user_id"] for row in rows]
 
@@ -133,9 +139,9 @@ class Roster:
             _WANT, approval_id, revision, number, list(operator_ids), now
         )
 
-    async def sweep(self, now: datetime) -> list[Reminder]:
-        """Take the reminders whose turn has come."""
-        rows = await self._connection.fetch(_SWEEP, now, now + LEASE, SWEEP)
+    async def sweep(self, now: datetime, team: str = HOME) -> list[Reminder]:
+        """Take the reminders of a workspace's people whose turn has come."""
+        rows = await self._connection.fetch(_SWEEP, now, now + LEASE, SWEEP, team)
         return [
             Reminder(
                 **dict(row)

@@ -39,6 +39,18 @@ class BotSettings(Settings):
     reminder_days: str = Field(
         default="1-5", description="days of the week on which they are (1 is Monday)"
     )
+    slack_client_id: str | None = Field(default=None, description="to be installed by workspaces")
+    slack_client_secret: SecretStr | None = None
+    slack_teams: str = Field(
+        default="",
+        pattern=r"^([TE][A-Z0-9]+(, *[TE][A-Z0-9]+)*)?$",
+        description="ids of the workspaces that may install the bot, T…, T…",
+    )
+    slack_redirect_url: str = Field(
+        default="",
+        pattern=r"^(https?://.*)?$",
+        description="where Slack sends browsers back to; empty: PUBLIC_URL/slack/oauth_redirect",
+    )
     slack_http_host: str = "127.0.0.1"
     slack_http_port: int = Field(default=3000, ge=1, le=65_535)
     slack_ack_seconds: float = Field(
@@ -50,7 +62,11 @@ class BotSettings(Settings):
     # After the tokens, so that what the mode needs can be checked against them.
     slack_mode: Literal["socket", "http"] = Field(default="socket", validate_default=True)
 
-    @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", mode="before")
+    @field_validator(
+        *("slack_bot_token", "slack_app_token", "slack_signing_secret", "slack_client_id"),
+        "slack_client_secret",
+        mode="before",
+    )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -59,8 +75,12 @@ class BotSettings(Settings):
     @classmethod
     def _has_what_it_needs(cls, mode: str, info: ValidationInfo) -> str:
         needed = _NEEDED[mode]
-        if info.data.get("slack_bot_token") and not info.data.get(needed.lower()):
-            message = f"{mode} needs {needed} beside SLACK_BOT_TOKEN"
+        for given in ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID"):
+            if info.data.get(given.lower()) and not info.data.get(needed.lower()):
+                message = f"{mode} needs {needed} beside {given}"
+                raise ValueError(message)
+        if info.data.get("slack_client_id") and not info.data.get("slack_client_secret"):
+            message = "SLACK_CLIENT_ID needs SLACK_CLIENT_SECRET"
             raise ValueError(message)
         return mode
 
@@ -79,4 +99,14 @@ class BotSettings(Settings):
     @property
     def slack_is_on(self) -> bool:
         """Whether there is a workspace to talk to."""
-        return self.slack_bot_token is not None
+        return self.slack_bot_token is not None or self.slack_has_oauth
+
+    @property
+    def slack_has_oauth(self) -> bool:
+        """Whether workspaces may install the bot."""
+        return self.slack_client_id is not None
+
+    @property
+    def slack_teams_allowed(self) -> frozenset[str]:
+        """The workspaces that may."""
+        return frozenset(one.strip() for one in self.slack_teams.split(",") if one.strip())

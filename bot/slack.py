@@ -14,6 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.limits import Json
 from bot.settings import BotSettings
+from bot.teams import bare
 
 CALL_SECONDS: Final = 10.0
 EVENT_TYPE: Final = "muster_message"
@@ -97,17 +98,19 @@ async def answered(call: Awaitable[AsyncSlackResponse]) -> Json:
 
 
 @asynccontextmanager
-async def web_client(settings: BotSettings) -> AsyncIterator[AsyncWebClient]:
-    """Yield a client of the workspace that never calls twice by itself.
+async def web_client(
+    settings: BotSettings, token: str | None = None
+) -> AsyncIterator[AsyncWebClient]:
+    """Yield a client, by default of the bot's own workspace, that never calls twice by itself.
 
     slack_sdk repeats a call whose connection broke, which posts twice; and its own wait for a rate
     limit would hold a row's lease. Rows are tried again instead, after what Retry-After says.
     """
-    token = settings.slack_bot_token
+    own = settings.slack_bot_token
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         yield AsyncWebClient(
-            token=token.get_secret_value() if token else None,
+            token=token or (own.get_secret_value() if own else None),
             base_url=settings.slack_api_url,
             timeout=int(CALL_SECONDS),
             session=session,
@@ -132,7 +135,8 @@ class Places:
         """Look a place up anew the next time."""
         self._known.pop(target, None)
 
-    async def _look(self, target: str) -> str:
+    async def _look(self, place: str) -> str:
+        target = bare(place)
         if target.startswith("#"):
             return await self._named(target[1:])
         if target[:1] in {"U", "W"}:

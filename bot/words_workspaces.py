@@ -53,6 +53,29 @@ WORKSPACES: Final[dict[str, tuple[str, str]]] = {
             " canal, puis : `/campaign channel {first} #canal`."
         ),
     ),
+    "install_done": (
+        "Muster is installed in {team}. You may close this page.",
+        "Muster est installé dans {team}. Vous pouvez fermer cette page.",
+    ),
+    "install_refused": (
+        "Muster may not be installed in {team}: its administrator names the workspaces.",
+        "Muster ne peut pas être installé dans {team} : son administrateur nomme les espaces.",
+    ),
+    "install_state": (
+        "This installation was not begun in this browser, or too long ago: please begin again.",
+        (
+            "Cette installation n’a pas été commencée dans ce navigateur, ou l’a été il y a trop"
+            " longtemps : veuillez recommencer."
+        ),
+    ),
+    "install_denied": (
+        "Slack says that the installation was not allowed.",
+        "Slack indique que l’installation n’a pas été autorisée.",
+    ),
+    "install_failed": (
+        "Slack did not complete the installation: please begin again.",
+        "Slack n’a pas terminé l’installation : veuillez recommencer.",
+    ),
     "link_title": ("Link to an operator", "Lier à un opérateur"),
     "link_intro": (
         "Who is linked does in Slack what their role in Muster allows.",

@@ -55,7 +55,7 @@ class NewOperator(BaseModel):
     email: str = Field(min_length=3, max_length=320)
     roles: tuple[Role, ...] = ()
     groups: tuple[str, ...] = Field(default=(), max_length=50)
-    slack_user_id: str | None = Field(default=None, max_length=40)
+    slack_user_id: str | None = Field(default=None, max_length=90)
     language: str = Field(default="en", max_length=2)
 
 
@@ -68,7 +68,7 @@ class OperatorChange(BaseModel):
     email: str | None = Field(default=None, max_length=320)
     roles: tuple[Role, ...] | None = None
     groups: tuple[str, ...] | None = Field(default=None, max_length=50)
-    slack_user_id: str | None = Field(default=None, max_length=40)
+    slack_user_id: str | None = Field(default=None, max_length=90)
     language: str | None = Field(default=None, max_length=2)
     active: bool | None = None
 

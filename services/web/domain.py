@@ -112,8 +112,9 @@ def checked_language(language: str) -> str:
 def checked_slack_id(slack_user_id: str | None) -> str | None:
     """Return a Slack user id; nothing is no link; refuse what Slack would not give."""
     text = (slack_user_id or "").strip()
-    if text and not re.fullmatch(r"[A-Z0-9]{2,40}", text):
-        raise Refused("a Slack user id looks like U024BE7LH", field="slack_user_id")
+    if text and not re.fullmatch(r"([TE][A-Z0-9]{1,40}/)?[A-Z0-9]{2,40}", text):
+        example = "U024BE7LH or T024BE7LD/U024BE7LH"
+        raise Refused(f"a Slack user id looks like {example}", field="slack_user_id")
     return text or None
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import app, commands
 from bot.front import Front
@@ -88,13 +87,16 @@ def taken() -> set[tuple[Kind, str]]:
 
         setattr(Noting, kind, noting)
 
+    async def nowhere(_team_id: str | None) -> None:
+        return None
+
     for kind in Kind:
         note(kind)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "AsyncApp", Noting)
         settings = BotSettings.model_construct(slack_signing_secret=None)
         front = Front.__new__(Front)
-        app.slack_app(AsyncWebClient(token="xoxb-1"), settings, front)
+        app.slack_app(settings, front, nowhere)
     return with_words(found)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bot
+from bot import installing
 from bot.events import FROM_MESSAGE
 
 BOT = Path(bot.__file__).parent
@@ -83,6 +84,7 @@ def test_every_scope_is_one_of_a_method_the_bot_calls() -> None:
     assert used == set(SCOPES)
     needed = set().union(*SCOPES.values()) | {"commands"}
     assert set(manifest()["oauth_config"]["scopes"]["bot"]) == needed
+    assert set(installing.SCOPES) == needed
 
 
 def test_the_manifest_keeps_to_slacks_limits() -> None:
