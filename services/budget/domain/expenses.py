@@ -117,7 +117,9 @@ def _of_delivery(expense: Expense) -> Levels:
     untouched = expense.estimated_minor is None and expense.computed_minor is None
     if untouched and expense.stage is Stage.OPEN:
         planned = expense.provisional_minor or 0
-    real = expense.real_minor if expense.stage is Stage.FINISHED else None
+    # A delivery that was spent for keeps its typed real cost while the rest of it goes out.
+    again = expense.stage is Stage.ANALYSED and expense.computed_minor is not None
+    real = expense.real_minor if again or expense.stage is Stage.FINISHED else None
     spent = (expense.computed_minor or 0) if real is None else real
     return Levels(
         planned_minor=planned,

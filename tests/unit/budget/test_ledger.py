@@ -208,5 +208,16 @@ KINDS = {
     HoldStatus.SPENT: EntryKind.SPEND,
 }
 
+
+def test_a_typed_real_cost_stands_while_the_rest_of_a_delivery_is_held() -> None:
+    ledger = Ledger()
+    ledger.choose_policy(Overrun.REFUSE, needs_approval=False)
+    ledger.type_real(campaign=1, amount=0)
+    ledger.release(number=1)
+    ledger.spend(number=1, cost=599)
+    ledger.reserve(number=3, amount=402)
+    assert ledger.balance.left_minor == LIMIT - 402
+
+
 TestLedger = Ledger.TestCase
 TestLedger.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
