@@ -10,10 +10,12 @@ from shared.database import Connection
 
 # Two statements in one: the number of an event that has one stays.
 _GIVE: Final = """
-WITH wanted AS (SELECT DISTINCT event_id FROM unnest($1::uuid[]) AS one (event_id)),
+WITH wanted AS (SELECT event_id, min(place) AS place
+                FROM unnest($1::uuid[]) WITH ORDINALITY AS one (event_id, place) GROUP BY event_id),
      made AS (
     INSERT INTO event_numbers (number, event_id)
-    SELECT ($2::bigint << 56) + nextval('event_numbers_seq'), event_id FROM wanted
+    SELECT ($2::bigint << 56) + nextval('event_numbers_seq'), event_id
+    FROM (SELECT event_id FROM wanted ORDER BY place) AS in_order
     ON CONFLICT (event_id) DO NOTHING RETURNING event_id, number)
 SELECT event_id, number FROM made
 UNION ALL SELECT n.event_id, n.number FROM event_numbers n JOIN wanted USING (event_id)
