@@ -31,6 +31,7 @@ from services.web.store import AccountStore
 from shared.errors import INTERRUPTIONS
 from shared.http import problem
 from shared.service import Runtime
+from shared.uow import Work
 
 SESSION: Final = timedelta(hours=24)
 PURPOSE: Final = "soap session"
@@ -94,19 +95,13 @@ class SoapDoor:
 
     async def _logon(self, call: Call) -> Response:
         async with self._runtime.uow.begin() as work:
-            login = call.text("strLogin")
-            try:
-                token = await tokens.authenticate(work, call.text("strPassword"))
-            except tokens.BadToken:
-                raise _denied(call) from None
-            account = await AccountStore(work.connection).get(token.operator_id)
-            if account is None or account.email != login.lower():
-                raise _denied(call)
+            token = await _signed_in(work, call.text("strLogin"), call.text("strPassword"))
             until = work.now + SESSION
+        if token is None:
+            raise _denied(call)
+        login = call.text("strLogin").lower()
         session = sessions.issue(self._runtime.settings.secret, token.token_id, until, PURPOSE)
-        info = (
-            f"<sessionInfo xmlns=''>{listed('userInfo', [('login', account.email)])}</sessionInfo>"
-        )
+        info = f"<sessionInfo xmlns=''>{listed('userInfo', [('login', login)])}</sessionInfo>"
         return answered(
             call,
             ("pstrSessionToken", session),
@@ -120,17 +115,10 @@ class SoapDoor:
         login, _, password = text.rpartition("/")
         async with self._runtime.uow.begin() as work:
             token_id = sessions.read(self._runtime.settings.secret, text, work.now, PURPOSE)
-            try:
-                if token_id is not None:
-                    token = await tokens.still_good(work, token_id)
-                else:
-                    token = await tokens.authenticate(work, password)
-            except tokens.BadToken:
-                token = None
-            if token is not None and token_id is None and login:
-                account = await AccountStore(work.connection).get(token.operator_id)
-                if account is None or account.email != login.lower():
-                    token = None
+            if token_id is not None:
+                token = await tokens.still_good(work, token_id)
+            else:
+                token = await _signed_in(work, login or None, password)
         if token is None or not domain.allows(token.scopes, "POST", "events_status"):
             raise _denied(call)
         return token
@@ -171,6 +159,18 @@ class SoapDoor:
             instance = web_settings(self._runtime.settings).event_instance
             given = await numbers.give(work.connection, taken, instance)
         return [(one, given[one.event_id] if isinstance(one, Taken) else 0) for one in answers]
+
+
+async def _signed_in(work: Work, login: str | None, password: str) -> Token | None:
+    """Return the token that is the password of a login, or of anybody when none is said."""
+    try:
+        token = await tokens.authenticate(work, password)
+    except tokens.BadToken:
+        return None
+    if login is None:
+        return token
+    account = await AccountStore(work.connection).get(token.operator_id)
+    return token if account is not None and account.email == login.lower() else None
 
 
 def _denied(call: Call) -> Fault:
