@@ -8,53 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 
-from prometheus_client import Counter
-
-from services.delivery.bounces.verp import envelope_sender
-from services.delivery.claims import WINDOW_SECONDS, Batch, Claims, Share
-from services.delivery.compose import Composer
+from services.delivery.carrier import TROUBLE_SECONDS, Carrier, until_done
+from services.delivery.claims import Batch, Claims, Share
 from services.delivery.composers import Composers
 from services.delivery.domain.runs import (
     SENT,
     Circumstances,
-    Reason,
     Ruling,
     RunKind,
     Verdict,
     rule,
 )
-from services.delivery.mail import is_address
-from services.delivery.rendering import BadTemplate
+from services.delivery.mail_carrier import NOT_CALLED, MailCarrier, Shared
 from services.delivery.settings import DeliverySettings
-from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail, Relays
+from services.delivery.smtp import Answer, Relays
 from services.delivery.store.sending import Claimed, Result
-from shared import faults, tracing
+from shared import faults
 from shared.consumer import wait_or_stop
-from shared.errors import INTERRUPTIONS, reason_of
+from shared.errors import reason_of
 from shared.ids import new_id
 from shared.logs import logger
 from shared.service import Runtime
 
 log = logger(__name__)
-DELIVERY: Final = "delivery"
-T = TypeVar("T")
 
 IDLE_SECONDS: Final = 0.2
 URGENT_IDLE_SECONDS: Final = 0.05
-TROUBLE_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 5.0
-ATTEMPTS: Final = Counter(
-    "muster_delivery_attempts_total", "Calls to the mail server", ["kind", "verdict"]
-)
 URGENT_SPEED: Final = 6.0
 """Somebody waits for a proof or an answer: it is tried again that much sooner."""
-NOT_CALLED: Final = Answer(Verdict.RELEASED)
 
 
 async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
@@ -72,22 +58,17 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
             claims = Claims(runtime.uow, settings, f"{owner}.{i}")
             turn = bulk_turn if i else asyncio.Lock()
             only = i == 0 and number > 1
-            worker = Worker(runtime, shared, claims, turn, urgent=i == 0, bulk=not only)
+            carrier = MailCarrier(runtime, shared)
+            worker = Worker(runtime, carrier, claims, turn, urgent=i == 0, bulk=not only)
             group.create_task(worker.run(stop))
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What the workers of a process have in common."""
-
-    composers: Composers
-    relays: Relays
-
-
 class Worker:
-    """One connection and the rows it hands over.
+    """One carrier and the rows it hands over.
 
     Args:
+        carrier: what they are handed to.
+        claims: where they come from.
         turn: held while looking for work, so that idle workers of a process ask once, not each.
         urgent: whether it takes proofs and single messages.
         bulk: whether it takes what campaigns send.
@@ -96,7 +77,7 @@ class Worker:
     def __init__(
         self,
         runtime: Runtime,
-        shared: Shared,
+        carrier: Carrier,
         claims: Claims,
         turn: asyncio.Lock,
         *,
@@ -106,11 +87,10 @@ class Worker:
         self._runtime = runtime
         self._settings = cast("DeliverySettings", runtime.settings)
         self._claims = claims
-        self._composers = shared.composers
         self._turn = turn
         self._urgent = urgent
         self._bulk = bulk
-        self._connection = Connection(self._settings, shared.relays)
+        self._carrier = carrier
         self._spread = random.Random()
         self._in_doubt = False
 
@@ -126,13 +106,13 @@ class Worker:
                     await wait_or_stop(stop, TROUBLE_SECONDS)
         finally:
             cutter.cancel()
-            await self._connection.close()
+            await self._carrier.close()
 
     async def _cut_off(self, stop: asyncio.Event) -> None:
         """Break off a call that holds up the end; its message is then ambiguous or deferred."""
         await stop.wait()
         await asyncio.sleep(STOP_SECONDS)
-        self._connection.drop()
+        self._carrier.drop()
 
     async def _once(self, stop: asyncio.Event) -> None:
         """Claim what is due and hand it over; wait a little when there is nothing."""
@@ -165,7 +145,7 @@ class Worker:
         if not urgent and not (self._bulk and await self._claims.due_bulk()):
             return None
         # Nothing is claimed while there is nobody to hand it to.
-        if not await self._connected():
+        if not await self._carrier.ready():
             await wait_or_stop(stop, TROUBLE_SECONDS)
             return None
         return await (self._claims.take_urgent() if urgent else self._claims.take_bulk())
@@ -178,7 +158,7 @@ class Worker:
             self._result(row, *answer) for row, answer in zip(batch.rows, answers, strict=True)
         ]
         if results:
-            await self._until_done(stop, partial(self._claims.write, results))
+            await until_done(stop, partial(self._claims.write, results))
             faults.reach("sender.after_results")
 
     async def _send_share(self, share: Share, stop: asyncio.Event) -> None:
@@ -195,9 +175,9 @@ class Worker:
             results = [
                 self._result(row, *answer) for row, answer in zip(rows, answers, strict=False)
             ]
-            give_back = stop.is_set() or not answers or not await self._connected()
+            give_back = stop.is_set() or not answers or not await self._carrier.ready()
             write = partial(self._claims.next_window, share, results, give_back=give_back)
-            more = bool(await self._until_done(stop, write))
+            more = bool(await until_done(stop, write))
             faults.reach("sender.after_results")
             if more and self._urgent and await self._claims.due_urgent():
                 urgent = await self._claims.take_urgent()
@@ -207,102 +187,14 @@ class Worker:
     async def send(
         self, rows: Sequence[Claimed], until: float, stop: asyncio.Event
     ) -> list[tuple[Answer, str]]:
-        """Call the server with rows, in order; return what came of each, and why.
+        """Hand rows over, in order; return what came of each, and why.
 
         The answers end early when time is up or the connection is gone: the rest was not called.
         """
-        composers = await self._composers_of(rows, stop)
-        until = min(until, time.monotonic() + WINDOW_SECONDS)
-        unfit: dict[int, tuple[Answer, str]] = {}
-        called: list[int] = []
-
-        def mails() -> Iterator[Mail]:
-            for i, row in enumerate(rows):
-                if not composers or stop.is_set() or time.monotonic() >= until:
-                    return
-                mail = self._mail(row, composers[row.template_hash])
-                if isinstance(mail, Mail):
-                    called.append(i)
-                    yield mail
-                else:
-                    unfit[i] = Answer(Verdict.FAILED), mail
-
         faults.reach("sender.window_open")
-        trace = await self._trace_of(rows)
-        with tracing.span(DELIVERY, "smtp window", parent=trace, messages=len(rows)) as window:
-            answers = await self._connection.send_many(mails(), until=until)
-            for i, answer in zip(called, answers, strict=False):
-                with tracing.span_of_some(
-                    DELIVERY, "smtp answer", i, parent=window, verdict=answer.verdict
-                ):
-                    pass
+        answers = await self._carrier.send(rows, until, stop)
         faults.reach("sender.before_results")
-        found = dict(unfit)
-        for i, answer in zip(called, answers, strict=False):
-            found[i] = answer, answer.reason
-            ATTEMPTS.labels(rows[i].kind, answer.verdict).inc()
-        reached = max(found, default=-1) + 1
-        return [found.get(i, (NOT_CALLED, "")) for i in range(reached)]
-
-    async def _composers_of(
-        self, rows: Sequence[Claimed], stop: asyncio.Event
-    ) -> dict[str, Composer]:
-        """Return what composes some rows; nothing when it cannot be had, and then nothing goes."""
-        hashes = {row.template_hash for row in rows}
-        read = partial(self._composers.of, hashes, now=self._runtime.clock.now())
-        try:
-            return await self._until_done(stop, read) or {}
-        except Exception as problem:  # noqa: BLE001 - a key that cannot be read, a content gone
-            log.warning("sender.cannot_compose", error=reason_of(problem))
-            await wait_or_stop(stop, TROUBLE_SECONDS)
-            return {}
-
-    async def _trace_of(self, rows: Sequence[Claimed]) -> str | None:
-        """Return the trace of the command that started the first row's run, while it is wanted."""
-        if not rows or not tracing.is_on():
-            return None
-        try:
-            found: str | None = await self._runtime.pool.fetchval(
-                "SELECT traceparent FROM runs WHERE run_id = $1", rows[0].run_id
-            )
-        except INTERRUPTIONS:
-            return None  # a span is not worth a window
-        return found
-
-    def _mail(self, row: Claimed, composer: Composer) -> Mail | str:
-        """Return a row's mail, or why there is none, in the ledger's words."""
-        if not is_address(row.address):
-            return Reason.BAD_ADDRESS
-        try:
-            mail = composer.compose(row, at=self._runtime.clock.now())
-        except BadTemplate as problem:
-            return f"{Reason.PERSONALISATION}: {problem}"
-        except (ValueError, TypeError, LookupError) as problem:
-            # What one recipient's data does to MIME must not hold up the others.
-            return f"{Reason.PERSONALISATION}: {type(problem).__name__}"
-        sender = envelope_sender(
-            self._settings, row.run_id, row.member_id, composer.content.from_address
-        )
-        return Mail(sender=sender, recipient=row.address, content=mail)
-
-    async def _connected(self) -> bool:
-        try:
-            await self._connection.ensure()
-        except CANNOT_CONNECT as problem:
-            log.warning("sender.no_server", error=type(problem).__name__)
-            return False
-        return True
-
-    async def _until_done(self, stop: asyncio.Event, do: Callable[[], Awaitable[T]]) -> T | None:
-        """Read or write, however long the database is away: what is known must not get lost."""
-        while True:
-            try:
-                return await do()
-            except INTERRUPTIONS as problem:
-                log.warning("sender.database_wait", error=reason_of(problem))
-                if stop.is_set():
-                    return None
-                await wait_or_stop(stop, TROUBLE_SECONDS)
+        return answers
 
     def _result(self, row: Claimed, answer: Answer, reason: str) -> Result:
         ruling = SENT if answer.verdict is Verdict.SENT else self._ruling(row, answer, reason)

@@ -20,8 +20,9 @@ from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.app import SERVICE
 from services.delivery.claims import Batch, Claims, Share
 from services.delivery.composers import Composers
+from services.delivery.mail_carrier import MailCarrier, Shared
 from services.delivery.progress import look
-from services.delivery.sender import Shared, Worker
+from services.delivery.sender import Worker
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import Answer, Relays
 from services.delivery.store import sending, slices
@@ -75,14 +76,14 @@ class Sender:
     async def hand_over(self, found: Batch | Share | None) -> None:
         """Do with a claim what the worker's own loop does, then close the connection."""
         assert found is not None, "there was something to claim"
-        assert await self.worker._connected()
+        assert await self.worker._carrier.ready()
         try:
             if isinstance(found, Share):
                 await self.worker._send_share(found, self.never)
             else:
                 await self.worker._send_batch(found, self.never)
         finally:
-            await self.worker._connection.close()
+            await self.worker._carrier.close()
 
 
 def a_sender(runtime: Runtime, name: str) -> Sender:
@@ -90,7 +91,8 @@ def a_sender(runtime: Runtime, name: str) -> Sender:
     assert isinstance(settings, DeliverySettings)
     claims = Claims(runtime.uow, settings, name)
     shared = Shared(Composers(runtime.pool, settings), Relays(settings.relays))
-    worker = Worker(runtime, shared, claims, asyncio.Lock(), urgent=False, bulk=True)
+    carrier = MailCarrier(runtime, shared)
+    worker = Worker(runtime, carrier, claims, asyncio.Lock(), urgent=False, bulk=True)
     made, send = Sender(worker, claims), worker.send
 
     async def sending_then_frozen(
