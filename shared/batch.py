@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from shared.errors import Permanent
 from shared.kafka import Record
-from shared.registry import Entry, RawHandler, Registry
+from shared.registry import Entry, Intake, Registry
 from topics.cloudevents import Envelope, Malformed, decode_envelope, decode_message
-from topics.message import Message, message_type
+from topics.message import message_type
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One record to handle: a typed message with its entry, or an intake event with its handler."""
+    """One record to handle: a message with its entry, or what an intake event was read as."""
 
     record: Record
     envelope: Envelope
-    message: Message | None
+    message: Any
     entry: Entry | None
-    raw: RawHandler | None
+    intake: Intake | None
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -41,15 +43,15 @@ def read(record: Record, registry: Registry) -> Item | Broken | None:
     A type that the contract lacks is skipped on event and state topics, where a newer service may
     have published it, and broken on command topics, where somebody waits for an answer.
     """
-    if not record.value and not registry.raw(record.topic):
+    intake = registry.intake(record.topic)
+    if not record.value and intake is None:
         return None  # a tombstone: readers of compacted topics keep what they know by version
     try:
         envelope = decode_envelope(record.headers, record.value)
-        raw = registry.raw(record.topic)
-        if raw is not None:
-            return Item(record, envelope, None, None, raw)
+        if intake is not None:
+            return Item(record, envelope, intake.read(envelope), None, intake)
         return _typed(record, envelope, registry)
-    except Malformed as problem:
+    except (Malformed, Permanent) as problem:
         return Broken(record, str(problem))
 
 
@@ -68,7 +70,7 @@ def _typed(record: Record, envelope: Envelope, registry: Registry) -> Item | Non
 
 
 def in_runs(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
-    """Yield items in order, consecutive ones of a batched type together."""
+    """Yield items in order, consecutive ones of a batched type or an intake together."""
     start = 0
     for i in range(1, len(items) + 1):
         if i == len(items) or not _together(items[start], items[i]):
@@ -77,4 +79,6 @@ def in_runs(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
 
 
 def _together(first: Item, other: Item) -> bool:
+    if first.intake is not None:
+        return first.intake is other.intake
     return first.entry is not None and first.entry.batched and first.entry is other.entry

@@ -218,11 +218,11 @@ async def handle_run(run: Sequence[Item], work: Work) -> None:
 
 async def _hand(run: Sequence[Item], work: Work) -> None:
     first = run[0]
-    if first.raw is not None:
-        await first.raw(first.envelope, work)
+    if first.intake is not None:
+        await first.intake.handle([(item.envelope, item.message) for item in run], work)
     elif first.entry is not None and first.entry.batched:
         await first.entry.handle([item.message for item in run], work)
-    elif first.entry is not None and first.message is not None:
+    elif first.entry is not None:
         await answer(first.entry, first.message, work)
 
 

@@ -15,7 +15,10 @@ from topics.names import Topic
 M = TypeVar("M", bound=Message)
 Handler: TypeAlias = Callable[[M, Work], Awaitable[None]]
 BatchHandler: TypeAlias = Callable[[Sequence[M], Work], Awaitable[None]]
-RawHandler: TypeAlias = Callable[[Envelope, Work], Awaitable[None]]
+V = TypeVar("V")
+Taken: TypeAlias = tuple[Envelope, V]
+"""An event of an intake topic as it came, and what it was read as."""
+IntakeHandler: TypeAlias = Callable[[Sequence[Taken[V]], Work], Awaitable[None]]
 RefusalAnswer: TypeAlias = Callable[[M, Refused], Message]
 
 
@@ -34,12 +37,25 @@ class Entry:
     refusal: Callable[[Any, Refused], Message] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How the events of an intake topic are handled, whose types are those of outside producers.
+
+    Attributes:
+        read: returns what an event says; :class:`Permanent` when it says nothing that can be used.
+        handle: takes consecutive ones together, each with its envelope.
+    """
+
+    read: Callable[[Envelope], Any]
+    handle: Callable[[Sequence[Taken[Any]], Work], Awaitable[None]]
+
+
 class Registry:
     """The handlers of one consumer; each message type has one."""
 
     def __init__(self) -> None:
         self._by_type: dict[type[Message], Entry] = {}
-        self._by_topic: dict[str, RawHandler] = {}
+        self._by_topic: dict[str, Intake] = {}
         self._topics: dict[str, Topic] = {}
 
     def on(
@@ -70,11 +86,13 @@ class Registry:
 
         return register
 
-    def on_topic(self, topic: Topic) -> Callable[[RawHandler], RawHandler]:
-        """Register the handler of an intake topic, whose events have types of their own."""
+    def on_topic(
+        self, topic: Topic, read: Callable[[Envelope], V]
+    ) -> Callable[[IntakeHandler[V]], IntakeHandler[V]]:
+        """Register the handler of an intake topic; what ``read`` refuses is dead-lettered."""
 
-        def register(handle: RawHandler) -> RawHandler:
-            self._by_topic[topic.name] = handle
+        def register(handle: IntakeHandler[V]) -> IntakeHandler[V]:
+            self._by_topic[topic.name] = Intake(read, handle)
             self._topics[topic.name] = topic
             return handle
 
@@ -84,8 +102,8 @@ class Registry:
         """Take over another registry's handlers."""
         for kind, entry in other._by_type.items():
             self._add(kind, entry)
-        for name, handle in other._by_topic.items():
-            self._by_topic[name] = handle
+        for name, intake in other._by_topic.items():
+            self._by_topic[name] = intake
             self._topics[name] = other._topics[name]
 
     def _add(self, kind: type[Message], entry: Entry) -> None:
@@ -104,8 +122,8 @@ class Registry:
         """Return how a message type is handled, or ``None`` when it is not ours."""
         return self._by_type.get(kind)
 
-    def raw(self, topic: str) -> RawHandler | None:
-        """Return the handler of an intake topic."""
+    def intake(self, topic: str) -> Intake | None:
+        """Return how events of an intake topic are handled; ``None`` when it is none of ours."""
         return self._by_topic.get(topic)
 
     @property

@@ -119,7 +119,7 @@ async def _unhandled(consumer: Consumer, runtime: Runtime, seen: Seen) -> list[s
     wanted: set[tuple[str, str]] = set()
     for topic in registry.topics:
         for ce_type, identities in seen.get(topic.name, {}).items():
-            if registry.raw(topic.name) or _handles(registry, ce_type):
+            if registry.intake(topic.name) or _handles(registry, ce_type):
                 wanted |= identities
     rows = await runtime.pool.fetch(
         "SELECT source, id FROM inbox WHERE consumer = $1"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from services.events_status.announcing import announce
 from services.events_status.domain import (
+    Move,
     Queue,
     Received,
     Told,
@@ -22,13 +24,12 @@ from services.events_status.routes import RouteStore
 from services.events_status.steering import steer
 from services.events_status.store import EventStore
 from shared.errors import Refused
-from shared.ids import new_id, new_id_text, recipient_key
-from shared.registry import Registry
+from shared.ids import new_id, new_id_text
+from shared.registry import Registry, Taken
 from shared.rights import Right, require
 from shared.timers import set_timer
 from shared.uow import Work
 from shared.workflows import wake
-from topics.cloudevents import Envelope
 from topics.delivery import MessageOutcome, TemplateState
 from topics.events import (
     ControlEvent,
@@ -48,32 +49,39 @@ registry: Final = Registry()
 batch_registry: Final = Registry()
 
 
-@registry.on_topic(EVENTS_REALTIME)
-async def take_realtime(envelope: Envelope, work: Work) -> None:
-    """Keep a real-time event as pending."""
-    await take_in(read_event(envelope, Queue.REALTIME), work)
+@registry.on_topic(EVENTS_REALTIME, read=partial(read_event, queue=Queue.REALTIME))
+async def take_realtime(events: Sequence[Taken[Received]], work: Work) -> None:
+    """Keep real-time events as pending."""
+    await take_in(events, work, Queue.REALTIME)
 
 
-@batch_registry.on_topic(EVENTS_BATCH)
-async def take_batch(envelope: Envelope, work: Work) -> None:
-    """Keep a batch event as pending."""
-    await take_in(read_event(envelope, Queue.BATCH), work)
+@batch_registry.on_topic(EVENTS_BATCH, read=partial(read_event, queue=Queue.BATCH))
+async def take_batch(events: Sequence[Taken[Received]], work: Work) -> None:
+    """Keep batch events as pending."""
+    await take_in(events, work, Queue.BATCH)
 
 
-async def take_in(event: Received, work: Work) -> None:
-    """Keep an event once, as pending, and have its queue processed."""
+async def take_in(events: Sequence[Taken[Received]], work: Work, queue: Queue) -> None:
+    """Keep events once each, as pending, and have their queue processed."""
     store = EventStore(work.connection)
-    key = recipient_key(work.settings.secret, event.channel, event.address)
-    if not await store.add(event, key, work.now):
-        return
-    unborn = Tracked(event.event_id, event.event_type, event.external_id, work.now, None, 0)
-    taken = move(unborn, EventStatus.PENDING, at=work.now)
-    await store.move([taken])
-    announce(work, [taken])
-    if event.scheduled is not None and event.scheduled > work.now:
-        await await_schedule(work, event.queue, event.scheduled)
-    else:
-        await wake(work, processing_of(event.queue))
+    known = await store.add([event for _, event in events], work.settings.secret, work.now)
+    fresh = [(cause, event) for cause, event in events if event.event_id not in known]
+    taken: list[Move] = []
+    for cause, event in fresh:
+        unborn = Tracked(event.event_id, event.event_type, event.external_id, work.now, None, 0)
+        taken.append(move(unborn, EventStatus.PENDING, at=work.now))
+        work.cause = cause
+        announce(work, taken[-1:])
+    await store.note_moves(taken)
+    await _have_processed(work, queue, [event for _, event in fresh])
+
+
+async def _have_processed(work: Work, queue: Queue, events: Sequence[Received]) -> None:
+    for at in sorted({event.scheduled for event in events if event.scheduled is not None}):
+        if at > work.now:
+            await await_schedule(work, queue, at)
+    if any(event.scheduled is None or event.scheduled <= work.now for event in events):
+        await wake(work, processing_of(queue))
 
 
 async def await_schedule(work: Work, queue: Queue, at: datetime) -> None:

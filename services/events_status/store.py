@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.events_status.domain import Move, Queue, Received, Told, Tracked
 from shared.database import Connection
+from shared.ids import recipient_key
 from topics.delivery import Outcome
 from topics.events import EventStatus
 
@@ -18,11 +19,18 @@ _ADD: Final = """
 INSERT INTO events (event_id, source, ce_id, event_type, queue, channel, address, recipient_key,
                     language, external_id, ctx, status, received_at, changed_at,
                     origin, country, email_format, scheduled_at, expires_at, waits_until)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', $12::timestamptz,
-        $12::timestamptz,
-        $13, $14, $15, $16::timestamptz, $17,
-        CASE WHEN $16::timestamptz > $12::timestamptz THEN $16 END)
-ON CONFLICT DO NOTHING RETURNING 1
+SELECT e.event_id, e.source, e.ce_id, e.event_type, e.queue, e.channel, e.address, e.recipient_key,
+       e.language, e.external_id, e.ctx, 'pending', $1, $1,
+       e.origin, e.country, e.email_format, e.scheduled_at, e.expires_at,
+       CASE WHEN e.scheduled_at > $1 THEN e.scheduled_at END
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::text[], $14::text[],
+            $15::text[], $16::timestamptz[], $17::timestamptz[])
+    WITH ORDINALITY AS e (event_id, source, ce_id, event_type, queue, channel, address,
+        recipient_key, language, external_id, ctx, origin, country, email_format, scheduled_at,
+        expires_at, place)
+ORDER BY e.place
+ON CONFLICT DO NOTHING RETURNING event_id
 """
 _PENDING: Final = f"""
 SELECT {_TRACKED}, channel, address, recipient_key, language, ctx, expires_at
@@ -92,29 +100,32 @@ class EventStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, event: Received, recipient_key: str, now: datetime) -> bool:
-        """Keep an event; return False when it is known already, whatever it says this time."""
-        added = await self._connection.fetchval(
+    async def add(self, events: Sequence[Received], secret: bytes, now: datetime) -> set[UUID]:
+        """Keep events, in order; return those that were known, whatever they say this time.
+
+        ``secret`` makes the recipients' keys.
+        """
+        rows = await self._connection.fetch(
             _ADD,
-            event.event_id,
-            event.source,
-            event.ce_id,
-            event.event_type,
-            event.queue.value,
-            event.channel,
-            event.address,
-            recipient_key,
-            event.language,
-            event.external_id,
-            event.ctx,
             now,
-            event.origin,
-            event.country,
-            event.email_format,
-            event.scheduled,
-            event.expiration,
+            [one.event_id for one in events],
+            [one.source for one in events],
+            [one.ce_id for one in events],
+            [one.event_type for one in events],
+            [one.queue.value for one in events],
+            [one.channel for one in events],
+            [one.address for one in events],
+            [recipient_key(secret, one.channel, one.address) for one in events],
+            [one.language for one in events],
+            [one.external_id for one in events],
+            [one.ctx for one in events],
+            [one.origin for one in events],
+            [one.country for one in events],
+            [one.email_format for one in events],
+            [one.scheduled for one in events],
+            [one.expiration for one in events],
         )
-        return added is not None
+        return {one.event_id for one in events} - {row["event_id"] for row in rows}
 
     async def pending(self, queue: Queue, limit: int) -> list[Waiting]:
         """Return the oldest events of a queue that may be processed, their rows locked."""
@@ -166,6 +177,10 @@ class EventStore:
             [one.reason for one in latest.values()],
             [one.at for one in latest.values()],
         )
+        await self.note_moves(moves)
+
+    async def note_moves(self, moves: Sequence[Move]) -> None:
+        """Write the history of changes that stand in the events' rows already."""
         await self._connection.execute(
             _HISTORY,
             [one.event.event_id for one in moves],

@@ -138,7 +138,7 @@ def _kinds_of(batcher: Batcher, records: Sequence[Record]) -> frozenset[Kind]:
 
 
 def _kind_of(item: Item) -> Kind:
-    if item.raw is not None:
+    if item.intake is not None:
         return Kind.INTAKE
     return Kind.BATCH if item.entry is not None and item.entry.batched else Kind.SINGLE
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.batch import Broken, Item, in_runs, read
+from shared.errors import Permanent
 from shared.kafka import Record
-from shared.registry import Entry, Registry
+from shared.registry import Entry, Intake, Registry, Taken
 from shared.uow import Work
 from tests.records import record_of
 from topics.cloudevents import Envelope
@@ -32,11 +33,24 @@ async def nothing_batched(_messages: Sequence[Message], _work: Work) -> None:
     """Handle nothing, together."""
 
 
+def read_order(envelope: Envelope) -> str:
+    if not envelope.type.startswith("order."):
+        raise Permanent("is no order")
+    return envelope.type
+
+
+async def take(_events: Sequence[Taken[str]], _work: Work) -> None:
+    """Handle nothing, of an intake topic."""
+
+
+INTAKE = Intake(read_order, take)
+
+
 def registry() -> Registry:
     made = Registry()
     made.on(CountTarget)(nothing)
     made.on_batch(TargetCounted)(nothing_batched)
-    made.on_topic(EVENTS_REALTIME)(nothing)
+    made.on_topic(EVENTS_REALTIME, read_order)(take)
     return made
 
 
@@ -77,12 +91,17 @@ def test_a_tombstone_is_nobodys_business_but_an_intakes() -> None:
     assert isinstance(read(Record(EVENTS_REALTIME.name, 0, 1, "k", [], b""), registry()), Broken)
 
 
-def test_an_intake_topic_takes_any_type_undecoded() -> None:
+def test_an_intake_topic_takes_any_type_as_it_is_read_there() -> None:
     event = record(COUNT, topic=EVENTS_REALTIME.name, ce_type=b"order.confirmed")
     item = read(event, registry())
     assert isinstance(item, Item)
-    assert item.message is None
-    assert item.raw is nothing
+    assert item.message == "order.confirmed"
+    assert item.intake == INTAKE
+
+
+def test_what_an_intake_cannot_read_is_broken_with_its_reason() -> None:
+    event = record(COUNT, topic=EVENTS_REALTIME.name, ce_type=b"something.else")
+    assert read(event, registry()) == Broken(event, "is no order")
 
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"\xff", b"{}"])
@@ -102,20 +121,23 @@ ENTRIES = [
 def item(which: int) -> Item:
     envelope = Envelope(source="/x", id="1", type="t", time=None, data=b"")
     entry = ENTRIES[which] if which < len(ENTRIES) else None
-    return Item(Record("t", 0, 0, None, [], b""), envelope, None, entry, None)
+    intake = None if entry else INTAKE
+    return Item(Record("t", 0, 0, None, [], b""), envelope, None, entry, intake)
+
+
+def together(one: Item) -> object:
+    """What a run of it has in common; nothing when it is handled by itself."""
+    return one.intake or (one.entry if one.entry and one.entry.batched else None)
 
 
 @given(st.lists(st.integers(0, 3), max_size=30))
-def test_runs_keep_the_order_and_hold_one_batched_type_each(kinds: list[int]) -> None:
+def test_runs_keep_the_order_and_hold_one_batched_type_or_intake_each(kinds: list[int]) -> None:
     items = [item(which) for which in kinds]
     runs = list(in_runs(items))
     assert [one for run in runs for one in run] == items
     for run in runs:
-        assert len(run) == 1 or (
-            run[0].entry is not None
-            and run[0].entry.batched
-            and all(one.entry is run[0].entry for one in run)
-        )
+        assert len(run) == 1 or {id(together(one)) for one in run} == {id(together(run[0]))}
+        assert len(run) == 1 or together(run[0]) is not None
     for first, second in itertools.pairwise(runs):
-        one, other = first[-1].entry, second[0].entry
-        assert one is None or not one.batched or one is not other, "two runs that belong together"
+        one, other = together(first[-1]), together(second[0])
+        assert one is None or one is not other, "two runs that belong together"

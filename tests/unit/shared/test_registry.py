@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 import pytest
 
 from shared.errors import NotAllowed, Refused
-from shared.registry import Registry, answer
+from shared.registry import Intake, Registry, Taken, answer
 from shared.testing import RecordedWork
 from shared.uow import Work
+from topics.cloudevents import Envelope
 from topics.names import EVENTS_REALTIME
 from topics.targeting import CountTarget, TargetCounted, TargetCounts, TargetRefused
 
@@ -68,8 +70,11 @@ def test_the_topics_follow_from_the_handlers() -> None:
     registry, other = Registry(), Registry()
     registry.on(CountTarget)(refuse)
 
-    @other.on_topic(EVENTS_REALTIME)
-    async def intake(_envelope: object, _work: Work) -> None:
+    def read(envelope: Envelope) -> bytes:
+        return envelope.data
+
+    @other.on_topic(EVENTS_REALTIME, read)
+    async def intake(_events: Sequence[Taken[bytes]], _work: Work) -> None:
         return
 
     registry.include(other)
@@ -77,6 +82,6 @@ def test_the_topics_follow_from_the_handlers() -> None:
         "events.realtime.v1",
         "targeting.commands.v1",
     ]
-    assert registry.raw("events.realtime.v1") is intake
-    assert registry.raw("targeting.commands.v1") is None
+    assert registry.intake("events.realtime.v1") == Intake(read, intake)
+    assert registry.intake("targeting.commands.v1") is None
     assert registry.kinds == (CountTarget,)
