@@ -25,10 +25,15 @@ from topics.waves import WaveProgress, Waves
 
 
 class Channel(StrEnum):
-    """How a message reaches its recipient; direct mail goes through a supplier's file."""
+    """How a message reaches its recipient; direct mail goes through a supplier's file.
+
+    SMS and webhooks carry single messages for outside events, never campaigns.
+    """
 
     EMAIL = "email"
     DIRECT_MAIL = "direct_mail"
+    SMS = "sms"
+    WEBHOOK = "webhook"
 
 
 class Outcome(StrEnum):
@@ -103,18 +108,23 @@ class SaveTemplate(Command, topic=DELIVERY_COMMANDS, key="template_id"):
     their addresses alone go to the supplier. ``letter_window`` says where the envelope's window is.
     ``send_doubles``: contacts that share an address each get their message; else the first alone.
     ``seeds`` get each run's message too, unless its campaign has seeds of its own.
+    One of the channel ``sms`` is its ``text`` alone; one of ``webhook`` names the registered
+    ``endpoint`` that gets the event, with its ``text`` if it has one. Subject, body and From
+    address are e-mail's.
     """
 
     template_id: UUID
     actor: Actor
     label: str = Field(min_length=1, max_length=200)
     language: str = Field(default="en", pattern="^(en|fr)$")
-    subject: str = Field(min_length=1, max_length=500)
-    body: str = Field(min_length=1, max_length=400_000)
+    channel: Channel = Channel.EMAIL
+    endpoint: str = Field(default="", max_length=60)
+    subject: str = Field(default="", max_length=500)
+    body: str = Field(default="", max_length=400_000)
     mjml: bool = False
     text: str = Field(default="", max_length=200_000)
     from_name: str = Field(default="", max_length=100)
-    from_address: str = Field(min_length=3, max_length=254)
+    from_address: str = Field(default="", max_length=254)
     proof_recipients: tuple[str, ...] = Field(default=(), max_length=20)
     track_clicks: bool = False
     track_opens: bool = False
@@ -295,15 +305,20 @@ class StopDelivery(Command, topic=DELIVERY_COMMANDS, key="campaign_id"):
 class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
     """Send one message for an outside event. Source: events_status.
 
-    Carries the address and the event's ``ctx``. Answer: ``MessageOutcome``.
+    Carries the address (the number in E.164, nothing for a webhook) and the event's ``ctx``; the
+    event's type, external id and time besides, which a webhook tells. Answer: ``MessageOutcome``.
     """
 
     message_id: UUID
     template_id: UUID
-    address: str = Field(min_length=3, max_length=254)
+    address: str = Field(default="", max_length=254)
     recipient_key: str
     language: str = "en"
     ctx: dict[str, Any] = Field(default_factory=dict)
+    channel: Channel = Channel.EMAIL
+    event_type: str = Field(default="", max_length=200)
+    external_id: str | None = Field(default=None, max_length=200)
+    received_at: datetime | None = None
 
 
 class DeliveryCounts(Value):
@@ -525,6 +540,7 @@ class TemplateState(State, topic=TEMPLATES_STATE, key="template_id"):
     language: str
     subject: str
     content_hash: str
+    channel: Channel = Channel.EMAIL
 
 
 class ApprovalState(State, topic=APPROVALS_STATE, key="approval_id"):

@@ -68,6 +68,8 @@ def save_rule(
     rule: Annotated[UUID | None, typer.Option(help="the rule to change")] = None,
 ) -> None:
     """Save a pressure rule; it holds for recipients that are prepared from now on."""
+    if channel not in {None, Channel.EMAIL, Channel.DIRECT_MAIL}:
+        raise typer.BadParameter("rules are over email and direct_mail", param_hint="--channel")
     saved = Rule(rule or new_id(), label, channel, most, days, per, planned)
 
     async def save() -> None:

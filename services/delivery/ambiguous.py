@@ -11,7 +11,7 @@ from services.delivery.store.sending import SendingStore
 from services.delivery.wire import AmbiguousView
 from shared.database import Connection
 from shared.uow import Work
-from topics.delivery import MessageOutcome, Outcome
+from topics.delivery import Channel, MessageOutcome, Outcome
 
 AT_ONCE: Final = 5_000
 _DECIDE: Final = """
@@ -26,7 +26,7 @@ SET outcome = $3, outcome_at = CASE WHEN $3 = 'sent' THEN $4::timestamptz END,
     merge = CASE WHEN $3 = 'sent' THEN '{}' ELSE l.merge END
 FROM chosen, runs r
 WHERE l.run_id = chosen.run_id AND l.member_id = chosen.member_id AND r.run_id = l.run_id
-RETURNING l.run_id, l.member_id, r.kind
+RETURNING l.run_id, l.member_id, r.kind, l.channel
 """
 
 
@@ -70,6 +70,7 @@ async def _decide(work: Work, run_id: UUID | None, member_id: UUID | None, outco
             [row["member_id"] for row in rows],
             [row["kind"] != "campaign" for row in rows],
             [work.now] * len(rows),
+            [Channel(row["channel"]) for row in rows],
         )
     others = {row["run_id"] for row in rows} - set(single)
     if others:

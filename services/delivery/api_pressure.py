@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException
@@ -30,7 +30,7 @@ class RuleBody(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
     label: Label
-    channel: Channel | None = None
+    channel: Literal[Channel.EMAIL, Channel.DIRECT_MAIL] | None = None
     most: int = Field(default=3, ge=1, le=1000)
     days: int = Field(default=15, ge=0, le=366)
     per: Grouping = Grouping.NONE

@@ -27,6 +27,7 @@ from services.delivery.store.slices import Slice, SliceStore
 from services.delivery.tracking.activity import Untold
 from shared.ids import new_id
 from shared.uow import UnitOfWork, Work
+from topics.delivery import Channel
 
 WINDOW_SECONDS: Final = 0.5
 """How long rows may wait for their call once consent, pause and stop were read for them."""
@@ -67,13 +68,23 @@ class Opened:
 class Claims:
     """Claims rows for one worker, which calls a batch or a slice at a time.
 
+    Args:
+        channel: whose rows it claims; campaigns' are e-mails.
+
     Attributes:
         owner: who holds the leases; unique per worker and process start.
     """
 
-    def __init__(self, uow: UnitOfWork, settings: DeliverySettings, owner: str) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        settings: DeliverySettings,
+        owner: str,
+        channel: Channel = Channel.EMAIL,
+    ) -> None:
         self._uow = uow
         self._settings = settings
+        self._channel = channel
         self.owner = owner
         self._turn = 0
         self._untold = Untold(owner)
@@ -103,7 +114,10 @@ class Claims:
     async def due_urgent(self) -> bool:
         """Whether a proof or a single message may be sent now."""
         async with self._uow.pool.acquire() as connection:
-            return await QueueStore(connection).urgent_due(self._uow.clock.now())
+            queue, now = QueueStore(connection), self._uow.clock.now()
+            if self._channel is Channel.EMAIL:
+                return await queue.urgent_due(now)
+            return await queue.channel_due(self._channel, now)
 
     async def due_bulk(self) -> bool:
         """Whether a campaign's message may be sent now."""
@@ -114,11 +128,15 @@ class Claims:
         """Put due proofs and single messages under lease, oldest first; ``None`` without any."""
         until = self._until()
         async with self._uow.begin() as work:
-            rows = await QueueStore(work.connection).lock_urgent(
-                work.now, self._settings.sender_batch
-            )
+            rows = await self._lock_urgent(QueueStore(work.connection), work.now)
             leased = await self._lease(work, rows)
         return Batch(leased, until) if leased else None
+
+    async def _lock_urgent(self, queue: QueueStore, now: datetime) -> list[Claimed]:
+        if self._channel is Channel.EMAIL:
+            return await queue.lock_urgent(now, self._settings.sender_batch)
+        limit = self._settings.connections_of(self._channel)
+        return await queue.lock_channel(self._channel, now, limit)
 
     async def take_bulk(self) -> Batch | Share | None:
         """Put what a campaign sends under lease, runs in turn: a slice, or rows that go again."""
@@ -147,7 +165,9 @@ class Claims:
             return Batch(await self._lease(work, rows), until)
 
     async def _lease(self, work: Work, rows: list[Claimed]) -> list[Claimed]:
-        rows = await paced(work, await wanted(work, rows))
+        rows = await wanted(work, rows)
+        if self._channel is Channel.EMAIL:
+            rows = await paced(work, rows)
         if rows:
             await QueueStore(work.connection).lease(
                 rows, owner=self.owner, seconds=self._settings.sender_lease_seconds, at=work.now
@@ -241,7 +261,8 @@ class Claims:
         begins in time is over by then, unless every command of it takes its whole timeout.
         """
         lease = self._settings.sender_lease_seconds
-        return time.monotonic() + lease - min(self._settings.smtp_timeout_seconds, lease / 2)
+        timeout = self._settings.timeout_of(self._channel)
+        return time.monotonic() + lease - min(timeout, lease / 2)
 
 
 async def wanted(work: Work, rows: list[Claimed]) -> list[Claimed]:

@@ -19,7 +19,7 @@ from services.delivery.proving import complete_proof
 from services.delivery.results import write_results
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.ledger import SWEEP_ROWS, LedgerStore
-from services.delivery.store.queue import QueueStore
+from services.delivery.store.queue import Lost, QueueStore
 from services.delivery.store.runs import Run, RunStore
 from services.delivery.store.sending import Result, SendingStore
 from services.delivery.store.slices import Abandoned, SliceStore
@@ -103,33 +103,33 @@ async def _give_up_slice(work: Work, part: Abandoned) -> None:
             part.window_at or work.now,
         )
         await _doubt(
-            work, [(part.run_id, one, number, RunKind.CAMPAIGN) for one, number in doubted]
+            work, [Lost(part.run_id, one, number, RunKind.CAMPAIGN) for one, number in doubted]
         )
     await slices.give_back(part, work.now)
     await RunStore(work.connection).mark(part.run_id)
 
 
-async def _doubt(work: Work, lost: Sequence[tuple[UUID, UUID, int, RunKind]]) -> None:
-    policy = settings_of(work).ambiguous_policy
+async def _doubt(work: Work, lost: Sequence[Lost]) -> None:
+    settings = settings_of(work)
     await write_results(
         work,
         [
             Result(
-                run_id=run_id,
-                member_id=member_id,
-                number=number,
-                kind=kind,
+                run_id=one.run_id,
+                member_id=one.member_id,
+                number=one.number,
+                kind=one.kind,
                 verdict=Verdict.AMBIGUOUS,
                 code="",
-                outcome=ambiguous_outcome(kind, policy),
+                outcome=ambiguous_outcome(one.kind, settings.policy_of(one.channel)),
                 reason="",
                 next_at=work.now,
             )
-            for run_id, member_id, number, kind in lost
+            for one in lost
         ],
     )
     if lost:
-        log.warning("sender.attempts_lost", count=len(lost), policy=policy)
+        log.warning("sender.attempts_lost", count=len(lost), policy=settings.ambiguous_policy)
 
 
 async def advance(runtime: Runtime, run_id: UUID) -> bool:

@@ -11,6 +11,7 @@ from services.delivery.approving import SERVICE, settings_of
 from services.delivery.domain.default_rules import DEFAULT_RULES
 from services.delivery.domain.qualification import (
     COMPLAINT,
+    UNKNOWN_NUMBER,
     Qualified,
     Reply,
     qualify,
@@ -50,7 +51,7 @@ async def note_failures(work: Work, failures: Sequence[Failure]) -> list[Failure
         return []
     told = await _qualified(work, failures)
     fresh = await _keep(work, told)
-    texts = Counter(one.reply.normalised for one in fresh if not one.failure.complaint)
+    texts = Counter(one.reply.normalised for one in fresh if _is_mail_text(one.failure))
     if texts:
         means = {one.reply.normalised: one.qualified for one in fresh}
         await BounceMessageStore(work.connection).count(
@@ -82,7 +83,10 @@ async def leave_out_blocked(work: Work, rows: list[Claimed]) -> list[Claimed]:
     unwanted has said it of every message. Who only opted out of campaigns still gets theirs.
     """
     sendable = [row for row in rows if row.kind is not RunKind.PROOF]
-    why = await blocked(work.connection, {row.recipient_key for row in sendable}, Channel.EMAIL)
+    why: dict[str, Reason] = {}
+    for channel in {row.channel for row in sendable}:
+        keys = {row.recipient_key for row in sendable if row.channel is channel}
+        why |= await blocked(work.connection, keys, channel)
     if not why:
         return rows
     left_out = [row for row in sendable if row.recipient_key in why]
@@ -156,8 +160,20 @@ async def _qualified(work: Work, failures: Sequence[Failure]) -> list[_Told]:
     told = []
     for one in failures:
         key = (one.code, one.text, one.address)
-        told.append(_Told(one, replies[key], COMPLAINT if one.complaint else means[key]))
+        told.append(_Told(one, replies[key], _meaning_of(one) or means[key]))
     return told
+
+
+def _meaning_of(failure: Failure) -> Qualified | None:
+    """Return what a failure means whatever the words; ``None`` when its reply says it."""
+    if failure.complaint:
+        return COMPLAINT
+    return UNKNOWN_NUMBER if failure.channel is Channel.SMS else None
+
+
+def _is_mail_text(failure: Failure) -> bool:
+    """Whether its words are a mail server's, which people qualify."""
+    return failure.channel is Channel.EMAIL and not failure.complaint
 
 
 def _meaning(reply: Reply, by_people: dict[str, Qualified]) -> Qualified:

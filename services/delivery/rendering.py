@@ -106,6 +106,8 @@ def prepare(source: Source) -> Content:
         letter=source.letter,
         letter_window=source.letter_window,
         send_doubles=source.send_doubles,
+        channel=source.channel,
+        endpoint=source.endpoint,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from services.delivery.domain.quarantine import Failure
-from services.delivery.domain.runs import FINAL, RunKind, Verdict
+from services.delivery.domain.runs import FINAL, Reason, RunKind, Verdict
 from services.delivery.quarantining import note_failures
 from services.delivery.store.runs import RunStore
 from services.delivery.store.sending import Claimed, Ended, Result, SendingStore
@@ -38,21 +38,30 @@ async def write_results(work: Work, results: Sequence[Result]) -> None:
 
 
 async def _note_refusals(work: Work, results: Sequence[Result], ended: Sequence[Ended]) -> None:
-    """Count what servers refused for good against its addresses; a proof's are colleagues'."""
+    """Count what servers refused for good against its addresses; a proof's are colleagues'.
+
+    Of SMS only that a number is none: what else a gateway refuses says nothing of its owner.
+    """
     proofs = {one.run_id for one in results if one.kind is RunKind.PROOF}
     refused = [
         Failure(
             run_id=row.run_id,
             member_id=row.member_id,
             recipient_key=row.recipient_key,
-            channel=Channel.EMAIL,
+            channel=row.channel,
             code=row.code,
             at=work.now,
         )
         for row in ended
-        if row.outcome is Outcome.FAILED and row.code and row.run_id not in proofs
+        if row.outcome is Outcome.FAILED and row.run_id not in proofs and _tells_of_address(row)
     ]
     await note_failures(work, refused)
+
+
+def _tells_of_address(row: Ended) -> bool:
+    if row.channel is Channel.SMS:
+        return row.reason == Reason.INVALID_NUMBER
+    return row.channel is Channel.EMAIL and bool(row.code)
 
 
 def note_activity(results: Sequence[Result], untold: Untold) -> None:

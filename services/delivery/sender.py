@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Final, cast
 
@@ -23,6 +24,7 @@ from services.delivery.domain.runs import (
     Verdict,
     rule,
 )
+from services.delivery.http.carriers import further_carriers
 from services.delivery.mail_carrier import NOT_CALLED, MailCarrier, Shared
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import Answer, Relays
@@ -47,7 +49,7 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
     """Send what is due over the configured number of connections until ``stop`` is set.
 
     With more than one connection, the first is kept for proofs and single messages: they do not
-    wait behind a campaign's window.
+    wait behind a campaign's window. The further channels have workers of their own.
     """
     settings = cast("DeliverySettings", runtime.settings)
     owner = f"{settings.muster_instance}:{new_id().hex[-12:]}"
@@ -58,9 +60,15 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
             claims = Claims(runtime.uow, settings, f"{owner}.{i}")
             turn = bulk_turn if i else asyncio.Lock()
             only = i == 0 and number > 1
-            carrier = MailCarrier(runtime, shared)
-            worker = Worker(runtime, carrier, claims, turn, urgent=i == 0, bulk=not only)
+            mails = MailCarrier(runtime, shared)
+            worker = Worker(runtime, mails, claims, turn, urgent=i == 0, bulk=not only)
             group.create_task(worker.run(stop))
+        for channel, carriers in further_carriers(runtime).items():
+            turn = asyncio.Lock()
+            for i, carrier in enumerate(carriers):
+                claims = Claims(runtime.uow, settings, f"{owner}.{channel}.{i}", channel)
+                worker = Worker(runtime, carrier, claims, turn, urgent=True, bulk=False)
+                group.create_task(worker.run(stop))
 
 
 class Worker:
@@ -208,6 +216,7 @@ class Worker:
             outcome=ruling.outcome,
             reason=ruling.reason,
             next_at=ruling.next_at,
+            parts=answer.parts,
         )
 
     def _ruling(self, row: Claimed, answer: Answer, reason: str) -> Ruling:
@@ -218,11 +227,12 @@ class Worker:
             reason,
             Circumstances(
                 kind=row.kind,
-                policy=settings.ambiguous_policy,
+                policy=settings.policy_of(row.channel),
                 attempt=row.number,
                 retry_until=row.retry_until,
                 base_seconds=settings.sender_retry_base_seconds / speed,
                 spread=self._spread.random(),
                 now=self._runtime.clock.now(),
+                wait=timedelta(seconds=answer.wait_seconds),
             ),
         )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.delivery.domain.quarantine import Limits
 from services.delivery.domain.relays import Relay, parsed
 from shared.settings import Settings
+from topics.delivery import Channel
+
+AmbiguousPolicy = Literal["hold", "assume_sent", "resend"]
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class DeliverySettings(Settings):
@@ -67,7 +72,7 @@ class DeliverySettings(Settings):
     progress_seconds: float = Field(
         default=1.0, ge=0.05, le=60, description="how often totals of a run are published at most"
     )
-    ambiguous_policy: Literal["hold", "assume_sent", "resend"] = Field(
+    ambiguous_policy: AmbiguousPolicy = Field(
         default="hold",
         description="what becomes of a message whose server was lost before it answered",
     )
@@ -99,6 +104,50 @@ class DeliverySettings(Settings):
     extraction_rows: int = Field(default=500, ge=1, le=1000)
     fill_chunks: int = Field(
         default=40, ge=1, le=40, description="snapshot chunks (500 rows) put into a ledger a step"
+    )
+
+    sms_gateway_url: str | None = Field(
+        default=None,
+        max_length=500,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s#]*)?$",
+        description="where SMS are posted as JSON; without it there are none",
+    )
+    sms_gateway_token: SecretStr | None = Field(default=None, description="sent as a bearer token")
+    sms_sender: str = Field(
+        default="",
+        pattern=r"^(\+?[0-9]{3,15}|[A-Za-z0-9 ]{1,11})?$",
+        description="a number, or up to 11 letters and digits; empty for the gateway's own",
+    )
+    sms_gateway_timeout_seconds: float = Field(default=10.0, gt=0, le=120)
+    sms_gateway_connections: int = Field(
+        default=16, ge=1, le=200, description="how many SMS a process may be posting at once"
+    )
+    sms_gateway_idempotent: bool = Field(
+        default=False,
+        description="the gateway sends once per Idempotency-Key: what it did not answer is posted"
+        " again, instead of being ambiguous",
+    )
+    sms_max_parts: int = Field(
+        default=10, ge=1, le=255, description="a longer SMS fails; each part is charged"
+    )
+    sms_invalid_codes: str = Field(
+        default="invalid_number,unknown_number",
+        description="what a gateway says in `code` or `error` of a number that is none, for good",
+    )
+    webhook_timeout_seconds: float = Field(default=10.0, gt=0, le=120)
+    webhook_connections: int = Field(
+        default=16, ge=1, le=200, description="how many webhooks a process may be posting at once"
+    )
+    webhook_allow_private: bool = Field(
+        default=False,
+        description="whether endpoints may be in private networks and on this machine, there by"
+        " http too",
+    )
+    webhook_rotation_hours: float = Field(
+        default=24.0,
+        ge=0,
+        le=24 * 30,
+        description="how long the secret before a rotation signs as well",
     )
 
     bounce_domain: str | None = Field(
@@ -159,14 +208,46 @@ class DeliverySettings(Settings):
         if self.smtp_tls == "none" and self.smtp_password is not None:
             message = "SMTP_PASSWORD needs SMTP_TLS=starttls or tls: it would travel in the clear"
             raise ValueError(message)
+        gateway = urlsplit(self.sms_gateway_url or "")
+        exposed = gateway.scheme == "http" and gateway.hostname not in LOOPBACK
+        if exposed and self.sms_gateway_token is not None:
+            message = (
+                "SMS_GATEWAY_TOKEN needs an https SMS_GATEWAY_URL: else it travels in the clear"
+            )
+            raise ValueError(message)
         if self.bounce_smtp_port is not None and self.bounce_domain is None:
             message = "BOUNCE_SMTP_PORT needs BOUNCE_DOMAIN: mail is taken for that domain alone"
             raise ValueError(message)
-        loopback = self.bounce_imap_host in {None, "127.0.0.1", "::1", "localhost"}
+        loopback = self.bounce_imap_host is None or self.bounce_imap_host in LOOPBACK
         if self.bounce_imap_tls == "none" and not loopback:
             message = "BOUNCE_IMAP_TLS=none is for a server on this machine; use starttls or tls"
             raise ValueError(message)
         return self
+
+    def policy_of(self, channel: Channel) -> AmbiguousPolicy:
+        """What becomes of a message that was handed over and never answered.
+
+        A webhook carries the id by which its receiver knows it again, and an SMS a key, where the
+        gateway promises to honour it: they go again.
+        """
+        idempotent = channel is Channel.SMS and self.sms_gateway_idempotent
+        return "resend" if idempotent or channel is Channel.WEBHOOK else self.ambiguous_policy
+
+    def timeout_of(self, channel: Channel) -> float:
+        """How long one call of a channel may take, in seconds."""
+        return {
+            Channel.SMS: self.sms_gateway_timeout_seconds,
+            Channel.WEBHOOK: self.webhook_timeout_seconds,
+        }.get(channel, self.smtp_timeout_seconds)
+
+    def connections_of(self, channel: Channel) -> int:
+        """How many messages of a channel over HTTP a process may be posting at once."""
+        return self.sms_gateway_connections if channel is Channel.SMS else self.webhook_connections
+
+    @property
+    def sms_invalid(self) -> frozenset[str]:
+        """What a gateway says of numbers that are none."""
+        return frozenset(filter(None, map(str.strip, self.sms_invalid_codes.split(","))))
 
     @property
     def relays(self) -> tuple[Relay, ...]:

@@ -37,6 +37,7 @@ class TemplateLine(View):
     subject: str
     content_hash: str
     saved_at: datetime
+    channel: Channel
 
     @classmethod
     def of(cls, template: Template) -> TemplateLine:
@@ -48,6 +49,7 @@ class TemplateLine(View):
             subject=template.subject,
             content_hash=template.template_hash,
             saved_at=template.saved_at,
+            channel=Channel(template.channel),
         )
 
 
@@ -70,6 +72,7 @@ class TemplateView(TemplateLine):
     send_doubles: bool
     seeds: list[Seed]
     version: int
+    endpoint: str
 
     @classmethod
     def with_files(cls, template: Template, attachments: Sequence[Attachment]) -> TemplateView:
@@ -83,6 +86,7 @@ class TemplateView(TemplateLine):
             from_address=template.from_address,
             proof_recipients=template.proof_recipients,
             version=template.version,
+            endpoint=template.endpoint,
             track_clicks=Switch.CLICKS in template.tracking,
             track_opens=Switch.OPENS in template.tracking,
             mirror=Switch.MIRROR in template.tracking,
@@ -107,12 +111,18 @@ class NewTemplate(BaseModel):
     template_id: UUID | None = None
     label: str = Field(min_length=1, max_length=200)
     language: str = Field(default="en", pattern="^(en|fr)$")
-    subject: str = Field(min_length=1, max_length=500)
-    body: str = Field(min_length=1, max_length=400_000)
+    channel: Channel = Field(default=Channel.EMAIL, description="email, sms or webhook")
+    endpoint: str = Field(
+        default="", max_length=60, description="of a webhook: the registered endpoint's name"
+    )
+    subject: str = Field(default="", max_length=500, description="of an e-mail: needed")
+    body: str = Field(default="", max_length=400_000, description="of an e-mail: needed")
     mjml: bool = False
-    text: str = Field(default="", max_length=200_000)
+    text: str = Field(
+        default="", max_length=200_000, description="of an SMS: needed, and all there is"
+    )
     from_name: str = Field(default="", max_length=100)
-    from_address: str = Field(min_length=3, max_length=254)
+    from_address: str = Field(default="", max_length=254, description="of an e-mail: needed")
     proof_recipients: tuple[str, ...] = Field(default=(), max_length=20)
     track_clicks: bool = False
     track_opens: bool = False

@@ -131,6 +131,8 @@ class Kitchen:
             letter=source.letter,
             letter_window=source.letter_window,
             send_doubles=source.send_doubles,
+            channel=source.channel,
+            endpoint=source.endpoint,
             **made,
         )
 

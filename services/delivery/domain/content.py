@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.delivery.domain.attachments import Attachment
 from services.delivery.domain.tracking import NO_SWITCHES, Switches, TrackedLink
+from topics.delivery import Channel
 from topics.letters import LetterWindow
 
 
@@ -32,6 +33,8 @@ class Source:
     letter: str = ""
     letter_window: LetterWindow = LetterWindow.DIN_5008_B
     send_doubles: bool = False
+    channel: Channel = Channel.EMAIL
+    endpoint: str = ""
 
     @property
     def template_hash(self) -> str:
@@ -51,6 +54,8 @@ class Source:
             # Likewise one without a letter, and one that sends once to an address.
             *(("letter", self.letter, self.letter_window) if self.letter else ()),
             *(("send_doubles",) if self.send_doubles else ()),
+            # Likewise an e-mail.
+            *((self.channel, self.endpoint) if self.channel is not Channel.EMAIL else ()),
         )
 
 
@@ -62,6 +67,7 @@ class Content:
         inline_css: whether style sheets are to be moved into the elements after rendering.
         links: what can be opened or followed; their targets stand as ``links`` in the parts.
         send_doubles: whether contacts that share an address each get their message.
+        endpoint: the name of the registered endpoint that a webhook goes to.
     """
 
     language: str
@@ -77,6 +83,8 @@ class Content:
     letter: str = ""
     letter_window: LetterWindow = LetterWindow.DIN_5008_B
     send_doubles: bool = False
+    channel: Channel = Channel.EMAIL
+    endpoint: str = ""
 
 
 def content_hash(template_hash: str, supplier_service_id: UUID | None) -> str:

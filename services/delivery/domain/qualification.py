@@ -134,6 +134,8 @@ UNQUALIFIED: Final = Qualified(
     ErrorReason.UNQUALIFIED, Severity.SOFT, QualificationStatus.TO_QUALIFY
 )
 COMPLAINT: Final = Qualified(ErrorReason.DENYLISTED, Severity.HARD, QualificationStatus.KEEP)
+UNKNOWN_NUMBER: Final = Qualified(ErrorReason.USER_UNKNOWN, Severity.HARD, QualificationStatus.KEEP)
+"""An SMS gateway says that nobody has this number."""
 
 
 def reply_of(code: str, text: str = "", address: str = "") -> Reply:

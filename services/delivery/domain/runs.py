@@ -51,6 +51,20 @@ class Reason(StrEnum):
     DEFERRED_TOO_LONG = "deferred_too_long"
     UNKNOWN_TEMPLATE = "unknown_template"
     SUPPLIER_REFUSED = "supplier_refused"
+    WRONG_CHANNEL = "wrong_channel"
+    """The template is for another channel than the message."""
+    NO_GATEWAY = "no_gateway"
+    """No SMS gateway is configured here."""
+    REFUSED_BY_GATEWAY = "refused_by_gateway"
+    INVALID_NUMBER = "invalid_number"
+    """The gateway says that nobody has this number, or nobody can be reached by SMS under it."""
+    TOO_LONG = "too_long"
+    UNKNOWN_ENDPOINT = "unknown_endpoint"
+    REFUSED_BY_ENDPOINT = "refused_by_endpoint"
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    """The endpoint's host leads into a network that webhooks may not reach."""
+    UNAVAILABLE = "unavailable"
+    NO_ANSWER = "no_answer"
 
 
 REST: Final = frozenset({Reason.LEFT_OVER, Reason.DOUBLE, Reason.PERSONALISATION, Reason.PRESSURE})
@@ -188,6 +202,8 @@ class Circumstances:
     base_seconds: float
     spread: float
     now: datetime
+    wait: timedelta = timedelta(0)
+    """What the server asked to be given before the next try (Retry-After), at least."""
 
 
 def rule(verdict: Verdict, reason: str, around: Circumstances) -> Ruling:
@@ -197,8 +213,9 @@ def rule(verdict: Verdict, reason: str, around: Circumstances) -> Ruling:
     if verdict is Verdict.FAILED:
         return Ruling(Outcome.FAILED, reason)
     if verdict is Verdict.RELEASED:
-        return Ruling(Outcome.PENDING)
-    next_at = around.now + back_off(around.attempt, around.base_seconds, around.spread)
+        return Ruling(Outcome.PENDING, next_at=around.now + around.wait if around.wait else None)
+    pause = back_off(around.attempt, around.base_seconds, around.spread)
+    next_at = around.now + max(pause, around.wait)
     if verdict is Verdict.AMBIGUOUS:
         return _ambiguous(around, next_at)
     if next_at > around.retry_until:

@@ -23,6 +23,7 @@ from shared.rights import Right, require
 from shared.uow import Work
 from shared.workflows import wake
 from topics.delivery import (
+    Channel,
     DeliveryRefused,
     PauseDelivery,
     PrepareDelivery,
@@ -56,6 +57,9 @@ async def prepare_delivery(command: PrepareDelivery, work: Work) -> None:
     template = await TemplateStore(work.connection).find(command.template_id)
     if template is None:
         raise Refused("there is no such template; save it first", field="template_id")
+    if template.channel != Channel.EMAIL:
+        why = f"this template is for {template.channel}; a campaign takes one for e-mail"
+        raise Refused(why, field="template_id")
     deliveries = DeliveryStore(work.connection)
     before = await deliveries.lock(command.delivery_id)
     if before is not None and before.campaign_id != command.campaign_id:

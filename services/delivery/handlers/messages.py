@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from services.delivery.approving import settings_of
 from services.delivery.domain.runs import Reason
 from services.delivery.mail import is_address
+from services.delivery.settings import DeliverySettings
 from services.delivery.store.ledger import LedgerStore, NewRow
 from services.delivery.store.runs import RunStore
-from services.delivery.store.templates import TemplateStore
+from services.delivery.store.templates import Current, TemplateStore
 from services.delivery.tracking.copies import keep_message_copies
 from shared.registry import Registry
 from shared.uow import Work
-from topics.delivery import MessageOutcome, Outcome, SendMessage
+from topics.delivery import Channel, MessageOutcome, Outcome, SendMessage
+from topics.phones import e164
 
 registry = Registry()
 
 
 @registry.on_batch(SendMessage)
 async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
-    """Write the rows the sender takes first; a message asked twice is sent once.
+    """Write the rows the senders take first; a message asked twice is sent once.
 
     These are answers to what somebody did (an order, a password): they go also to people who opted
-    out of campaigns. A quarantined address is to be left out here once there is a quarantine.
+    out of campaigns. A quarantined address is left out when its row is claimed.
     """
-    hashes = await TemplateStore(work.connection).hashes({c.template_id for c in commands})
+    contents = await TemplateStore(work.connection).currents({c.template_id for c in commands})
+    hashes = {template_id: one.template_hash for template_id, one in contents.items()}
     once = {command.message_id: command for command in commands}
     fresh = await RunStore(work.connection).add_messages(
         list(once),
@@ -35,7 +39,7 @@ async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
         at=work.now,
     )
     rows = [
-        _row(command, known=command.template_id in hashes)
+        _row(command, contents.get(command.template_id), settings_of(work))
         for command in once.values()
         if command.message_id in fresh
     ]
@@ -50,18 +54,55 @@ async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
             )
 
 
-def _row(command: SendMessage, *, known: bool) -> NewRow:
-    reason = ""
-    if not known:
-        reason = Reason.UNKNOWN_TEMPLATE.value
-    elif not is_address(command.address):
-        reason = Reason.BAD_ADDRESS.value
+def _row(command: SendMessage, content: Current | None, settings: DeliverySettings) -> NewRow:
+    reason = _fault(command, content, settings)
+    address = "" if reason or content is None else _address(command, content)
     return NewRow(
         run_id=command.message_id,
         member_id=command.message_id,
         recipient_key=command.recipient_key,
-        address="" if reason else command.address,
-        merge={} if reason else {"ctx": command.ctx, "contact": {"email": command.address}},
+        address=address,
+        merge={} if reason else _merge(command, address),
         outcome=Outcome.FAILED if reason else Outcome.PENDING,
         reason=reason,
+        channel=command.channel,
     )
+
+
+def _fault(command: SendMessage, content: Current | None, settings: DeliverySettings) -> str:
+    """Return why a message cannot leave at all; nothing when it may."""
+    if content is None:
+        return Reason.UNKNOWN_TEMPLATE.value
+    if content.channel is not command.channel:
+        return Reason.WRONG_CHANNEL.value
+    if command.channel is Channel.EMAIL:
+        return "" if is_address(command.address) else Reason.BAD_ADDRESS.value
+    if command.channel is Channel.SMS and settings.sms_gateway_url is None:
+        return Reason.NO_GATEWAY.value
+    return "" if _address(command, content) else Reason.BAD_ADDRESS.value
+
+
+def _address(command: SendMessage, content: Current) -> str:
+    """Return where a message goes: of a webhook, the name of its endpoint."""
+    match command.channel:
+        case Channel.SMS:
+            return e164(command.address) or ""
+        case Channel.WEBHOOK:
+            return content.endpoint
+    return command.address
+
+
+def _merge(command: SendMessage, address: str) -> dict[str, Any]:
+    """Return what a message is made of."""
+    match command.channel:
+        case Channel.SMS:
+            return {"ctx": command.ctx, "contact": {"phone": address}}
+        case Channel.WEBHOOK:
+            received_at = command.received_at
+            event = {
+                "type": command.event_type,
+                "external_id": command.external_id,
+                "time": received_at.isoformat() if received_at else None,
+            }
+            return {"ctx": command.ctx, "event": event}
+    return {"ctx": command.ctx, "contact": {"email": command.address}}

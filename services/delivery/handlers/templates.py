@@ -8,6 +8,7 @@ from dataclasses import replace
 from services.delivery.approving import withdraw
 from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.attachments import Attachment, why_not
+from services.delivery.domain.channels import misfit
 from services.delivery.domain.content import Source, content_hash
 from services.delivery.domain.tracking import Switch
 from services.delivery.lettering import check_letter
@@ -22,7 +23,7 @@ from shared.errors import Refused
 from shared.registry import Registry
 from shared.rights import Right, require
 from shared.uow import Work
-from topics.delivery import DeliveryPrepared, SaveTemplate, TemplateRefused, TemplateState
+from topics.delivery import Channel, DeliveryPrepared, SaveTemplate, TemplateRefused, TemplateState
 from topics.message import Actor
 
 registry = Registry()
@@ -41,6 +42,8 @@ def _refused(command: SaveTemplate, refusal: Refused) -> TemplateRefused:
 async def save_template(command: SaveTemplate, work: Work) -> None:
     """Save a template; deliveries over it get the new content, and lose their approval."""
     await require(work, command.actor, Right.MANAGE_TEMPLATES)
+    if unfit := misfit(command):
+        raise Refused(unfit[1], field=unfit[0])
     _check_addresses(command)
     source = Source(
         language=command.language,
@@ -55,6 +58,8 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
         letter=command.letter.strip(),
         letter_window=command.letter_window,
         send_doubles=command.send_doubles,
+        channel=command.channel,
+        endpoint=command.endpoint,
     )
     try:
         # An author's template may take all time and memory there is: it is tried in a child.
@@ -75,6 +80,7 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
             language=command.language,
             subject=command.subject,
             content_hash=source.template_hash,
+            channel=source.channel,
         )
     )
     for delivery in await DeliveryStore(work.connection).lock_over(command.template_id):
@@ -90,7 +96,7 @@ async def _attachments(command: SaveTemplate, work: Work) -> tuple[Attachment, .
 
 
 def _check_addresses(command: SaveTemplate) -> None:
-    if not is_address(command.from_address):
+    if command.channel is Channel.EMAIL and not is_address(command.from_address):
         raise Refused("is no e-mail address such as news@example.org", field="from_address")
     if any(ord(char) < ord(" ") for char in command.from_name):
         raise Refused("holds a line break or a control character", field="from_name")

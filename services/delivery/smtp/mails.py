@@ -32,12 +32,16 @@ class Answer:
         code: the server's, such as ``550 5.1.1``, without its text, which may repeat the address.
         relay: ``host:port`` of the server that was asked; empty when none was.
         fault: why the mail was not even offered to the server, in the ledger's words.
+        wait_seconds: how long the server asks to be left alone, where it says.
+        parts: of an SMS, how many it was sent in.
     """
 
     verdict: Verdict
     code: str = ""
     relay: str = ""
     fault: str = ""
+    wait_seconds: float = 0.0
+    parts: int = 0
 
     @property
     def reason(self) -> str:

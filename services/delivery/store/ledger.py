@@ -87,11 +87,12 @@ ON CONFLICT (run_id, member_id) DO NOTHING
 _ADD: Final = """
 INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, reason, urgent, address,
     merge, outcome_at)
-SELECT r.run_id, r.member_id, r.recipient_key, 'email', r.outcome, r.reason, true, r.address,
+SELECT r.run_id, r.member_id, r.recipient_key, r.channel, r.outcome, r.reason, true, r.address,
        r.merge, CASE WHEN r.outcome <> 'pending' THEN $8::timestamptz END
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
-    AS r (run_id, member_id, recipient_key, outcome, reason, address, merge)
-ON CONFLICT DO NOTHING RETURNING run_id, member_id, outcome
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
+            $9::text[])
+    AS r (run_id, member_id, recipient_key, outcome, reason, address, merge, channel)
+ON CONFLICT DO NOTHING RETURNING run_id, member_id, outcome, channel
 """
 _COUNTS: Final = f"""
 SELECT l.channel, l.outcome, l.reason = '{Reason.PRESSURE}' AS pressed, count(*)::int AS rows
@@ -135,6 +136,7 @@ class NewRow:
     merge: dict[str, Any]
     outcome: Outcome = Outcome.PENDING
     reason: str = ""
+    channel: Channel = Channel.EMAIL
 
 
 class LedgerStore:
@@ -186,6 +188,7 @@ class LedgerStore:
             [row.address for row in rows],
             [row.merge for row in rows],
             at,
+            [row.channel.value for row in rows],
         )
         due = [row for row in added if row["outcome"] == Outcome.PENDING]
         await SendingStore(self._connection).enqueue(
@@ -193,6 +196,7 @@ class LedgerStore:
             [row["member_id"] for row in due],
             [True] * len(due),
             [at] * len(due),
+            [Channel(row["channel"]) for row in due],
         )
 
     async def counts(self, run_id: UUID) -> DeliveryCounts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +13,7 @@ import asyncpg
 from services.delivery.domain.runs import RunKind
 from services.delivery.store.sending import KEYS, Claimed, SendingStore, keys
 from shared.database import Connection
+from topics.delivery import Channel
 
 HELD_BACK: Final = """EXISTS (
     SELECT 1 FROM technical_workflows w
@@ -40,6 +42,18 @@ JOIN runs r ON r.run_id = q.run_id
 WHERE q.lease_until IS NULL AND q.next_at <= $1 AND {ACTIVE}
 """
 _URGENT: Final = _ROW + " AND q.urgent ORDER BY q.next_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED"
+# By channel: SMS and webhooks of single messages, whose claim touches no row of an e-mail.
+_DUE_CHANNEL: Final = f"""
+SELECT NOT {HELD_BACK} AND EXISTS (
+    SELECT 1 FROM queue q JOIN runs r USING (run_id)
+    WHERE q.channel = $1 AND q.channel <> 'email' AND q.lease_until IS NULL AND q.next_at <= $2
+      AND NOT r.paused AND r.stop_reason IS NULL)
+"""
+_CHANNEL: Final = (
+    _ROW.replace("r.retry_until", "r.retry_until, q.channel")
+    + " AND q.channel = $3 AND q.channel <> 'email' ORDER BY q.next_at LIMIT $2"
+    + " FOR UPDATE OF q SKIP LOCKED"
+)
 _BULK: Final = (
     _ROW
     + " AND NOT q.urgent AND q.run_id = $3 ORDER BY q.next_at LIMIT $2"
@@ -59,13 +73,24 @@ FROM freed f
 WHERE a.run_id = f.run_id AND a.member_id = f.member_id AND a.outcome = 'open' AND a.owner = $1
 """
 _EXPIRED: Final = """
-SELECT q.run_id, q.member_id, l.attempts AS number, r.kind
+SELECT q.run_id, q.member_id, l.attempts AS number, r.kind, q.channel
 FROM queue q
 JOIN ledger l ON l.run_id = q.run_id AND l.member_id = q.member_id
 JOIN runs r ON r.run_id = q.run_id
 WHERE q.lease_until < clock_timestamp()
 LIMIT $1 FOR UPDATE OF q SKIP LOCKED
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A row whose holder is gone: nobody knows what came of its attempt."""
+
+    run_id: UUID
+    member_id: UUID
+    number: int
+    kind: RunKind
+    channel: Channel = Channel.EMAIL
 
 
 class QueueStore:
@@ -86,6 +111,15 @@ class QueueStore:
         """Return due rows of proofs and single messages, locked, oldest first."""
         return [claimed(row) for row in await self._connection.fetch(_URGENT, now, limit)]
 
+    async def channel_due(self, channel: Channel, now: datetime) -> bool:
+        """Whether a single message of a further channel may be sent now."""
+        return bool(await self._connection.fetchval(_DUE_CHANNEL, channel.value, now))
+
+    async def lock_channel(self, channel: Channel, now: datetime, limit: int) -> list[Claimed]:
+        """Return due single messages of a further channel, locked, oldest first."""
+        rows = await self._connection.fetch(_CHANNEL, now, limit, channel.value)
+        return [claimed(row) for row in rows]
+
     async def lock_bulk(self, run_id: UUID, now: datetime, limit: int) -> list[Claimed]:
         """Return due rows of a campaign's run, locked, oldest first."""
         return [claimed(row) for row in await self._connection.fetch(_BULK, now, limit, run_id)]
@@ -102,11 +136,18 @@ class QueueStore:
         """Free what an owner claimed and never called; its attempts were none."""
         await self._connection.execute(_TAKE_BACK, owner, at)
 
-    async def lock_expired(self, limit: int) -> list[tuple[UUID, UUID, int, RunKind]]:
+    async def lock_expired(self, limit: int) -> list[Lost]:
         """Return rows whose lease ran out without an outcome, locked."""
         rows = await self._connection.fetch(_EXPIRED, limit)
         return [
-            (row["run_id"], row["member_id"], row["number"], RunKind(row["kind"])) for row in rows
+            Lost(
+                row["run_id"],
+                row["member_id"],
+                row["number"],
+                RunKind(row["kind"]),
+                Channel(row["channel"]),
+            )
+            for row in rows
         ]
 
 
@@ -114,4 +155,6 @@ def claimed(row: asyncpg.Record) -> Claimed:
     """Return a row as the sender takes it."""
     values: dict[str, Any] = dict(row)
     values["kind"] = RunKind(values["kind"])
+    if "channel" in values:
+        values["channel"] = Channel(values["channel"])
     return Claimed(**values)

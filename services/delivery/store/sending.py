@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
+
 from services.delivery.domain.runs import RunKind
 from shared.database import Connection
-from topics.delivery import Outcome
+from topics.delivery import Channel, Outcome
 
 KEYS: Final = "unnest($1::uuid[], $2::uuid[]) AS k (run_id, member_id)"
 IGNORE: Final = f"""
@@ -60,18 +62,24 @@ SET outcome = k.outcome, reason = k.reason, code = k.code,
 FROM {_RESULTS}
 WHERE l.run_id = k.run_id AND l.member_id = k.member_id AND l.attempts = k.number
   AND l.outcome IN ('pending', 'ambiguous')
-RETURNING l.run_id, l.member_id, l.outcome, l.reason, l.code, l.recipient_key
+RETURNING l.run_id, l.member_id, l.outcome, l.reason, l.code, l.recipient_key, l.channel
 """
 _DEQUEUE: Final = f"""
 DELETE FROM queue q USING {KEYS} WHERE q.run_id = k.run_id AND q.member_id = k.member_id
 """
 _ENQUEUE: Final = """
-INSERT INTO queue (run_id, member_id, urgent, next_at)
-SELECT k.run_id, k.member_id, k.urgent, k.next_at
-FROM unnest($1::uuid[], $2::uuid[], $3::boolean[], $4::timestamptz[])
-    AS k (run_id, member_id, urgent, next_at)
+INSERT INTO queue (run_id, member_id, urgent, next_at, channel)
+SELECT k.run_id, k.member_id, k.urgent AND k.channel = 'email', k.next_at, k.channel
+FROM unnest($1::uuid[], $2::uuid[], $3::boolean[], $4::timestamptz[], $5::text[])
+    AS k (run_id, member_id, urgent, next_at, channel)
 ON CONFLICT (run_id, member_id) DO UPDATE
 SET next_at = excluded.next_at, lease_owner = NULL, lease_until = NULL
+"""
+_PARTS: Final = """
+UPDATE attempts a SET parts = k.parts
+FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::smallint[])
+    AS k (run_id, member_id, number, parts)
+WHERE a.run_id = k.run_id AND a.member_id = k.member_id AND a.number = k.number
 """
 
 
@@ -92,11 +100,12 @@ class Claimed:
     subject_prefix: str
     retry_until: datetime
     position: int | None = None
+    channel: Channel = Channel.EMAIL
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an attempt, and what its row becomes."""
+    """What came of an attempt, and what its row becomes; ``parts`` of an SMS, as it was sent."""
 
     run_id: UUID
     member_id: UUID
@@ -107,6 +116,7 @@ class Result:
     outcome: Outcome
     reason: str
     next_at: datetime | None
+    parts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ class Ended:
     reason: str
     code: str
     recipient_key: str
+    channel: Channel
 
 
 class SendingStore:
@@ -162,7 +173,8 @@ class SendingStore:
         # what an attempt says was never called.
         rows = await self._connection.fetch(_END_ROWS, *columns, at)
         await self._connection.execute(_END_ATTEMPTS, *columns, at)
-        ended = [Ended(**dict(row) | {"outcome": Outcome(row["outcome"])}) for row in rows]
+        ended = [_ended(row) for row in rows]
+        await self._note_parts([one for one in results if one.parts])
         await self._requeue(results, {(one.run_id, one.member_id): one for one in ended}, at)
         return ended
 
@@ -180,7 +192,13 @@ class SendingStore:
                 *keys(again),
                 [one.kind is not RunKind.CAMPAIGN for one in again],
                 [one.next_at or at for one in again],
+                [ended[one.run_id, one.member_id].channel for one in again],
             )
+
+    async def _note_parts(self, results: Sequence[Result]) -> None:
+        if results:
+            numbers, parts = [one.number for one in results], [one.parts for one in results]
+            await self._connection.execute(_PARTS, *keys(results), numbers, parts)
 
     async def enqueue(
         self,
@@ -188,9 +206,21 @@ class SendingStore:
         member_ids: list[UUID],
         urgent: list[bool],
         next_at: list[datetime],
+        channels: Sequence[Channel] | None = None,
     ) -> None:
-        """Put rows into the queue, free for whoever comes when their time has come."""
-        await self._connection.execute(_ENQUEUE, run_ids, member_ids, urgent, next_at)
+        """Put rows into the queue, free for whoever comes when their time has come.
+
+        Without ``channels`` they are e-mails; urgent, which the mail server gets first, is nothing
+        else.
+        """
+        names = [one.value for one in channels or [Channel.EMAIL] * len(run_ids)]
+        await self._connection.execute(_ENQUEUE, run_ids, member_ids, urgent, next_at, names)
+
+
+def _ended(row: asyncpg.Record) -> Ended:
+    values = dict(row)
+    values["outcome"], values["channel"] = Outcome(values["outcome"]), Channel(values["channel"])
+    return Ended(**values)
 
 
 def keys(rows: Sequence[Claimed] | Sequence[Result]) -> tuple[list[UUID], list[UUID]]:

@@ -13,14 +13,14 @@ from services.delivery.domain.tracking import Switch, keeps_copies
 from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.links import LinkStore
 from shared.database import Connection
-from topics.delivery import SaveTemplate
+from topics.delivery import Channel, SaveTemplate
 from topics.letters import LetterWindow
 
 _SAVE: Final = """
 INSERT INTO templates AS t (template_id, label, language, subject, body, mjml, text, from_name,
     from_address, proof_recipients, template_hash, saved_at, tracking, letter, letter_window,
-    send_doubles, seeds)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    send_doubles, seeds, channel, endpoint)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (template_id) DO UPDATE
 SET version = t.version + 1, label = excluded.label, language = excluded.language,
     subject = excluded.subject, body = excluded.body, mjml = excluded.mjml, text = excluded.text,
@@ -28,24 +28,25 @@ SET version = t.version + 1, label = excluded.label, language = excluded.languag
     proof_recipients = excluded.proof_recipients, template_hash = excluded.template_hash,
     saved_at = excluded.saved_at, tracking = excluded.tracking,
     letter = excluded.letter, letter_window = excluded.letter_window,
-    send_doubles = excluded.send_doubles, seeds = excluded.seeds
+    send_doubles = excluded.send_doubles, seeds = excluded.seeds,
+    channel = excluded.channel, endpoint = excluded.endpoint
 RETURNING version
 """
 _KEEP: Final = """
 INSERT INTO contents (template_hash, language, subject, html, inline_css, text, from_name,
-    from_address, tracking, copies, letter, letter_window, send_doubles)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    from_address, tracking, copies, letter, letter_window, send_doubles, channel, endpoint)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (template_hash) DO NOTHING
 """
 _CONTENT: Final = """
 SELECT language, subject, html, inline_css, text, from_name, from_address, tracking, letter,
-    letter_window, send_doubles
+    letter_window, send_doubles, channel, endpoint
 FROM contents WHERE template_hash = $1
 """
 _COLUMNS: Final = """
 template_id, version, label, language, subject, body, mjml, text, from_name, from_address,
 proof_recipients, template_hash, saved_at, tracking, letter, letter_window,
-send_doubles, seeds
+send_doubles, seeds, channel, endpoint
 """
 
 
@@ -71,6 +72,17 @@ class Template:
     letter_window: str
     send_doubles: bool
     seeds: list[dict[str, Any]]
+    channel: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What a template's messages are made of now, and how they leave."""
+
+    template_hash: str
+    channel: Channel
+    endpoint: str
 
 
 class TemplateStore:
@@ -117,6 +129,8 @@ class TemplateStore:
             source.letter_window.value,
             source.send_doubles,
             [seed.model_dump() for seed in command.seeds],
+            source.channel.value,
+            source.endpoint,
         )
         return version
 
@@ -137,17 +151,25 @@ class TemplateStore:
             content.letter,
             content.letter_window.value,
             content.send_doubles,
+            content.channel.value,
+            content.endpoint,
         )
         await LinkStore(self._connection).keep(template_hash, content.links)
         await AttachmentStore(self._connection).keep(template_hash, content.attachments)
 
-    async def hashes(self, template_ids: Collection[UUID]) -> dict[UUID, str]:
-        """Return the current content's hash of those templates that exist."""
+    async def currents(self, template_ids: Collection[UUID]) -> dict[UUID, Current]:
+        """Return the current content of those templates that exist."""
         rows = await self._connection.fetch(
-            "SELECT template_id, template_hash FROM templates WHERE template_id = ANY ($1::uuid[])",
+            "SELECT template_id, template_hash, channel, endpoint FROM templates"
+            " WHERE template_id = ANY ($1::uuid[])",
             list(template_ids),
         )
-        return {row["template_id"]: row["template_hash"] for row in rows}
+        return {
+            row["template_id"]: Current(
+                row["template_hash"], Channel(row["channel"]), row["endpoint"]
+            )
+            for row in rows
+        }
 
     async def content(self, template_hash: str) -> Content:
         """Return a content by its source's hash.
@@ -159,6 +181,7 @@ class TemplateStore:
         if row is None:
             raise KeyError(template_hash)
         values = dict(row)
+        values["channel"] = Channel(values["channel"])
         values["letter_window"] = LetterWindow(values["letter_window"])
         switches = frozenset(Switch(name) for name in values.pop("tracking"))
         links = await LinkStore(self._connection).of(template_hash) if switches else ()

@@ -1,0 +1,1 @@
+"""Single messages over HTTP: SMS by a gateway, webhooks to registered endpoints."""
