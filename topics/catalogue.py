@@ -13,6 +13,7 @@ from topics import (
     expenses,
     funds,
     invoices,
+    levels,
     operators,
     plans,
     schedules,
@@ -41,6 +42,7 @@ MODULES = (
     invoices,
     stock,
     events,
+    levels,
     workflows,
     operators,
 )

@@ -109,6 +109,10 @@ EVENTS_BATCH: Final = Topic("events.batch.v1", "event id", personal=True, intake
 EVENTS_COMMANDS: Final = Topic("events.commands.v1", "event type")
 EVENTS_STATUS: Final = Topic("events.status.v1", "event id", timedelta(days=31))
 EVENTS_STATE: Final = Topic("events.state.v1", "event id", None)
+# Summaries, one per transaction, that the view of service levels adds up; few, and read by one.
+EVENTS_ACTIVITY: Final = Topic("events.activity.v1", "source", timedelta(days=2), 1)
+# Faust keeps the view's table here; its name follows from the view's application id.
+EVENTS_ACTIVITY_CHANGELOG: Final = Topic("muster-events-views-levels-changelog", "part", None, 1)
 
 WORKFLOWS_COMMANDS: Final = Topic("workflows.commands.v1", "workflow name", partitions=3)
 WORKFLOWS_EVENTS: Final = Topic("workflows.events.v1", "workflow name", MONTH, 3)
@@ -123,7 +127,7 @@ OPERATORS_COMMANDS: Final = Topic("operators.commands.v1", "Slack account", part
 OPERATORS_EVENTS: Final = Topic("operators.events.v1", "Slack account", MONTH, 3)
 OPERATORS_STATE: Final = Topic("operators.state.v1", "operator id", None, 3)
 
-CHANGELOGS: Final = (DELIVERY_ACTIVITY_CHANGELOG, HEARTBEATS_CHANGELOG)
+CHANGELOGS: Final = (DELIVERY_ACTIVITY_CHANGELOG, EVENTS_ACTIVITY_CHANGELOG, HEARTBEATS_CHANGELOG)
 
 TOPICS: Final[tuple[Topic, ...]] = tuple(
     value for value in list(globals().values()) if isinstance(value, Topic)

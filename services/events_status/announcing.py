@@ -1,9 +1,10 @@
-"""What is published of a change of status: the change, and the event's latest state."""
+"""What is published of a change of status: the change, the latest state, what it did in sum."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.events_status.activity import note_activity
 from services.events_status.domain import Move
 from shared.uow import Work
 from topics.events import EventState, EventStatusChanged
@@ -12,25 +13,31 @@ from topics.events import EventState, EventStatusChanged
 def announce(work: Work, moves: Sequence[Move]) -> None:
     """Emit each change with the state it leads to; the events' rows are locked by the caller."""
     for one in moves:
-        event = one.event
-        work.emit(
-            EventStatusChanged(
-                event_id=event.event_id,
-                event_type=event.event_type,
-                before=one.before,
-                after=one.after,
-                reason=one.reason,
-                at=one.at,
-            )
+        announce_one(work, one)
+    note_activity(work, moves)
+
+
+def announce_one(work: Work, one: Move) -> None:
+    """Emit one change with the state it leads to; whoever calls it notes the activity."""
+    event = one.event
+    work.emit(
+        EventStatusChanged(
+            event_id=event.event_id,
+            event_type=event.event_type,
+            before=one.before,
+            after=one.after,
+            reason=one.reason,
+            at=one.at,
         )
-        work.emit(
-            EventState(
-                event_id=event.event_id,
-                event_type=event.event_type,
-                status=one.after,
-                external_id=event.external_id,
-                received_at=event.received_at,
-                changed_at=one.at,
-                version=event.version,
-            )
+    )
+    work.emit(
+        EventState(
+            event_id=event.event_id,
+            event_type=event.event_type,
+            status=one.after,
+            external_id=event.external_id,
+            received_at=event.received_at,
+            changed_at=one.at,
+            version=event.version,
         )
+    )

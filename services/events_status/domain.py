@@ -80,7 +80,12 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """What is published of an event: neither address nor ``ctx``."""
+    """What is published of an event: neither address nor ``ctx``.
+
+    Attributes:
+        since: when it got its status, or the time it is scheduled for where that is later.
+        due_at: when it came in, or the time it is scheduled for where that is later.
+    """
 
     event_id: UUID
     event_type: str
@@ -88,17 +93,32 @@ class Tracked:
     received_at: datetime
     status: EventStatus | None
     version: int
+    channel: str = DEFAULT_CHANNEL
+    since: datetime | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One change of an event's status; ``event`` is the event afterwards."""
+    """One change of an event's status; ``event`` is the event afterwards.
+
+    Attributes:
+        since: since when the event had its former status.
+        told_at: when the delivery says that it happened, of a copied status.
+    """
 
     event: Tracked
     before: EventStatus | None
     after: EventStatus
     reason: str
     at: datetime
+    since: datetime | None = None
+    told_at: datetime | None = None
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it happened; copying may be late, and another machine's clock ahead."""
+        return self.at if self.told_at is None else min(self.told_at, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +135,8 @@ def move(event: Tracked, to: EventStatus, *, at: datetime, reason: str = "") -> 
     """Return the change to a status; raise :class:`IllegalMove` when ALLOWED lacks the pair."""
     if to not in ALLOWED[event.status]:
         raise IllegalMove(f"{event.status or 'nothing'} -> {to}")
-    after = replace(event, status=to, version=event.version + 1)
-    return Move(after, event.status, to, reason, at)
+    after = replace(event, status=to, version=event.version + 1, since=at)
+    return Move(after, event.status, to, reason, at, event.since)
 
 
 def copy_outcomes(event: Tracked, told: Sequence[Told], *, now: datetime) -> list[Move]:
@@ -125,8 +145,9 @@ def copy_outcomes(event: Tracked, told: Sequence[Told], *, now: datetime) -> lis
     for one in sorted(told, key=lambda said: said.at):
         to = COPIED.get(one.outcome)
         if to is not None and to in ALLOWED[event.status]:
-            moves.append(move(event, to, at=now, reason=one.reason))
-            event = moves[-1].event
+            moved = move(event, to, at=now, reason=one.reason)
+            moves.append(replace(moved, told_at=one.at))
+            event = moved.event
     return moves
 
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from services.events_status.announcing import announce
+from services.events_status.activity import note_activity
+from services.events_status.announcing import announce_one
 from services.events_status.domain import (
     Move,
     Queue,
@@ -68,10 +69,10 @@ async def take_in(events: Sequence[Taken[Received]], work: Work, queue: Queue) -
     fresh = [(cause, event) for cause, event in events if event.event_id not in known]
     taken: list[Move] = []
     for cause, event in fresh:
-        unborn = Tracked(event.event_id, event.event_type, event.external_id, work.now, None, 0)
-        taken.append(move(unborn, EventStatus.PENDING, at=work.now))
+        taken.append(move(_unborn(event, work.now), EventStatus.PENDING, at=work.now))
         work.cause = cause
-        announce(work, taken[-1:])
+        announce_one(work, taken[-1])
+    note_activity(work, taken)
     await store.note_moves(taken)
     await _have_processed(work, queue, [event for _, event in fresh])
 
@@ -82,6 +83,12 @@ async def _have_processed(work: Work, queue: Queue, events: Sequence[Received]) 
             await await_schedule(work, queue, at)
     if any(event.scheduled is None or event.scheduled <= work.now for event in events):
         await wake(work, processing_of(queue))
+
+
+def _unborn(event: Received, now: datetime) -> Tracked:
+    due_at = max(event.scheduled or now, now)
+    kind, name = event.event_type, event.external_id
+    return Tracked(event.event_id, kind, name, now, None, 0, event.channel, due_at=due_at)
 
 
 async def await_schedule(work: Work, queue: Queue, at: datetime) -> None:

@@ -71,7 +71,9 @@ async def _resend(work: Work, event: Tracked, cause: str, by: str) -> UUID:
     again = event_id(SOURCE, ce_id)
     queue = await work.connection.fetchval(_COPY, event.event_id, again, SOURCE, ce_id, work.now)
     if queue is not None:
-        unborn = Tracked(again, event.event_type, event.external_id, work.now, None, 0)
+        unborn = Tracked(
+            again, event.event_type, event.external_id, work.now, None, 0, event.channel
+        )
         await _move(work, unborn, EventStatus.PENDING, f"{event.event_id} sent again by {by}")
         await wake(work, processing_of(Queue(queue)))
     return again

@@ -14,7 +14,10 @@ from shared.ids import recipient_key
 from topics.delivery import Outcome
 from topics.events import EventStatus
 
-_TRACKED: Final = "event_id, event_type, external_id, received_at, status, version"
+_TRACKED: Final = (
+    "event_id, event_type, external_id, received_at, status, version, channel,"
+    " greatest(changed_at, scheduled_at) AS since, greatest(received_at, scheduled_at) AS due_at"
+)
 _ADD: Final = """
 INSERT INTO events (event_id, source, ce_id, event_type, queue, channel, address, recipient_key,
                     language, external_id, ctx, status, received_at, changed_at,
@@ -33,7 +36,7 @@ ORDER BY e.place
 ON CONFLICT DO NOTHING RETURNING event_id
 """
 _PENDING: Final = f"""
-SELECT {_TRACKED}, channel, address, recipient_key, language, ctx, expires_at
+SELECT {_TRACKED}, address, recipient_key, language, ctx, expires_at
 FROM events WHERE queue = $1 AND status = 'pending' AND waits_until IS NULL
 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
 """
@@ -231,4 +234,7 @@ def _tracked(row: Any) -> Tracked:
         row["received_at"],
         EventStatus(row["status"]),
         row["version"],
+        row["channel"],
+        row["since"],
+        row["due_at"],
     )

@@ -21,6 +21,8 @@ from topics.delivery import MessageOutcome, Outcome, SendMessage
 from topics.message import Actor, Message, Via
 from topics.names import (
     DELIVERY_MESSAGES,
+    EVENTS_ACTIVITY,
+    EVENTS_ACTIVITY_CHANGELOG,
     EVENTS_BATCH,
     EVENTS_REALTIME,
     EVENTS_STATE,
@@ -38,6 +40,8 @@ KIND = "order.confirmed"
 MANAGER, READER, SUPERVISOR = new_id(), new_id(), new_id()
 ROLES = {MANAGER: Role.MANAGER, READER: Role.REVIEWER, SUPERVISOR: Role.SUPERVISOR}
 WRITTEN = (
+    EVENTS_ACTIVITY,
+    EVENTS_ACTIVITY_CHANGELOG,
     EVENTS_BATCH,
     EVENTS_STATUS,
     EVENTS_STATE,

@@ -1,0 +1,145 @@
+"""Summaries for the view of service levels: what one transaction did to events, numbered."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from services.events_status.domain import Move
+from shared.ids import new_id
+from shared.uow import Work
+from topics.events import EventStatus
+from topics.levels import MOST_LINES, OTHER, ActivityLine, EventsActivity, QueueLength
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_ENDS: Final[dict[EventStatus, str]] = {
+    EventStatus.PENDING_DELIVERY: "routed",
+    EventStatus.SENT: "sent",
+    EventStatus.IGNORED: "ignored",
+    EventStatus.DELIVERY_ERROR: "delivery_error",
+    EventStatus.NOT_COVERED: "not_covered",
+    EventStatus.EXPIRED: "expired",
+}
+Line = tuple[str, str, datetime]
+"""Channel, event type, and the minute's beginning."""
+
+
+class Lanes:
+    """Names whose summaries follow one another: a task has one at a time, and returns it.
+
+    Transactions of one task commit in their order; those of two tasks do not, so each has numbers
+    of its own. Lanes are used again, so there are as few as tasks ever worked at once.
+    """
+
+    def __init__(self) -> None:
+        self._name = new_id().hex
+        self._sequences: list[int] = []
+        self._free: list[int] = []
+        self._of: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
+
+    def next(self) -> tuple[str, int]:
+        """Return the running task's source, and its next number."""
+        task = asyncio.current_task()
+        if task is None:
+            message = "summaries are told by tasks"
+            raise RuntimeError(message)
+        lane = self._of.get(task)
+        if lane is None:
+            lane = self._of[task] = self._take()
+            task.add_done_callback(lambda _: heapq.heappush(self._free, lane))
+        self._sequences[lane] += 1
+        return f"{self._name}:{lane}", self._sequences[lane]
+
+    def _take(self) -> int:
+        if self._free:
+            return heapq.heappop(self._free)
+        self._sequences.append(0)
+        return len(self._sequences) - 1
+
+
+_LANES: Final = Lanes()
+
+
+def note_activity(work: Work, moves: Sequence[Move]) -> None:
+    """Have the view told, when this transaction commits, what changes did."""
+    if moves:
+        _tell(work, lines_of(moves))
+
+
+def note_queue(work: Work, lengths: Mapping[tuple[str, str], int]) -> None:
+    """Have the view told how long the queue is, by channel and type."""
+    _tell(work, (), _shortened(lengths))
+
+
+def _tell(
+    work: Work, lines: Sequence[ActivityLine], queue: tuple[QueueLength, ...] | None = None
+) -> None:
+    source, sequence = _LANES.next()
+    work.emit(
+        EventsActivity(
+            source=source, sequence=sequence, lines=tuple(lines), queue=queue, at=work.now
+        )
+    )
+
+
+def lines_of(moves: Sequence[Move]) -> list[ActivityLine]:
+    """Return what changes did by channel, type and minute; types beyond the bound as others."""
+    found: dict[Line, Counter[str]] = {}
+    for one in moves:
+        minute = one.happened_at.replace(second=0, microsecond=0)
+        key = (one.event.channel, one.event.event_type, minute)
+        if key not in found and len(found) >= MOST_LINES:
+            key = (one.event.channel, OTHER, minute)
+        found.setdefault(key, Counter()).update(_counts(one))
+    return [
+        ActivityLine(channel=channel, event_type=kind, minute=minute, **counts)
+        for (channel, kind, minute), counts in found.items()
+    ]
+
+
+def _counts(one: Move) -> dict[str, int]:
+    """Return what one change adds to the counts of a line."""
+    counts = {"queued": _queued(one)}
+    if one.before is None:
+        counts["entered"] = 1
+    if one.after in _ENDS:
+        counts[_ENDS[one.after]] = 1
+    if one.after is EventStatus.PENDING_DELIVERY:
+        counts["queue_ms"] = _elapsed(one.since, one.at)
+    elif one.after is EventStatus.SENT:
+        counts["processing_ms"] = _elapsed(one.since, one.happened_at)
+        counts["sending_ms"] = _elapsed(one.event.due_at, one.happened_at)
+    return counts
+
+
+def _queued(one: Move) -> int:
+    """Return by how many a change makes the queue longer.
+
+    Whatever is scheduled joins it unseen, so it does not leave it either; a count sets it right.
+    """
+    event = one.event
+    if event.due_at is not None and event.due_at > event.received_at:
+        return 0
+    before, after = (status is EventStatus.PENDING for status in (one.before, one.after))
+    return int(after) - int(before)
+
+
+def _elapsed(since: datetime | None, until: datetime) -> int:
+    return 0 if since is None else max((until - since) // _MILLISECOND, 0)
+
+
+def _shortened(lengths: Mapping[tuple[str, str], int]) -> tuple[QueueLength, ...]:
+    """Return the longest queues by type, and the rest by channel."""
+    longest = sorted(lengths.items(), key=lambda one: (-one[1], one[0]))
+    shown = Counter(dict(longest[:MOST_LINES]))
+    for (channel, _), events in longest[MOST_LINES:]:
+        shown[channel, OTHER] += events
+    return tuple(
+        QueueLength(channel=channel, event_type=kind, events=events)
+        for (channel, kind), events in shown.items()
+    )
