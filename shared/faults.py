@@ -33,6 +33,12 @@ POINTS: Final = (
     "budget.invoiced",
     "stock.reserved",
     "stock.consumed",
+    "archive.events",
+    "archive.qualifications",
+    "archive.delivery_logs",
+    "archive.urls",
+    "archive.tracking_logs",
+    "archive.quarantine",
 )
 _SIGNALS: Final = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 

@@ -18,6 +18,12 @@ UPDATE events SET address = '', recipient_key = '', ctx = '{}', erased_at = $2
 WHERE event_id = ANY ($1::uuid[])
 """
 
+# The archive never had an address; the key that an address leads to goes too.
+_ERASE_ARCHIVED: Final = """
+UPDATE archived_events SET recipient_key = NULL WHERE event_id IN (
+    SELECT event_id FROM archived_events WHERE recipient_key = $1 LIMIT $2)
+"""
+
 
 async def erase(work: Work, recipient_key: str, address: str) -> int:  # noqa: ARG001
     """Forget an address in up to 20,000 events, found by its key; return how many were cleared.
@@ -30,8 +36,10 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:  # noqa: A
         "SELECT event_id FROM events WHERE recipient_key = $1 LIMIT $2", recipient_key, LIMIT
     )
     found = [row["event_id"] for row in rows]
+    done = await work.connection.execute(_ERASE_ARCHIVED, recipient_key, LIMIT)
+    archived = int(done.rpartition(" ")[2])
     if not found:
-        return 0
+        return archived
     store = EventStore(work.connection)
     events = await store.lock(found)
     expired = [
@@ -42,4 +50,4 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:  # noqa: A
     await store.move(expired)
     announce(work, expired)
     await work.connection.execute(_ERASE, found, work.now)
-    return len(found)
+    return len(found) + archived

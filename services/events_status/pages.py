@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.events_status.archive.finding import archived_row, archived_rows
 from services.events_status.domain import Queue, processing_of
 from shared.database import Connection
 from topics.delivery import Outcome
@@ -65,6 +66,7 @@ class EventRow(BaseModel):
     expires_at: datetime | None = None
     resent_from: UUID | None = None
     held_by: HeldBy | None = None
+    archived: bool = Field(default=False, description="it was purged: the archive alone knows it")
 
 
 class EventPage(BaseModel):
@@ -94,7 +96,10 @@ class Said(BaseModel):
 
 
 class EventDetail(BaseModel):
-    """An event with every status it had and what the delivery said of it."""
+    """An event with every status it had and what the delivery said of it.
+
+    Of one that was purged the archive has its end and the delivery's words, not its history.
+    """
 
     event: EventRow
     history: list[Change]
@@ -176,8 +181,7 @@ async def event_page(
     connection: Connection, filters: Filters, *, recipient_key: str | None = None
 ) -> EventPage:
     """Return events that the filters let through, latest first."""
-    rows = await connection.fetch(
-        _LIST,
+    wanted = (
         filters.status.value if filters.status else None,
         filters.event_type,
         filters.external_id,
@@ -186,6 +190,9 @@ async def event_page(
         filters.before,
         filters.limit,
     )
+    # What was purged has a place of its own in the same order.
+    rows = [*await connection.fetch(_LIST, *wanted), *await archived_rows(connection, *wanted)]
+    rows = sorted(rows, key=lambda row: row["seq"], reverse=True)[: filters.limit]
     statuses = await workflow_statuses(connection)
     return EventPage(
         events=[_event(row, statuses) for row in rows],
@@ -197,7 +204,7 @@ async def event_detail(connection: Connection, event_id: UUID) -> EventDetail | 
     """Return an event with its history, or ``None`` when there is none of that id."""
     row = await connection.fetchrow(f"SELECT {_SHOWN} FROM events WHERE event_id = $1", event_id)
     if row is None:
-        return None
+        return await _archived_detail(connection, event_id)
     history = await connection.fetch(
         "SELECT version, before, after, reason, at FROM event_history WHERE event_id = $1"
         " ORDER BY version",
@@ -217,6 +224,15 @@ async def event_detail(connection: Connection, event_id: UUID) -> EventDetail | 
     )
 
 
+async def _archived_detail(connection: Connection, event_id: UUID) -> EventDetail | None:
+    found = await archived_row(connection, event_id)
+    if found is None:
+        return None
+    row, logs = found
+    said = [Said(**dict(one)) for one in logs]
+    return EventDetail(event=_event(row, {}), history=[], outcomes=said)
+
+
 async def event_counts(connection: Connection) -> Counts:
     """Return how many events each queue has in each status."""
     rows = await connection.fetch(
@@ -227,7 +243,7 @@ async def event_counts(connection: Connection) -> Counts:
     return Counts(
         total=sum(row["events"] for row in rows),
         counts=[Count(**dict(row)) for row in rows],
-        held_by=[held for name in sorted(statuses) if (held := _held(name, statuses))],
+        held_by=[held for name in sorted(statuses) if (held := holder_of(name, statuses))],
     )
 
 
@@ -259,12 +275,13 @@ def _event(row: Any, statuses: dict[str, WorkflowStatus], *, copy_waits: bool = 
     del fields["seq"]
     held = None
     if row["status"] == EventStatus.PENDING:
-        held = _held(processing_of(Queue(row["queue"])), statuses)
+        held = holder_of(processing_of(Queue(row["queue"])), statuses)
     elif row["status"] == EventStatus.PENDING_DELIVERY or copy_waits:
-        held = _held("updateEventsStatus", statuses)
+        held = holder_of("updateEventsStatus", statuses)
     return EventRow(**fields, held_by=held)
 
 
-def _held(name: str, statuses: dict[str, WorkflowStatus]) -> HeldBy | None:
+def holder_of(name: str, statuses: dict[str, WorkflowStatus]) -> HeldBy | None:
+    """Return the workflow as what holds something back, unless it is started."""
     status = statuses.get(name, WorkflowStatus.STARTED)
     return None if status is WorkflowStatus.STARTED else HeldBy(workflow=name, status=status)

@@ -1,7 +1,7 @@
 """The purge of Message Center: what was kept long enough goes, in small steps.
 
-Source: Adobe Campaign, options NmsCleanup_EventPurgeDelay (a month) and
-NmsCleanup_EventStatPurgeDelay (a year).
+Source: Adobe Campaign, options NmsCleanup_EventPurgeDelay (a month),
+NmsCleanup_EventHistoPurgeDelay and NmsCleanup_EventStatPurgeDelay (a year each).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from services.events_status.announcing import announce
+from services.events_status.archive.purging import ARCHIVED, note_purged, purge_archive, recall
 from services.events_status.domain import move
 from services.events_status.settings import settings_of
 from services.events_status.statistics import keep_purged
@@ -26,16 +27,16 @@ WHERE status IN ('pending', 'paused') AND received_at < $1
   AND coalesce(scheduled_at, received_at) < $1
 ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
-# An event whose message is still on its way is never removed.
-_OVER: Final = """
-SELECT event_id FROM events
-WHERE changed_at < $1 AND status NOT IN ('pending', 'paused', 'pending_delivery')
+# An event whose message is still on its way is never removed, nor one that the archive lacks.
+_OVER: Final = f"""
+SELECT event_id FROM events e
+WHERE changed_at < $1 AND status NOT IN ('pending', 'paused', 'pending_delivery') AND {ARCHIVED}
 ORDER BY changed_at, event_id LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 
 
 async def purge_events(work: Work) -> Step:
-    """Expire what waited too long, remove events past their time, then old statistics."""
+    """Expire what waited too long, remove what is past its time: events, archive, statistics."""
     settings = settings_of(work.settings)
     before = work.now - timedelta(days=settings.events_retention_days)
     expired = await _expire(work, before)
@@ -44,11 +45,16 @@ async def purge_events(work: Work) -> Step:
     over = [row["event_id"] for row in await work.connection.fetch(_OVER, before, CHUNK)]
     if over:
         await keep_purged(work, over)
+        await note_purged(work, over)
         await work.connection.execute("DELETE FROM events WHERE event_id = ANY ($1::uuid[])", over)
         for event_id in over:
             work.bury(EventState, str(event_id))
         if len(over) == CHUNK:
             return Step(CHUNK, CHUNK, more=True)
+    await recall(work, before)
+    old = await purge_archive(work)
+    if old:
+        return Step(old, old, more=True)
     oldest = (work.now - timedelta(days=settings.statistics_retention_days)).date()
     await work.connection.execute("DELETE FROM event_statistics WHERE day < $1", oldest)
     return Step(len(over), len(over))

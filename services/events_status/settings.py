@@ -16,6 +16,9 @@ class EventsStatusSettings(Settings):
         le=3660,
         description="events go so long after their last change; over the intake topics' week",
     )
+    events_archive_retention_days: int = Field(
+        default=366, ge=31, le=36_600, description="archived events go so long after their change"
+    )
     statistics_retention_days: int = Field(
         default=366, ge=31, le=36_600, description="statistics of events go after so long"
     )

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from services.events_status.announcing import announce
+from services.events_status.archive.synchronising import CONTROL, SYNCHRONISATIONS
 from services.events_status.domain import (
     Move,
     Queue,
@@ -29,7 +30,6 @@ from topics.delivery import SendMessage
 from topics.events import EventStatus
 
 PACKAGE: Final = "Transactional message execution (Message Center - Execution)"
-CONTROL: Final = "Transactional message control (Message Center - Control)"
 # Each routed event is four rows and three messages: a chunk stays far under a second.
 CHUNK: Final = 500
 NOT_COVERED: Final = "no template is linked to this event type"
@@ -164,4 +164,5 @@ WORKFLOWS: Final = (
         purge_events,
         schedule=Cron("0 4 * * *"),
     ),
+    *SYNCHRONISATIONS,
 )

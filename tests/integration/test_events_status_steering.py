@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from services.events_status.app import SERVICE
+from services.events_status.archive.synchronising import synchronise
 from services.events_status.erase import erase
 from services.events_status.purge import TOO_LONG, purge_events
 from services.events_status.statistics import count_events, differing_days
@@ -197,6 +199,7 @@ async def test_the_purge_keeps_what_is_on_its_way_and_the_statistics(
     await take(runtime, "far", scheduled=(NOW + timedelta(days=300)).isoformat())
     await exhausted(runtime, count_events)
     counted = await lines(runtime)
+    await exhausted(runtime, partial(synchronise, account="default"))
     clock.advance(timedelta(days=31, seconds=1))
     await take(runtime, "young")
     emitted: list[Any] = []

@@ -52,6 +52,7 @@ def test_every_workflow_that_sends_is_stopped_by_a_restore() -> None:
         "bounces",
         "budgetMgt",
         "deliveryIndicators",
+        "mcSynch_default",
         "messageCenterPurge",
         "stockMgt",
         "tracking",
