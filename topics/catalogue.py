@@ -9,6 +9,7 @@ from topics import (
     budget,
     campaign,
     delivery,
+    event_templates,
     events,
     expenses,
     funds,
@@ -43,6 +44,7 @@ MODULES = (
     stock,
     events,
     levels,
+    event_templates,
     workflows,
     operators,
 )

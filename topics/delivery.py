@@ -306,7 +306,8 @@ class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
     """Send one message for an outside event. Source: events_status.
 
     Carries the address (the number in E.164, nothing for a webhook) and the event's ``ctx``; the
-    event's type, external id and time besides, which a webhook tells. Answer: ``MessageOutcome``.
+    event's type, external id and time besides, which a webhook tells. With a ``content_hash`` that
+    content is sent, without one whatever the template holds. Answer: ``MessageOutcome``.
     """
 
     message_id: UUID
@@ -319,6 +320,7 @@ class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
     event_type: str = Field(default="", max_length=200)
     external_id: str | None = Field(default=None, max_length=200)
     received_at: datetime | None = None
+    content_hash: str | None = Field(default=None, max_length=64)
 
 
 class DeliveryCounts(Value):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from topics.message import Actor, Command, Event, State
 from topics.names import EVENTS_COMMANDS, EVENTS_STATE, EVENTS_STATUS
+from topics.outside import EMAIL, EventChannel
 
 
 class EventStatus(StrEnum):
@@ -26,22 +27,28 @@ class EventStatus(StrEnum):
 
 
 class RouteEventType(Command, topic=EVENTS_COMMANDS, key="event_type"):
-    """Link an event type to the template that its events use; ``None`` unlinks it.
+    """Link an event type and channel to the template that is its draft.
 
+    With ``publish`` (what a sender of before there were drafts means) it is published at once, so
+    that events use it from now on. ``template_id`` ``None`` unpublishes; the draft stays.
     Answers: ``EventTypeRouted`` or ``RouteRefused``.
     """
 
     event_type: str = Field(min_length=1, max_length=200)
     template_id: UUID | None
     actor: Actor
+    channel: EventChannel = EMAIL
+    publish: bool = True
 
 
 class EventTypeRouted(Event, topic=EVENTS_STATUS, key="event_type"):
-    """Events of the type use the template from now on."""
+    """The template is the type's draft; events use it from now on when it was published too."""
 
     event_type: str
     template_id: UUID | None
     actor: Actor
+    channel: str = EMAIL
+    version: int | None = Field(default=None, description="the published version, if there is one")
 
 
 class RouteRefused(Event, topic=EVENTS_STATUS, key="event_type"):

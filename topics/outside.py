@@ -32,6 +32,8 @@ MAX_CTX_BYTES: Final = 262_144
 MAX_DEPTH: Final = 100
 EMAIL: Final = "email"
 SMS: Final = "sms"
+EventChannel = Annotated[str, Field(pattern=r"^(email|sms|webhook)$")]
+"""A channel that event templates are for."""
 _ADDRESS: Final = re.compile(
     r"^[^\s@\x00-\x1f\x7f<>,;:\"()\[\]\\]{1,64}@[^\s@\x00-\x1f\x7f]{1,250}$"
 )

@@ -116,14 +116,14 @@ async def list_routes(
     after: Annotated[str | None, Query(max_length=MAX_TYPE, pattern=NO_NUL)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RoutePage:
-    """List which template the events of each type use."""
+    """List which template the events of each type use: what is published."""
     async with runtime.pool.acquire() as connection:
         return await route_page(connection, after, limit)
 
 
 @router.put("/routes/{event_type:path}", status_code=204)
 async def link(event_type: EventType, body: RouteBody, actor: Caller, runtime: Here) -> None:
-    """Link an event type to a template."""
+    """Link an event type to a template, and publish that at once."""
     await carry_out(
         runtime,
         RouteEventType(event_type=event_type, template_id=body.template_id, actor=actor),
@@ -132,5 +132,5 @@ async def link(event_type: EventType, body: RouteBody, actor: Caller, runtime: H
 
 @router.delete("/routes/{event_type:path}", status_code=204)
 async def unlink(event_type: EventType, actor: Caller, runtime: Here) -> None:
-    """Unlink an event type: its events are not covered from now on."""
+    """Unpublish an event type's template: its events are not covered from now on."""
     await carry_out(runtime, RouteEventType(event_type=event_type, template_id=None, actor=actor))

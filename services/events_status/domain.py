@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from topics.delivery import Outcome
@@ -55,6 +55,43 @@ COPIED: Final[dict[Outcome, EventStatus]] = {
     Outcome.FAILED: EventStatus.DELIVERY_ERROR,
 }
 """The statuses copied from the delivery; its other outcomes are not final and change nothing."""
+
+
+class Route(NamedTuple):
+    """What an event template is for."""
+
+    event_type: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published version of an event template; without a hash, of its template's content then."""
+
+    template_id: UUID
+    version: int
+    content_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The template that an event type and channel is linked to, and what of it was published.
+
+    Attributes:
+        content_hash: the content it holds, as far as it is known here.
+    """
+
+    template_id: UUID
+    content_hash: str | None
+    published: Published | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether publishing it would change what events are sent with."""
+        live = self.published
+        if live is None or live.template_id != self.template_id:
+            return True
+        return live.content_hash != self.content_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What Message Center does with each message: events from outside, routes, outcomes."""
+"""What Message Center does with each message: events from outside, outcomes, what people ask."""
 
 from __future__ import annotations
 
@@ -21,31 +21,29 @@ from services.events_status.domain import (
 )
 from services.events_status.finding import find_events
 from services.events_status.intake import read_event
-from services.events_status.routes import RouteStore
+from services.events_status.publishing import registry as event_templates
 from services.events_status.steering import steer
 from services.events_status.store import EventStore
 from shared.errors import Refused
-from shared.ids import new_id, new_id_text
+from shared.ids import new_id_text
 from shared.registry import Registry, Taken
 from shared.rights import Right, require
 from shared.timers import set_timer
 from shared.uow import Work
 from shared.workflows import wake
-from topics.delivery import MessageOutcome, TemplateState
+from topics.delivery import MessageOutcome
 from topics.events import (
     ControlEvent,
     EventControlled,
     EventControlRefused,
     EventsFound,
     EventStatus,
-    EventTypeRouted,
     FindEvents,
-    RouteEventType,
-    RouteRefused,
 )
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME
 
 registry: Final = Registry()
+registry.include(event_templates)
 # The batch queue has a consumer of its own: real-time events never wait behind it.
 batch_registry: Final = Registry()
 
@@ -97,27 +95,6 @@ async def await_schedule(work: Work, queue: Queue, at: datetime) -> None:
     await set_timer(work, due_timer(queue), second.isoformat(), second)
 
 
-def _route_refused(command: RouteEventType, refusal: Refused) -> RouteRefused:
-    return RouteRefused(event_type=command.event_type, reason=refusal.reason, actor=command.actor)
-
-
-@registry.on(RouteEventType, refusal=_route_refused)
-async def route_event_type(command: RouteEventType, work: Work) -> None:
-    """Link an event type to its template, or unlink it; it counts for events routed from now on."""
-    await require(work, command.actor, Right.MANAGE_EVENTS)
-    store = RouteStore(work.connection)
-    cause = work.cause
-    identity = (cause.source, cause.id) if cause else (f"/muster/{work.service}", str(new_id()))
-    if not await store.remember(command, identity, work.now):
-        return
-    await store.link(command, work.now)
-    work.emit(
-        EventTypeRouted(
-            event_type=command.event_type, template_id=command.template_id, actor=command.actor
-        )
-    )
-
-
 def _control_refused(command: ControlEvent, refusal: Refused) -> EventControlRefused:
     return EventControlRefused(
         event_id=command.event_id,
@@ -152,12 +129,6 @@ async def search_events(command: FindEvents, work: Work) -> None:
         work.emit(EventsFound(search_id=command.search_id, actor=command.actor, events=()))
         return
     work.emit(await find_events(work, command))
-
-
-@registry.on(TemplateState)
-async def copy_template(state: TemplateState, work: Work) -> None:
-    """Keep the names of templates, to show where a route leads."""
-    await RouteStore(work.connection).save_template(state)
 
 
 @registry.on_batch(MessageOutcome)

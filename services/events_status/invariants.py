@@ -43,6 +43,15 @@ WHERE NOT EXISTS (
     SELECT 1 FROM outcomes o
     WHERE o.event_id = e.event_id AND o.outcome = copy.outcome AND o.copied_at IS NOT NULL)
 """
+# What was routed before there were versions has none; what was not pinned yet has no content.
+_VERSIONS: Final = """
+SELECT e.event_id, e.event_type, e.channel, e.template_version
+FROM events e LEFT JOIN event_template_versions v ON v.event_type = e.event_type
+    AND v.channel = e.channel AND v.version = e.template_version
+WHERE e.template_version IS NOT NULL
+  AND (v.template_id IS DISTINCT FROM e.template_id
+       OR e.content_hash IS NOT NULL AND v.content_hash IS DISTINCT FROM e.content_hash)
+"""
 _COUNTS: Final = """
 SELECT events, taken_in, finished, open
 FROM (SELECT count(*) AS events,
@@ -59,6 +68,7 @@ INVARIANTS: Final[dict[str, str]] = {
     "I4 an event goes one legal way from intake to its end": _PATH,
     "I2 events taken in = finished + still open, each taken in once": _COUNTS,
     "I1 an event has one message from its routing on, and none before": _MESSAGES,
+    "I6 an event is sent with what its published version pins": _VERSIONS,
     "I4 a status copied from the delivery is one that it gave": _COPIES,
 }
 SHOWN: Final = 20

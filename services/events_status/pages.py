@@ -18,8 +18,8 @@ from topics.workflows import WorkflowStatus
 NO_NUL: Final = r"^[^\x00]*$"
 _SHOWN: Final = (
     "seq, event_id, event_type, queue, channel, language, external_id, status, reason, version,"
-    " template_id, received_at, changed_at, source, ce_id, origin, country, email_format,"
-    " scheduled_at, expires_at, resent_from"
+    " template_id, template_version, content_hash, received_at, changed_at, source, ce_id, origin,"
+    " country, email_format, scheduled_at, expires_at, resent_from"
 )
 _LIST: Final = f"""
 SELECT {_SHOWN} FROM events
@@ -29,9 +29,17 @@ WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR event_type = $2
 ORDER BY seq DESC LIMIT $7
 """
 _ROUTES: Final = """
-SELECT r.event_type, r.channel, r.template_id, t.label AS template, r.changed_by, r.changed_at
-FROM routes r LEFT JOIN templates t USING (template_id)
-WHERE $1::text IS NULL OR r.event_type > $1 ORDER BY r.event_type LIMIT $2
+SELECT r.event_type, r.channel, v.template_id, t.label AS template, v.version,
+       v.published_by AS changed_by, v.published_at AS changed_at
+FROM routes r
+JOIN event_template_versions v ON v.event_type = r.event_type AND v.channel = r.channel
+    AND v.version = r.published_version
+LEFT JOIN templates t ON t.template_id = v.template_id
+WHERE r.event_type IN (
+    SELECT DISTINCT event_type FROM routes
+    WHERE published_version IS NOT NULL AND ($1::text IS NULL OR event_type > $1)
+    ORDER BY event_type LIMIT $2)
+ORDER BY r.event_type, r.channel
 """
 
 
@@ -55,6 +63,8 @@ class EventRow(BaseModel):
     reason: str
     version: int
     template_id: UUID | None
+    template_version: int | None = None
+    content_hash: str | None = None
     received_at: datetime
     changed_at: datetime
     source: str
@@ -124,10 +134,11 @@ class Counts(BaseModel):
 
 
 class Route(BaseModel):
-    """The template that events of a type use."""
+    """The template that events of a type and channel use, in its published version."""
 
     event_type: str
     channel: str
+    version: int
     template_id: UUID
     template: str | None = Field(description="the template's label, once it is known here")
     changed_by: str
@@ -248,10 +259,11 @@ async def event_counts(connection: Connection) -> Counts:
 
 
 async def route_page(connection: Connection, after: str | None, limit: int) -> RoutePage:
-    """Return routes by event type."""
+    """Return the routes of up to ``limit`` event types, each with all its channels."""
     rows = await connection.fetch(_ROUTES, after, limit)
     routes = [Route(**dict(row)) for row in rows]
-    return RoutePage(routes=routes, next=routes[-1].event_type if len(rows) == limit else None)
+    full = len({route.event_type for route in routes}) == limit
+    return RoutePage(routes=routes, next=routes[-1].event_type if full else None)
 
 
 async def statistics_page(

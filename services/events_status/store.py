@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.events_status.domain import Move, Queue, Received, Told, Tracked
+from services.events_status.domain import Move, Published, Queue, Received, Told, Tracked
 from shared.database import Connection
 from shared.ids import recipient_key
 from topics.delivery import Outcome
@@ -59,11 +59,16 @@ SELECT * FROM
     unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
 """
 _GIVE: Final = """
-WITH given AS (
+WITH message AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[])
+        AS m (event_id, template_id, version, content_hash)),
+given AS (
     INSERT INTO event_messages (event_id, template_id, asked_at)
-    SELECT *, $3::timestamptz FROM unnest($1::uuid[], $2::uuid[])
+    SELECT event_id, template_id, $5::timestamptz FROM message
     RETURNING event_id, template_id)
-UPDATE events e SET template_id = given.template_id FROM given WHERE e.event_id = given.event_id
+UPDATE events e
+SET template_id = given.template_id, template_version = m.version, content_hash = m.content_hash
+FROM given JOIN message m USING (event_id) WHERE e.event_id = given.event_id
 """
 # An outcome of a message that is not ours, or no longer, has nothing to be copied to.
 _NOTE: Final = """
@@ -194,9 +199,16 @@ class EventStore:
             [one.at for one in moves],
         )
 
-    async def give_messages(self, templates: dict[UUID, UUID], now: datetime) -> None:
-        """Note the one message of each event, by template; a second one is refused by its key."""
-        await self._connection.execute(_GIVE, list(templates), list(templates.values()), now)
+    async def give_messages(self, given: dict[UUID, Published], now: datetime) -> None:
+        """Note the one message of each event, by what it is sent with; its key refuses a second."""
+        await self._connection.execute(
+            _GIVE,
+            list(given),
+            [one.template_id for one in given.values()],
+            [one.version for one in given.values()],
+            [one.content_hash for one in given.values()],
+            now,
+        )
 
     async def note(self, told: Sequence[Told]) -> None:
         """Keep what the delivery said; the same said twice is kept once."""

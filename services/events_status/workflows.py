@@ -11,7 +11,9 @@ from services.events_status.announcing import announce
 from services.events_status.archive.synchronising import CONTROL, SYNCHRONISATIONS
 from services.events_status.domain import (
     Move,
+    Published,
     Queue,
+    Route,
     Told,
     copy_outcomes,
     due_timer,
@@ -32,7 +34,7 @@ from topics.events import EventStatus
 PACKAGE: Final = "Transactional message execution (Message Center - Execution)"
 # Each routed event is four rows and three messages: a chunk stays far under a second.
 CHUNK: Final = 500
-NOT_COVERED: Final = "no template is linked to this event type"
+NOT_COVERED: Final = "no template is published for this event type and channel"
 TOO_LATE: Final = "it was to be sent before its expiration only"
 MOST_TIMERS: Final = 100
 
@@ -65,10 +67,8 @@ async def route_chunk(work: Work, queue: Queue) -> Step:
     waiting = await store.pending(queue, CHUNK)
     if not waiting:
         return Step()
-    templates = await RouteStore(work.connection).templates_for(
-        one.event.event_type for one in waiting
-    )
-    moves, given = _route(work, waiting, templates)
+    published = await RouteStore(work.connection).published(one.event.event_type for one in waiting)
+    moves, given = _route(work, waiting, published)
     await store.give_messages(given, work.now)
     await store.move(moves)
     announce(work, moves)
@@ -76,28 +76,29 @@ async def route_chunk(work: Work, queue: Queue) -> Step:
 
 
 def _route(
-    work: Work, waiting: Sequence[Waiting], templates: dict[tuple[str, str], UUID]
-) -> tuple[list[Move], dict[UUID, UUID]]:
+    work: Work, waiting: Sequence[Waiting], published: dict[Route, Published]
+) -> tuple[list[Move], dict[UUID, Published]]:
     moves: list[Move] = []
-    given: dict[UUID, UUID] = {}
+    given: dict[UUID, Published] = {}
     for one in waiting:
         if one.expires_at is not None and one.expires_at <= work.now:
             moves.append(move(one.event, EventStatus.EXPIRED, at=work.now, reason=TOO_LATE))
             continue
-        template_id = templates.get((one.event.event_type, one.channel))
-        if template_id is None:
+        template = published.get(Route(one.event.event_type, one.channel))
+        if template is None:
             moves.append(move(one.event, EventStatus.NOT_COVERED, at=work.now, reason=NOT_COVERED))
             continue
-        given[one.event.event_id] = template_id
+        given[one.event.event_id] = template
         moves.append(move(one.event, EventStatus.PENDING_DELIVERY, at=work.now))
-        work.emit(_message(one, template_id))
+        work.emit(_message(one, template))
     return moves, given
 
 
-def _message(one: Waiting, template_id: UUID) -> SendMessage:
+def _message(one: Waiting, template: Published) -> SendMessage:
     return SendMessage(
         message_id=one.event.event_id,
-        template_id=template_id,
+        template_id=template.template_id,
+        content_hash=template.content_hash,
         address=one.address,
         recipient_key=one.recipient_key,
         language=one.language,

@@ -29,7 +29,7 @@ from tests.integration.delivery_harness import (
     work_off,
 )
 from tests.waiting import eventually
-from topics.delivery import MessageOutcome, Outcome, SendMessage
+from topics.delivery import MessageOutcome, Outcome, SendMessage, TemplateState
 from topics.targeting import ConsentChanged
 
 BODY = "<p>Order {{ ctx.order }}: {{ ctx.total }}</p>"
@@ -126,6 +126,28 @@ async def test_what_cannot_be_sent_is_answered_with_the_reason(
         "bad_address",
         "refused_by_server",
     ]
+
+
+async def test_a_message_is_made_of_the_content_it_names_whatever_its_template_holds_by_then(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    case = Case([])
+    saved = [
+        one
+        for subject in ("Old {{ ctx.order }}", "New {{ ctx.order }}")
+        for one in await runtime.execute(case.template(subject=subject, body=BODY))
+        if isinstance(one, TemplateState)
+    ]
+    old, plain, lost = (message(case.template_id, order=n, total="1") for n in "123")
+    old = old.model_copy(update={"content_hash": saved[0].content_hash})
+    lost = lost.model_copy(update={"content_hash": "f" * 64})
+    async with sending(runtime):
+        for command in (old, plain, lost):
+            await runtime.execute(command)
+        found = [await outcome(runtime, command) for command in (old, plain, lost)]
+    subjects = {mail["Subject"] for mail in await catcher.to("buyer@x.example")}
+    assert subjects == {"Old 1", "New 2"}
+    assert [one.reason for one in found] == ["", "", "unknown_content"]
 
 
 async def test_a_deferred_message_is_tried_again(runtime: Runtime, catcher: Catcher) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from services.events_status.app import SERVICE
 from services.events_status.erase import erase
-from services.events_status.handlers import batch_registry, route_event_type
+from services.events_status.handlers import batch_registry
 from services.events_status.invariants import INVARIANTS
+from services.events_status.publishing import route_event_type
 from services.events_status.workflows import process_batch, process_realtime, update_statuses
 from shared import identity
 from shared.clock import DrivenClock
@@ -309,6 +310,7 @@ BREAKS = {
     ),
     "I2 events taken in": "DELETE FROM event_history WHERE before IS NULL",
     "I1 an event has one message": "DELETE FROM event_messages",
+    "I6 an event is sent": "UPDATE events SET template_version = 7",
     "I4 a status copied": "DELETE FROM outcomes",
 }
 

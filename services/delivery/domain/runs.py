@@ -50,6 +50,7 @@ class Reason(StrEnum):
     UNSENDABLE = "unsendable"
     DEFERRED_TOO_LONG = "deferred_too_long"
     UNKNOWN_TEMPLATE = "unknown_template"
+    UNKNOWN_CONTENT = "unknown_content"
     SUPPLIER_REFUSED = "supplier_refused"
     WRONG_CHANNEL = "wrong_channel"
     """The template is for another channel than the message."""

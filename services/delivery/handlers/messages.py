@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from services.delivery.approving import settings_of
 from services.delivery.domain.runs import Reason
@@ -29,22 +30,21 @@ async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
     These are answers to what somebody did (an order, a password): they go also to people who opted
     out of campaigns. A quarantined address is left out when its row is claimed.
     """
-    contents = await TemplateStore(work.connection).currents({c.template_id for c in commands})
-    hashes = {template_id: one.template_hash for template_id, one in contents.items()}
     once = {command.message_id: command for command in commands}
+    contents = await _contents(TemplateStore(work.connection), list(once.values()))
     fresh = await RunStore(work.connection).add_messages(
         list(once),
-        [hashes.get(command.template_id) for command in once.values()],
+        [one.template_hash if (one := contents.get(message_id)) else None for message_id in once],
         retry_until=work.now + timedelta(hours=settings_of(work).sender_retry_hours),
         at=work.now,
     )
     rows = [
-        _row(command, contents.get(command.template_id), settings_of(work))
+        _row(command, contents.get(command.message_id), settings_of(work))
         for command in once.values()
         if command.message_id in fresh
     ]
     await LedgerStore(work.connection).add(rows, work.now)
-    await keep_message_copies(work, fresh, set(hashes.values()))
+    await keep_message_copies(work, fresh, {one.template_hash for one in contents.values()})
     for row in rows:
         if row.outcome is not Outcome.PENDING:
             work.emit(
@@ -52,6 +52,23 @@ async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
                     message_id=row.run_id, outcome=row.outcome, reason=row.reason, at=work.now
                 )
             )
+
+
+async def _contents(
+    templates: TemplateStore, commands: Sequence[SendMessage]
+) -> dict[UUID, Current]:
+    """Return the content of each message by its id: the one it names, or its template's."""
+    named = {command.content_hash for command in commands if command.content_hash}
+    kept = await templates.kept(named) if named else {}
+    unnamed = {command.template_id for command in commands if command.content_hash is None}
+    currents = await templates.currents(unnamed) if unnamed else {}
+    found = {
+        command.message_id: currents.get(command.template_id)
+        if command.content_hash is None
+        else kept.get(command.content_hash)
+        for command in commands
+    }
+    return {message_id: content for message_id, content in found.items() if content}
 
 
 def _row(command: SendMessage, content: Current | None, settings: DeliverySettings) -> NewRow:
@@ -72,7 +89,8 @@ def _row(command: SendMessage, content: Current | None, settings: DeliverySettin
 def _fault(command: SendMessage, content: Current | None, settings: DeliverySettings) -> str:
     """Return why a message cannot leave at all; nothing when it may."""
     if content is None:
-        return Reason.UNKNOWN_TEMPLATE.value
+        named = command.content_hash is not None
+        return (Reason.UNKNOWN_CONTENT if named else Reason.UNKNOWN_TEMPLATE).value
     if content.channel is not command.channel:
         return Reason.WRONG_CHANNEL.value
     if command.channel is Channel.EMAIL:

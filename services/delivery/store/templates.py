@@ -164,12 +164,16 @@ class TemplateStore:
             " WHERE template_id = ANY ($1::uuid[])",
             list(template_ids),
         )
-        return {
-            row["template_id"]: Current(
-                row["template_hash"], Channel(row["channel"]), row["endpoint"]
-            )
-            for row in rows
-        }
+        return {row["template_id"]: _current(row) for row in rows}
+
+    async def kept(self, template_hashes: Collection[str]) -> dict[str, Current]:
+        """Return those contents that there are of some hashes, by hash."""
+        rows = await self._connection.fetch(
+            "SELECT template_hash, channel, endpoint FROM contents"
+            " WHERE template_hash = ANY ($1::text[])",
+            list(template_hashes),
+        )
+        return {row["template_hash"]: _current(row) for row in rows}
 
     async def content(self, template_hash: str) -> Content:
         """Return a content by its source's hash.
@@ -187,3 +191,7 @@ class TemplateStore:
         links = await LinkStore(self._connection).of(template_hash) if switches else ()
         attachments = await AttachmentStore(self._connection).of(template_hash)
         return Content(**values, switches=switches, links=links, attachments=attachments)
+
+
+def _current(row: Any) -> Current:
+    return Current(row["template_hash"], Channel(row["channel"]), row["endpoint"])
