@@ -40,7 +40,9 @@ class Queue(StrEnum):
 
 @app.command()
 def push(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="NDJSON, or .csv")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="NDJSON, .csv or .parquet")
+    ],
     operator: Annotated[str, typer.Option(help="who pushes (e-mail)")],
     queue: Annotated[Queue, typer.Option(help="which queue they go to")] = Queue.BATCH,
     rejects: Annotated[Path | None, typer.Option(help="where rejected items go")] = None,

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from services.events_status.domain import Queue, Received
@@ -68,6 +70,42 @@ def test_a_csv_file_is_pushed_once_and_its_bad_rows_are_kept_apart(cli: Shell) -
     assert len(events(cli)) == before + 2
 
 
+def test_a_parquet_file_is_pushed_once_and_its_bad_rows_are_kept_apart(cli: Shell) -> None:
+    path = cli.folder / "orders.parquet"
+    many, wrong = 1000, 700
+    table = pa.table(
+        {
+            "type": ["order.shipped"] * many,
+            "email": ["" if n == wrong else f"p{n}@example.org" for n in range(many)],
+            "external_id": list(range(many)),
+            "ctx": [{"order": {"id": n, "gift": None}} for n in range(many)],
+        }
+    )
+    pq.write_table(table, path, row_group_size=300)
+    before = len(events(cli))
+    said = cli.muster("events", "push", str(path), *WHO)
+    assert (said.code, "999 events taken, 1 rejected" in said.output) == (1, True), said
+    taken = {one.external_id: one for one in events(cli) if one.event_type == "order.shipped"}
+    assert set(taken) == {str(n) for n in range(many) if n != wrong}
+    assert (taken["7"].address, taken["7"].ctx) == ("p7@example.org", {"order": {"id": 7}})
+    (kept,) = rejected(cli.folder / "orders.rejects.csv")
+    assert (kept["item"], kept["field"]) == ("701", "email")
+    assert json.loads(kept["text"])["ctx"] == {"order": {"id": 700}}
+    again = cli.muster("events", "push", str(path), *WHO)
+    assert "0 events taken, 999 taken before, 1 rejected" in again.output
+    assert len(events(cli)) == before + 999
+
+
+def test_a_context_of_a_csv_file_may_be_as_long_as_any(cli: Shell) -> None:
+    path = cli.folder / "long.csv"
+    long = json.dumps({"text": "x" * 250_000}).replace('"', '""')
+    path.write_text(f'type,email,ctx\nlong.one,a@example.org,"{long}"\nlong.one,a@example.org,x\n')
+    said = cli.muster("events", "push", str(path), *WHO)
+    assert "1 events taken, 1 rejected" in said.output, said
+    (kept,) = rejected(cli.folder / "long.rejects.csv")
+    assert (kept["item"], kept["field"], kept["text"]) == ("2", "ctx", "x")
+
+
 def test_lines_are_pushed_to_the_queue_that_was_named(cli: Shell) -> None:
     path = cli.folder / "many.ndjson"
     lines = [
@@ -85,10 +123,13 @@ def test_lines_are_pushed_to_the_queue_that_was_named(cli: Shell) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.csv", "kind,email\n", "has the column type"),
-        ("b.csv", "type,mail\n", "has the column type"),
-        ("c.csv", "", "has the column type"),
+        ("a.csv", "kind,email\n", "no column type"),
+        ("b.csv", "type,mail\n", "'mail' is not known"),
+        ("c.csv", "", "no column type"),
         ("d.ndjson", "\n \n", "holds no event"),
+        ("e.csv", 'type,origin\na,"' + "x\n" * 300_000, "line 262146: field larger than"),
+        ("f.csv", "type\n" + "x" * 600_000, "line 2: over 524288 characters"),
+        ("g.parquet", "type,email\n", "cannot be read as Parquet"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_whole(

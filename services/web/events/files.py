@@ -1,4 +1,4 @@
-"""Files of events: NDJSON as it stands, CSV a row at a time; taken through the door like the rest.
+"""Files of events (NDJSON, CSV, Parquet), taken through the door like the rest.
 
 A file's key is its own content, so that one that was broken off goes on where it was, and one that
 is dropped twice is taken once for as long as its keys live (seven days).
@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
 from services.web.events.door import MOST_HOURS, Asked, EventDoor, Taken
-from services.web.events.reading import LARGEST_LINE, NotRead, PushedEvent, Wrong, read_lines
+from services.web.events.parquet import is_parquet, parquet_rows
+from services.web.events.reading import NotRead, Unreadable, Wrong, read_rows
+from services.web.events.rows import Row, csv_rows, ndjson_rows
 
-PIECE: Final = 262_144
-CONTEXT: Final = "ctx."
-FIELDS: Final = frozenset(PushedEvent.model_fields) - {"ctx"}
 REJECTS: Final = ("item", "field", "reason", "text")
 
 
@@ -35,14 +33,41 @@ class Report:
     rejected: int = 0
 
 
+class Rejects:
+    """The file of rejected items; it is made when there is a first one.
+
+    Use it as a context manager.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open = ExitStack()
+        self._writer: Any = None
+
+    def __enter__(self) -> Rejects:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def add(self, wrong: Wrong, text: bytes) -> None:
+        """Write an item that is wrong."""
+        if self._writer is None:
+            file = self._open.enter_context(self._path.open("w", encoding="utf-8", newline=""))
+            self._writer = csv.writer(file)
+            self._writer.writerow(REJECTS)
+        said = text.decode("utf-8", "replace")
+        self._writer.writerow((wrong.index + 1, wrong.field or "", wrong.reason, said))
+
+
 @dataclass(slots=True)
 class Drop:
     """A file on its way in.
 
     Attributes:
-        path: the file; ``.csv`` is read as CSV, all else as NDJSON.
+        path: the file; ``.csv`` is read as CSV, ``.parquet`` as Parquet, all else as NDJSON.
         rejects: where items that are wrong go, with the reason.
-        progress: told how many bytes of the file were read.
+        progress: told how many more bytes of the file were read.
     """
 
     path: Path
@@ -55,104 +80,54 @@ class Drop:
         """Take the file's events in; the rejects file is written when there is something in it.
 
         Raises:
-            NotRead: it is no CSV with a ``type`` column, or holds nothing.
+            NotRead: it has no columns of events, is damaged, or holds nothing.
             Clash: the same file is on its way in at this moment.
             BrokerAway: Kafka did not take the events; drop the file again, it goes on.
         """
         keep = timedelta(hours=MOST_HOURS)
         asked = Asked(operator_id, queue, f"file {_digest(self.path)}", keep)
         report = Report()
-        wrong: list[tuple[Wrong, bytes]] = []
-        async for chunk in read_lines(self._pieces()):
-            for one in await door.take(chunk, asked):
-                if isinstance(one, Wrong):
-                    wrong.append((one, self._text(one.index)))
-                elif isinstance(one, Taken):
-                    report.again += one.again
-                    report.taken += not one.again
-            self._forget(chunk.items[-1].index + 1)
-        if not report.taken + report.again + len(wrong):
+        with Rejects(self.rejects) as rejects:
+            async with aclosing(self._lines()) as lines:
+                async for chunk in read_rows(lines):
+                    for one in await door.take(chunk, asked):
+                        if isinstance(one, Wrong):
+                            report.rejected += 1
+                            rejects.add(one, self._texts[one.index - self._first])
+                        elif isinstance(one, Taken):
+                            report.again += one.again
+                            report.taken += not one.again
+                    self._forget(chunk.items[-1].index + 1)
+        if not report.taken + report.again + report.rejected:
             raise NotRead(422, "the file holds no event")
-        report.rejected = len(wrong)
-        self._write(wrong)
         return report
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        lines = _csv_lines(self.path) if self.path.suffix.lower() == ".csv" else _lines(self.path)
-        for line in lines:
-            self.progress(len(line) + 1)
-            if line.strip():
-                self._texts.append(line[: LARGEST_LINE + 1])
-                yield line + b"\n"
-
-    def _text(self, index: int) -> bytes:
-        return self._texts[index - self._first]
+    async def _lines(self) -> AsyncGenerator[bytes | Unreadable]:
+        behind = 0
+        async with aclosing(_rows(self.path)) as rows:
+            async for line, place in rows:
+                self.progress(place - behind)
+                behind = place
+                text = line.text if isinstance(line, Unreadable) else line
+                if text.strip():
+                    self._texts.append(text)
+                    yield line
 
     def _forget(self, before: int) -> None:
         del self._texts[: before - self._first]
         self._first = before
 
-    def _write(self, wrong: list[tuple[Wrong, bytes]]) -> None:
-        if not wrong:
-            return
-        with self.rejects.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(REJECTS)
-            for one, text in wrong:
-                said = text.decode("utf-8", "replace")
-                writer.writerow((one.index + 1, one.field or "", one.reason, said))
+
+async def _rows(path: Path) -> AsyncGenerator[Row]:
+    if is_parquet(path):
+        async with aclosing(parquet_rows(path)) as rows:
+            async for row in rows:
+                yield row
+    else:
+        for row in csv_rows(path) if path.suffix.lower() == ".csv" else ndjson_rows(path):
+            yield row
 
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """Yield a file's lines; one that is far too long comes in pieces no longer than it may be."""
-    with path.open("rb") as file:
-        rest = b""
-        while piece := file.read(PIECE):
-            *whole, rest = (rest + piece).split(b"\n")
-            yield from whole
-            rest = rest[: LARGEST_LINE + 1]
-        if rest:
-            yield rest
-
-
-def _csv_lines(path: Path) -> Iterator[bytes]:
-    """Yield each row of a CSV file as an event in JSON; a cell that is empty says nothing.
-
-    Raises:
-        NotRead: a column is not known, or there is none for the type.
-    """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file, delimiter=_delimiter(file))
-        header = [name.strip() for name in next(reader, [])]
-        unknown = [one for one in header if one not in FIELDS and not one.startswith(CONTEXT)]
-        if unknown or "type" not in header:
-            names = ", ".join(sorted(FIELDS))
-            raise NotRead(422, f"a CSV file has the column type, and of {names}, {CONTEXT}… others")
-        for row in reader:
-            if any(row):
-                yield orjson.dumps(_event(header, row))
-
-
-def _delimiter(file: TextIO) -> str:
-    first = file.readline()
-    file.seek(0)
-    return ";" if first.count(";") > first.count(",") else ","
-
-
-def _event(header: list[str], row: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in zip(header, row, strict=False):
-        if not value:
-            continue
-        *above, last = name.removeprefix(CONTEXT).split(".") if name.startswith(CONTEXT) else [name]
-        place = found.setdefault("ctx", {}) if name.startswith(CONTEXT) else found
-        for part in above:
-            place = place.setdefault(part, {}) if isinstance(place, dict) else {}
-        if isinstance(place, dict):
-            place[last] = value
-    return found

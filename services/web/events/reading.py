@@ -76,6 +76,15 @@ Item: TypeAlias = "Read | Wrong"
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row of a file that cannot be made a line: which field it is, why, and what stood there."""
+
+    field: str | None
+    reason: str
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Some items of a request, in order; ``sha256`` is of their bytes as they came."""
 
@@ -118,13 +127,18 @@ def read_item(index: int, found: Any) -> Item:
     return _item(index, lambda: PushedEvent.model_validate(found))
 
 
-async def read_lines(stream: AsyncIterable[bytes]) -> AsyncIterator[Chunk]:
+def read_lines(stream: AsyncIterable[bytes]) -> AsyncIterator[Chunk]:
     """Yield the lines of a body of any length as chunks; empty lines are passed over."""
+    return read_rows(_lines(stream))
+
+
+async def read_rows(rows: AsyncIterable[bytes | Unreadable]) -> AsyncIterator[Chunk]:
+    """Yield rows, each a line of JSON or what could not be made one, as chunks."""
     part, first, size = 0, 0, 0
-    lines: list[bytes] = []
-    async for line in _lines(stream):
+    lines: list[bytes | Unreadable] = []
+    async for line in rows:
         lines.append(line)
-        size += len(line)
+        size += len(_text(line))
         if len(lines) == CHUNK_LINES or size >= CHUNK_BYTES:
             yield _chunk(part, first, lines)
             part, first, size = part + 1, first + len(lines), 0
@@ -152,15 +166,21 @@ def _grow(rest: bytearray, piece: bytes) -> None:
     rest += piece[: LARGEST_LINE + 1 - len(rest)]
 
 
-def _chunk(part: int, first: int, lines: list[bytes]) -> Chunk:
+def _text(row: bytes | Unreadable) -> bytes:
+    return row.text if isinstance(row, Unreadable) else row
+
+
+def _chunk(part: int, first: int, lines: list[bytes | Unreadable]) -> Chunk:
     digest = hashlib.sha256()
     for line in lines:
-        digest.update(line + b"\n")
+        digest.update(_text(line) + b"\n")
     items = [_line(first + place, line) for place, line in enumerate(lines)]
     return Chunk(part, items, digest.digest())
 
 
-def _line(index: int, line: bytes) -> Item:
+def _line(index: int, line: bytes | Unreadable) -> Item:
+    if isinstance(line, Unreadable):
+        return Wrong(index, 422, line.field, line.reason)
     if len(line) > LARGEST_LINE:
         return Wrong(index, 413, None, f"over {LARGEST_LINE} bytes")
     return _item(index, lambda: PushedEvent.model_validate_json(line))
