@@ -35,13 +35,15 @@ test: setup ## All tests, side by side on shared servers; 20 seeds of faults, no
 check: setup ## Lint, types, import contracts, and all tests
 	@CHECK_BIN=$(BIN) bash deploy/check.sh
 
-faults: setup ## Fault tests: SEEDS=200 or SEED=n of all services, RUNS=300 or RUN=n of delivery alone, MONEY=50 of budget and stock
+faults: setup ## Fault tests: SEEDS=200 or SEED=n of all services, RUNS=300 or RUN=n of delivery alone, MONEY=50 of budget and stock, EVENTS=200 or EVENT=n of Message Center
 	@$(BIN)/python -m tests.faults $(if $(MONEY),money --seeds $(MONEY),\
+	  $(if $(EVENT)$(EVENTS),events $(if $(EVENT),--seed $(EVENT),--seeds $(EVENTS)),\
 	  $(if $(RUN)$(RUNS),delivery $(if $(RUN),--seed $(RUN),--runs $(RUNS)),\
-	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))))
-	@$(if $(MONEY)$(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q tests/faults/delivery tests/faults/money)
-	@$(if $(MONEY)$(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q -m long --ignore tests/faults/delivery --ignore tests/faults/money \
-	  tests/faults)
+	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)))))
+	@$(if $(MONEY)$(EVENT)$(EVENTS)$(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q tests/faults/delivery \
+	  tests/faults/money tests/faults/events)
+	@$(if $(MONEY)$(EVENT)$(EVENTS)$(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q -m long --ignore tests/faults/delivery \
+	  --ignore tests/faults/money --ignore tests/faults/events tests/faults)
 
 bench: setup ## Benchmarks, WHAT=core, actions or timings
 	@$(BIN)/muster bench $(WHAT)

@@ -13,6 +13,7 @@ FAULT_PARTS: Final = {
     "spine": "All services, campaigns from creation to the end",
     "delivery": "The delivery service alone, a mail server that misbehaves, short runs",
     "money": "Budget and stock alone, everything told again; recovery ends with the last invoice",
+    "events": "Message Center alone, events by every door; recovery ends with the last event's end",
 }
 
 

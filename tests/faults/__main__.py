@@ -3,7 +3,8 @@
 Each seed kills or freezes one service at a drawn crash point while campaigns run, then checks every
 invariant. The results of ``--seeds`` are written to ``docs/results/faults.json``.
 ``python -m tests.faults delivery --help`` tells of the runs of the delivery service alone,
-``python -m tests.faults money --help`` of those of budget and stock.
+``python -m tests.faults money --help`` of those of budget and stock, ``… events --help`` of those
+of Message Center.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.conftest import REPOSITORY, ROOT
 from tests.faults import draws, results
 from tests.faults.delivery import command
 from tests.faults.draws import PLACES, Draw, draw
+from tests.faults.events import command as events
 from tests.faults.money import command as money
 from tests.faults.replays import replay
 from tests.faults.scenario import (
@@ -169,4 +171,6 @@ if __name__ == "__main__":
         command.main(sys.argv[2:])
     if sys.argv[1:2] == ["money"]:
         money.main(sys.argv[2:])
+    if sys.argv[1:2] == ["events"]:
+        events.main(sys.argv[2:])
     main()

@@ -26,6 +26,7 @@ from shared.kafka import Record
 from shared.uow import Work
 from tests.faults import kinds
 from tests.faults.delivery import jumping, protections
+from tests.faults.events import watching
 from tests.faults.kinds import Kind
 
 WORKFLOW_LEASE_SECONDS: Final = 3.0
@@ -92,6 +93,7 @@ def run(arguments: Sequence[str]) -> None:
     if os.environ.get(UNBOUND_VARIABLE):
         leave_a_query_unbound()
     kinds.install()
+    watching.install()
     if os.environ.get(HANDLED_VARIABLE):
         note_batches(Path(os.environ[HANDLED_VARIABLE]))
     if os.environ.get(WITHOUT_VARIABLE):

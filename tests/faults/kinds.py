@@ -68,6 +68,11 @@ class Kind(StrEnum):
     HAND_OVER = "letters handed over"
     PRESS = "letters"
     ROUTER = "the router's mail"
+    PUSH = "events pushed"
+    NUMBERS = "numbers given"
+    ROUTING = "events routed"
+    BATCH_ROUTING = "batch events routed"
+    STATUSES = "statuses written"
 
 
 _now_in: ContextVar[frozenset[Kind]] = ContextVar("_now_in", default=frozenset())
@@ -77,6 +82,11 @@ _UNSEEN: Final = {HEARTBEATS.name, WORKFLOWS_STATE.name}
 def is_in(kind: Kind) -> bool:
     """Whether the task that asks does this kind of work."""
     return kind in _now_in.get()
+
+
+def also_doing(kind: Kind) -> None:
+    """Note that the task that asks does this kind of work, too."""
+    _now_in.set(_now_in.get() | {kind})
 
 
 @dataclass
@@ -214,12 +224,12 @@ def _watch_sender() -> None:
         await run(self, stop)
 
     async def sending_share(self: sender.Worker, share: Share, stop: asyncio.Event) -> None:
-        with _doing(Kind.SENDER, Kind.SLICE):
+        with doing(Kind.SENDER, Kind.SLICE):
             await send_share(self, share, stop)
 
     async def sending_batch(self: sender.Worker, batch: Batch, stop: asyncio.Event) -> None:
         bulk = any(row.kind is RunKind.CAMPAIGN for row in batch.rows)
-        with _doing(Kind.SENDER, Kind.AGAIN if bulk else Kind.URGENT):
+        with doing(Kind.SENDER, Kind.AGAIN if bulk else Kind.URGENT):
             await send_batch(self, batch, stop)
 
     sender.Worker.run = running  # type: ignore[method-assign]  # in a child process only
@@ -249,11 +259,11 @@ def _watch_progress() -> None:
     sweep = LedgerStore.sweep
 
     async def advancing(runtime: Runtime, run_id: UUID) -> bool:
-        with _doing(Kind.PROGRESS):
+        with doing(Kind.PROGRESS):
             return await advance(runtime, run_id)
 
     async def giving_up(runtime: Runtime) -> int:
-        with _doing(Kind.LOST):
+        with doing(Kind.LOST):
             return await give_up(runtime)
 
     async def sweeping(self: LedgerStore, *asked: Any, **more: Any) -> int:
@@ -275,11 +285,11 @@ def _watch_letters() -> None:
         return await extract(*asked, **more)
 
     async def pressing(self: Press, job: Job) -> bool:
-        with _doing(Kind.PRESS):
+        with doing(Kind.PRESS):
             return await press(self, job)
 
     async def mailing(self: Clerk, job: Job) -> None:
-        with _doing(Kind.ROUTER):
+        with doing(Kind.ROUTER):
             await mail(self, job)
 
     workflows._extract_chunk = extracting
@@ -288,7 +298,8 @@ def _watch_letters() -> None:
 
 
 @contextmanager
-def _doing(*kinds: Kind) -> Iterator[None]:
+def doing(*kinds: Kind) -> Iterator[None]:
+    """Note what kind of work the block is."""
     token = _now_in.set(frozenset(kinds))
     try:
         yield

@@ -115,7 +115,7 @@ def _serve() -> None:
     from services.cli.catalogue import find  # noqa: PLC0415 - the nursery's whole point
     from tests.faults import child, world  # noqa: PLC0415
 
-    for name in world.SPINE:
+    for name in (*world.SPINE, "web"):
         find(name)
     codes: dict[int, int] = {}
     for line in sys.stdin:

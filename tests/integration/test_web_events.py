@@ -179,6 +179,9 @@ async def test_a_call_beside_the_first_with_the_same_key_is_told_to_wait(
     beside = await story.push(event(idempotency_key="e"), "k")
     assert (beside.status_code, beside.headers["retry-after"]) == (409, "2")
     other = await story.push([event(idempotency_key="e"), event(2)])
+    alone = await story.push([event(idempotency_key="e")])
+    assert (alone.status_code, alone.headers["retry-after"]) == (409, "2")
+    assert alone.json()["errors"][0]["error"]["status"] == 409
     gate.set()
     assert (await first).status_code == 202
     assert other.status_code == 202

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Any, Final, TypeAlias
@@ -124,7 +124,7 @@ class EventDoor:
         accepted = sum(isinstance(one, Taken) for one in answers)
         lines = [_line(one) for one in answers]
         if not accepted:
-            return problem(422, "Not valid", "no event of the array can be taken", errors=lines)
+            return _none(answers, lines)
         body = {"accepted": accepted, "rejected": len(lines) - accepted, "events": lines}
         return JSONResponse(body, 202)
 
@@ -313,6 +313,14 @@ def _one(answer: Answer, queue: str) -> Response:
     body = {"event_id": str(answer.event_id), "queue": queue, "status": "pending", "href": place}
     headers = {"Location": place} | ({"Idempotency-Replayed": "true"} if answer.again else {})
     return JSONResponse(body, 202, headers=headers)
+
+
+def _none(answers: Sequence[Answer], lines: list[dict[str, Any]]) -> Response:
+    """Say that nothing of an array was taken: to be sent again when some of it is under way."""
+    if any(isinstance(one, Wrong) and one.status == 409 for one in answers):
+        reason = "events of the array are under way in a first call with their keys"
+        return _later(problem(409, "Not accepted", reason, errors=lines), 409)
+    return problem(422, "Not valid", "no event of the array can be taken", errors=lines)
 
 
 def _line(answer: Answer) -> dict[str, Any]:
