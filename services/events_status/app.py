@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from services.events_status.api import router
+from fastapi import APIRouter
+
+from services.events_status import api, api_templates
 from services.events_status.handlers import batch_registry, registry
 from services.events_status.settings import EventsStatusSettings
 from services.events_status.workflows import WORKFLOWS
 from shared.service import Service
+
+routes = APIRouter()
+for part in (api, api_templates):
+    routes.include_router(part.router)
 
 SERVICE: Final = Service(
     "events_status",
@@ -17,6 +23,6 @@ SERVICE: Final = Service(
     Path(__file__).parent / "migrations",
     settings=EventsStatusSettings,
     workflows=WORKFLOWS,
-    router=router,
+    router=routes,
     consumers={"events_status_batch": batch_registry},
 )

@@ -86,12 +86,21 @@ class Draft:
     published: Published | None
 
     @property
-    def changed(self) -> bool:
-        """Whether publishing it would change what events are sent with."""
+    def differs(self) -> bool:
+        """Whether events are sent with anything else than it now, if with anything."""
         live = self.published
         if live is None or live.template_id != self.template_id:
-            return True
-        return live.content_hash != self.content_hash
+            return live is not None
+        return live.content_hash not in {None, self.content_hash}
+
+    @property
+    def to_publish(self) -> bool:
+        """Whether publishing it makes another version."""
+        live = self.published
+        return live is None or (live.template_id, live.content_hash) != (
+            self.template_id,
+            self.content_hash,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ async def route_event_type(command: RouteEventType, work: Work) -> None:
     if draft is not None and command.template_id is None:
         await store.unpublish(route, by=by, at=work.now)
         live = None
-    elif draft is not None and command.publish and draft.changed:
+    elif draft is not None and command.publish and draft.to_publish:
         live = await store.publish(route, draft, by=by, at=work.now)
     work.emit(
         EventTypeRouted(
@@ -89,7 +89,7 @@ async def publish_event_template(command: PublishEventTemplate, work: Work) -> N
     _fits(route, await store.channel_of(draft.template_id))
     content_hash = _content(draft, command.content_hash)
     live = draft.published
-    if live is None or draft.changed:
+    if live is None or draft.to_publish:
         live = await store.publish(route, draft, by=command.actor.id, at=work.now)
     work.emit(
         EventTemplatePublished(

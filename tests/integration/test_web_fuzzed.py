@@ -52,7 +52,8 @@ def fuzz(operation: APIOperation[Any, Any, Any, Any], url: str, headers: dict[st
 
 
 @pytest.mark.parametrize(
-    ("service", "name"), [(CAMPAIGN, "campaign"), (None, "web"), (EVENTS, "events")]
+    ("service", "name"),
+    [(CAMPAIGN, "campaign"), (None, "web"), (EVENTS, "events"), (EVENTS, "events_status")],
 )
 async def test_no_described_call_ends_in_a_failure(
     open_service: Open, service: Service | None, name: str
