@@ -29,6 +29,7 @@ from services.cli import (
     supervision,
     suppliers,
     waves,
+    webhooks,
 )
 from services.cli.backup import backup, restore
 from services.cli.benching import bench
@@ -64,6 +65,7 @@ app.add_typer(planning.programs, name="program")
 app.add_typer(crm.app, name="targeting")
 app.add_typer(sending.app, name="delivery")
 app.add_typer(outside.app, name="events")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(goods.app, name="stock")
 app.add_typer(suppliers.app, name="supplier")
 money.budgets.add_typer(bills.orders, name="order")

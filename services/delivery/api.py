@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from services.delivery import api_approvals, api_runs, wire
 from services.delivery.api_dkim import dkim_router
 from services.delivery.api_indicators import indicators_router
+from services.delivery.api_webhooks import webhooks_router
 from services.delivery.domain.attachments import MOST_BYTES
 from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.deliveries import DeliveryStore
@@ -47,6 +48,7 @@ async def _manager(actor: Caller, runtime: Here) -> bool:
 Manages = Annotated[bool, Depends(_manager)]
 router = APIRouter(dependencies=[Depends(may_read)])
 router.include_router(dkim_router)
+router.include_router(webhooks_router)
 router.include_router(api_runs.router)
 router.include_router(api_approvals.router)
 router.include_router(indicators_router)

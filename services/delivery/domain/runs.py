@@ -61,6 +61,7 @@ class Reason(StrEnum):
     """The gateway says that nobody has this number, or nobody can be reached by SMS under it."""
     TOO_LONG = "too_long"
     UNKNOWN_ENDPOINT = "unknown_endpoint"
+    ENDPOINT_DISABLED = "endpoint_disabled"
     REFUSED_BY_ENDPOINT = "refused_by_endpoint"
     FORBIDDEN_ADDRESS = "forbidden_address"
     """The endpoint's host leads into a network that webhooks may not reach."""
@@ -213,10 +214,10 @@ def rule(verdict: Verdict, reason: str, around: Circumstances) -> Ruling:
         return SENT
     if verdict is Verdict.FAILED:
         return Ruling(Outcome.FAILED, reason)
-    if verdict is Verdict.RELEASED:
-        return Ruling(Outcome.PENDING, next_at=around.now + around.wait if around.wait else None)
     pause = back_off(around.attempt, around.base_seconds, around.spread)
     next_at = around.now + max(pause, around.wait)
+    if verdict is Verdict.RELEASED:
+        return Ruling(Outcome.PENDING, next_at=next_at if around.wait else None)
     if verdict is Verdict.AMBIGUOUS:
         return _ambiguous(around, next_at)
     if next_at > around.retry_until:

@@ -19,6 +19,7 @@ from services.delivery.store.attachments import AttachmentStore
 from services.delivery.store.causes import first_time
 from services.delivery.store.deliveries import Delivery, DeliveryStore
 from services.delivery.store.templates import TemplateStore
+from services.delivery.store.webhooks import EndpointStore
 from shared.errors import Refused
 from shared.registry import Registry
 from shared.rights import Right, require
@@ -44,6 +45,7 @@ async def save_template(command: SaveTemplate, work: Work) -> None:
     await require(work, command.actor, Right.MANAGE_TEMPLATES)
     if unfit := misfit(command):
         raise Refused(unfit[1], field=unfit[0])
+    await _check_endpoint(command, work)
     _check_addresses(command)
     source = Source(
         language=command.language,
@@ -93,6 +95,13 @@ async def _attachments(command: SaveTemplate, work: Work) -> tuple[Attachment, .
     if reason := why_not(found, sizes):
         raise Refused(reason, field="attachments")
     return found
+
+
+async def _check_endpoint(command: SaveTemplate, work: Work) -> None:
+    if command.channel is not Channel.WEBHOOK:
+        return
+    if await EndpointStore(work.connection).find(command.endpoint) is None:
+        raise Refused("is not registered; an administrator can add it", field="endpoint")
 
 
 def _check_addresses(command: SaveTemplate) -> None:

@@ -9,6 +9,7 @@ from services.delivery.carrier import Carrier
 from services.delivery.http.calling import Rest
 from services.delivery.http.contents import Contents
 from services.delivery.http.sms import Gateway, SmsCarrier
+from services.delivery.http.webhook import Ends, WebhookCarrier
 from services.delivery.settings import DeliverySettings
 from shared.service import Runtime
 from topics.delivery import Channel
@@ -26,6 +27,9 @@ def further_carriers(runtime: Runtime) -> Mapping[Channel, Sequence[Carrier]]:
         gateway = Gateway(Contents(runtime.pool), Rest())
         widths = _widths(settings.sms_gateway_connections)
         found[Channel.SMS] = [SmsCarrier(runtime, gateway, width=one) for one in widths]
+    ends = Ends(Contents(runtime.pool))
+    widths = _widths(settings.webhook_connections)
+    found[Channel.WEBHOOK] = [WebhookCarrier(runtime, ends, width=one) for one in widths]
     return found
 
 

@@ -13,6 +13,8 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from services.delivery.webhooks.addresses import ForbiddenAddress
+
 MOST_BYTES: Final = 65_536
 """Of an answer's body; the rest is nobody's business."""
 KEPT_SECONDS: Final = 4.0
@@ -37,6 +39,10 @@ class Reply:
 
 class NotWritten(Exception):
     """The request never reached the server; the reason names no data."""
+
+
+class Forbidden(NotWritten):
+    """The host leads where it must not be called."""
 
 
 class NoAnswer(Exception):
@@ -72,7 +78,7 @@ class Client:
             read: whether the answer's body is wanted.
 
         Raises:
-            NotWritten: nothing of it reached a server.
+            NotWritten: nothing of it reached a server; :class:`Forbidden` because none may be.
             NoAnswer: it was written, and no answer came.
         """
         written = SimpleNamespace(headers=False)
@@ -87,8 +93,7 @@ class Client:
                 said = await _read(response) if read else b""
                 return Reply(response.status, said, _wait(response.headers.get("Retry-After")))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as problem:
-            reason = type(problem).__name__
-            raise (NoAnswer if written.headers else NotWritten)(reason) from None
+            raise _lost(problem, written=written.headers) from None
 
     def drop(self) -> None:
         """Break off every call under way."""
@@ -122,6 +127,15 @@ class Client:
                 auto_decompress=False,
             )
         return self._session
+
+
+def _lost(problem: Exception, *, written: bool) -> Exception:
+    reason = type(problem).__name__
+    if written:
+        return NoAnswer(reason)
+    cause = getattr(problem, "os_error", None)
+    forbidden = isinstance(cause, ForbiddenAddress) or isinstance(problem, aiohttp.InvalidURL)
+    return (Forbidden if forbidden else NotWritten)(reason)
 
 
 async def _note_written(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from services.delivery.content.kitchen import KITCHEN
@@ -35,7 +36,9 @@ class Contents:
                 self._kept = {one: self._kept[one] for one in wanted & self._kept.keys()}
             async with self._pool.acquire() as connection:
                 for one in due:
-                    self._kept[one] = await TemplateStore(connection).content(one)
+                    content = await TemplateStore(connection).content(one)
+                    # Nothing but the text is rendered for these channels.
+                    self._kept[one] = replace(content, subject="", html="")
         return {one: self._kept[one] for one in wanted}
 
 

@@ -1,0 +1,1 @@
+"""Webhooks: registered endpoints, their secrets, and the signature of what they get."""
