@@ -110,6 +110,7 @@ def _context(ctx: dict[str, Any]) -> dict[str, Any]:
     return ctx
 
 
+Context = Annotated[dict[str, Any], AfterValidator(_context)]
 Words = Annotated[str, Field(max_length=200), AfterValidator(_text)]
 
 
@@ -154,7 +155,7 @@ class OutsideEvent(BaseModel):
     expiration: AwareDatetime | None = Field(
         default=None, description="an event not processed by then expires"
     )
-    ctx: Annotated[dict[str, Any], AfterValidator(_context)] = Field(
+    ctx: Context = Field(
         default_factory=dict, description="what its template may say; at most 256 KiB of JSON"
     )
 

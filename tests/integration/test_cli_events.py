@@ -148,3 +148,35 @@ def test_pushing_takes_the_right_to_manage_events(cli: Shell) -> None:
     said = cli.muster("events", "push", str(path), "--operator", "rita@example.org")
     assert said.code == 1
     assert "may not" in said.error or "right" in said.error
+
+
+def test_a_sample_context_is_said_in_json_and_in_xml(cli: Shell) -> None:
+    xml, other = cli.folder / "sample.xml", cli.folder / "sample.json"
+    xml.write_text("<ctx><order id='A-1'><line>é</line><line>y</line></order></ctx>")
+    said = cli.does("events", "ctx", str(xml))
+    assert json.loads(said) == {"order": {"@id": "A-1", "line": ["é", "y"]}}
+    other.write_text(said)
+    back = cli.does("events", "ctx", str(other))
+    assert "".join(line.strip() for line in back.splitlines()) == (
+        '<ctx><order id="A-1"><line>é</line><line>y</line></order></ctx>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("<ctx><a></ctx>", "line 1: not well-formed"),
+        ("<!DOCTYPE ctx [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><ctx>&a;</ctx>", "document type"),
+        ("<event/>", "no <ctx> element"),
+        ("[1]", "body: Input should be"),
+        ("{", "body: Invalid JSON"),
+        ('{"a": "\\u0000"}', "body: holds a NUL character"),
+        ('{"a b": 1}', "ctx: Invalid tag name"),
+    ],
+)
+def test_a_sample_that_is_no_context_is_refused(cli: Shell, content: str, reason: str) -> None:
+    path = cli.folder / "sample"
+    path.write_text(content)
+    said = cli.muster("events", "ctx", str(path))
+    assert said.code == 1
+    assert reason in said.error

@@ -20,11 +20,12 @@ from starlette.responses import PlainTextResponse, Response
 from services.web import domain, sessions, tokens
 from services.web.domain import Token
 from services.web.events import numbers
-from services.web.events.context import context_of, local
+from services.web.events.context import context_of
 from services.web.events.door import Answer, Asked, Clash, EventDoor, Taken, asked_by, whole
+from services.web.events.elements import children, local
 from services.web.events.publishing import BrokerAway
 from services.web.events.reading import Chunk, Item, NotRead, Wrong, read_item
-from services.web.events.soap import Call, Fault, answered, children, faulted, listed, read_call
+from services.web.events.soap import Call, Fault, answered, faulted, listed, read_call
 from services.web.events.wsdl import ROUTER, SCHEMAS, wsdl
 from services.web.settings import web_settings
 from services.web.store import AccountStore
