@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID, uuid5
 
@@ -26,6 +27,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
+
 EVENT_NAMESPACE: Final = UUID("823796f8-6e05-540d-a289-af091b7fad21")
 MAX_TYPE: Final = 200
 MAX_CTX_BYTES: Final = 262_144
@@ -37,6 +40,18 @@ EventChannel = Annotated[str, Field(pattern=r"^(email|sms|webhook)$")]
 _ADDRESS: Final = re.compile(
     r"^[^\s@\x00-\x1f\x7f<>,;:\"()\[\]\\]{1,64}@[^\s@\x00-\x1f\x7f]{1,250}$"
 )
+
+
+class Queue(StrEnum):
+    """The two queues of events; real-time ones are always processed first."""
+
+    REALTIME = "realtime"
+    BATCH = "batch"
+
+    @property
+    def topic(self) -> Topic:
+        """Where its events come in."""
+        return EVENTS_REALTIME if self is Queue.REALTIME else EVENTS_BATCH
 
 
 def event_id(source: str, ce_id: str) -> UUID:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from codecs import BOM_UTF8
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -32,17 +31,10 @@ from services.web.events.reading import NotRead
 from shared.errors import Refused
 from shared.rights import Right, require
 from topics.cloudevents import describe
-from topics.outside import Context
+from topics.outside import Context, Queue
 
 app = typer.Typer(help="Outside events of the Message Center.", no_args_is_help=True)
 console = Console()
-
-
-class Queue(StrEnum):
-    """The two queues; real-time events always go first."""
-
-    REALTIME = "realtime"
-    BATCH = "batch"
 
 
 @app.command()
@@ -110,6 +102,6 @@ async def _push(file: Path, size: int, rejects: Path, email: str, queue: Queue) 
             with Progress(*columns, console=console, transient=True) as progress:
                 bar = progress.add_task("", total=size)
                 drop = Drop(file, rejects, lambda read: progress.advance(bar, read))
-                return await drop.push(EventDoor(web, publisher), UUID(actor.id), queue.value)
+                return await drop.push(EventDoor(web, publisher), UUID(actor.id), queue)
         finally:
             await publisher.close()

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from topics.delivery import Outcome
 from topics.events import EventStatus
+from topics.outside import Queue
 
 DEFAULT_CHANNEL: Final = "email"
-
-
-class Queue(StrEnum):
-    """The two queues of events; real-time ones are always processed first."""
-
-    REALTIME = "realtime"
-    BATCH = "batch"
 
 
 class IllegalMove(Exception):

@@ -11,7 +11,6 @@ from services.events_status.activity import note_activity
 from services.events_status.announcing import announce_one
 from services.events_status.domain import (
     Move,
-    Queue,
     Received,
     Told,
     Tracked,
@@ -41,6 +40,7 @@ from topics.events import (
     FindEvents,
 )
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME
+from topics.outside import Queue
 
 registry: Final = Registry()
 registry.include(event_templates)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from services.events_status.domain import Queue, Received
+from services.events_status.domain import Received
 from shared.errors import Permanent
 from topics.cloudevents import Envelope, describe
-from topics.outside import MAX_TYPE, OutsideEvent, event_id
+from topics.outside import MAX_TYPE, OutsideEvent, Queue, event_id
 
 
 def read_event(envelope: Envelope, queue: Queue) -> Received:

@@ -9,10 +9,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.events_status.archive.finding import archived_row, archived_rows
-from services.events_status.domain import Queue, processing_of
+from services.events_status.domain import processing_of
 from shared.database import Connection
 from topics.delivery import Outcome
 from topics.events import EventStatus
+from topics.outside import Queue
 from topics.workflows import WorkflowStatus
 
 NO_NUL: Final = r"^[^\x00]*$"

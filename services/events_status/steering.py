@@ -6,13 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from services.events_status.announcing import announce
-from services.events_status.domain import ALLOWED, Queue, Tracked, move, processing_of
+from services.events_status.domain import ALLOWED, Tracked, move, processing_of
 from services.events_status.store import EventStore
 from shared.errors import Refused
 from shared.uow import Work
 from shared.workflows import wake
 from topics.events import EventControl, EventStatus
-from topics.outside import event_id
+from topics.outside import Queue, event_id
 
 SOURCE: Final = "/muster/events_status"
 AGAIN: Final = frozenset(

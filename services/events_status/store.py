@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.events_status.domain import Move, Published, Queue, Received, Told, Tracked
+from services.events_status.domain import Move, Published, Received, Told, Tracked
 from shared.database import Connection
 from shared.ids import recipient_key
 from topics.delivery import Outcome
 from topics.events import EventStatus
+from topics.outside import Queue
 
 _TRACKED: Final = (
     "event_id, event_type, external_id, received_at, status, version, channel,"

@@ -12,7 +12,6 @@ from services.events_status.archive.synchronising import CONTROL, SYNCHRONISATIO
 from services.events_status.domain import (
     Move,
     Published,
-    Queue,
     Route,
     Told,
     copy_outcomes,
@@ -30,6 +29,7 @@ from shared.uow import Work
 from shared.workflows import Step, TechnicalWorkflow, is_started, wake
 from topics.delivery import SendMessage
 from topics.events import EventStatus
+from topics.outside import Queue
 
 PACKAGE: Final = "Transactional message execution (Message Center - Execution)"
 # Each routed event is four rows and three messages: a chunk stays far under a second.

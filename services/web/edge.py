@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from services.web import domain, keyed, tokens
 from services.web.domain import Token
 from services.web.events import numbers
-from services.web.events.door import QUEUES, EventDoor
+from services.web.events.door import EventDoor
 from services.web.events.publishing import Publisher
 from services.web.events.soap_door import SoapDoor
 from services.web.events.wsdl import ROUTER
@@ -34,6 +34,7 @@ from shared.http import add_health, add_problem_handlers, create_app, problem
 from shared.logs import logger
 from shared.service import Runtime
 from topics.message import Actor, Via
+from topics.outside import Queue
 
 log = logger(__name__)
 
@@ -77,7 +78,7 @@ class Edge:
             return token
         if not domain.allows(token.scopes, "POST", "events_status"):
             return _out_of_scope(token, "POST", "events")
-        queue = request.url.path.rpartition("/")[2]
+        queue = Queue(request.url.path.rpartition("/")[2])
         return await self._door.push(request, token.operator_id, queue)
 
     async def event(self, request: Request) -> Response:
@@ -214,7 +215,7 @@ def make_app(runtime: Runtime, resolve: Resolve | None = None) -> FastAPI:
     for path in ("/f/{token}", "/f/{token}/{name}", "/r/{token}", "/r/{token}/proof"):
         app.add_route(path, edge.files, methods=["GET", "HEAD"])
     app.add_route("/api/v1/openapi.json", edge.openapi, methods=["GET"])
-    for queue in QUEUES:
+    for queue in Queue:
         app.add_route(f"/api/v1/events/{queue}", edge.push, methods=["POST"])
     for form in ("uuid", "int"):
         app.add_route(f"/api/v1/events/{{event_id:{form}}}", edge.event, methods=["GET"])

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from services.events_status.domain import Queue, Received
+from services.events_status.domain import Received
 from services.events_status.intake import read_event
 from shared.settings import Settings
 from tests.integration.cli_shell import Shell, shell
@@ -20,6 +20,7 @@ from tests.records import records_of
 from tests.servers import Servers
 from topics.cloudevents import decode_envelope
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
+from topics.outside import Queue
 
 WHO = ("--operator", "ops@example.org")
 

@@ -13,7 +13,6 @@ import orjson
 import pytest
 
 from services.events_status.app import SERVICE as EVENTS
-from services.events_status.domain import Queue
 from services.events_status.intake import read_event
 from services.web.events import door, reading
 from services.web.events.publishing import BrokerAway, Publisher
@@ -26,6 +25,7 @@ from tests.records import records_of
 from tests.waiting import eventually
 from topics.cloudevents import decode_envelope
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
+from topics.outside import Queue
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 REALTIME, BATCH = "/api/v1/events/realtime", "/api/v1/events/batch"

@@ -15,7 +15,7 @@ from lxml import etree
 
 from deploy.embedded.ports import free_port
 from services.events_status.app import SERVICE as EVENTS
-from services.events_status.domain import Queue, Received
+from services.events_status.domain import Received
 from services.events_status.intake import read_event
 from services.web.events import numbers
 from services.web.events.soap_door import DENIED
@@ -28,6 +28,7 @@ from tests.records import records_of
 from topics.cloudevents import decode_envelope
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
 from topics.operators import Role
+from topics.outside import Queue
 
 ROUTER = "/nl/jsp/soaprouter.jsp"
 FIRST = 2**56 + 1

@@ -26,6 +26,7 @@ from services.web.events.wsdl import ROUTER
 from shared import kafka
 from shared.settings import Settings, load
 from topics.names import EVENTS_REALTIME
+from topics.outside import Queue
 
 CUSTOMER: Final = "marie@client.example"
 GONE: Final = FaultRule(
@@ -168,7 +169,7 @@ class Outside:
             publisher = Publisher(web.settings)
             try:
                 drop = Drop(path, path.with_suffix(".rejects.csv"), lambda _: None)
-                await drop.push(EventDoor(web, publisher), self._operator_id, "batch")
+                await drop.push(EventDoor(web, publisher), self._operator_id, Queue.BATCH)
             finally:
                 await publisher.close()
         return names

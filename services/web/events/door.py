@@ -34,8 +34,7 @@ from shared.http import problem
 from shared.ids import new_id
 from shared.service import Runtime
 from topics.cloudevents import JSON, SPEC_VERSION
-from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
-from topics.outside import event_id
+from topics.outside import Queue, event_id
 
 KEY: Final = "Idempotency-Key"
 HOURS: Final = "Idempotency-Key-Hours"
@@ -44,7 +43,6 @@ MOST_HOURS: Final = 168
 LEASE: Final = timedelta(seconds=45)
 NDJSON: Final = "application/x-ndjson"
 MEMORY: Final = 1_048_576
-QUEUES: Final[dict[str, Topic]] = {"realtime": EVENTS_REALTIME, "batch": EVENTS_BATCH}
 _CLASH: Final[dict[State, tuple[int, str]]] = {
     State.OTHER_BODY: (422, "this key was used for something else; use a new one"),
     State.UNDER_WAY: (409, "the first call with this key is still under way"),
@@ -69,7 +67,7 @@ class Asked:
     """A request to push events."""
 
     operator_id: UUID
-    queue: str
+    queue: Queue
     key: str | None
     keep: timedelta
 
@@ -77,6 +75,10 @@ class Asked:
     def source(self) -> str:
         """The CloudEvents source of what this operator pushes."""
         return f"/muster/intake/{self.operator_id}"
+
+    def fingerprint(self, sha256: bytes) -> bytes:
+        """Return what a key stands for: content, in a queue."""
+        return hashlib.sha256(f"{self.queue}:".encode() + sha256).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class EventDoor:
         self._runtime = runtime
         self._publisher = publisher
 
-    async def push(self, request: Request, operator_id: UUID, queue: str) -> Response:
+    async def push(self, request: Request, operator_id: UUID, queue: Queue) -> Response:
         """Answer a request: 202 once Kafka has what was accepted, or problem details."""
         try:
             asked = asked_by(request, operator_id, queue)
@@ -174,15 +176,17 @@ class EventDoor:
     async def _begin(self, chunk: Chunk, asked: Asked, keyed: dict[str, bytes]) -> Begun:
         if asked.key is None and not keyed:
             return Begun(None, {})
-        body = hashlib.sha256(f"{asked.queue}:".encode() + chunk.sha256).digest()
-        own = {key: hashlib.sha256(f"{asked.queue}:".encode() + one).digest()
-               for key, one in keyed.items()}  # fmt: skip
+        own = {key: asked.fingerprint(one) for key, one in keyed.items()}
         async with self._runtime.uow.begin() as work:
             request: Held | None = None
             if asked.key is not None:
                 keys = EventKeys(work.connection, asked.operator_id, chunk.part)
                 held = await keys.begin(
-                    Scope.REQUEST, {asked.key: body}, work.now, lease=LEASE, keep=asked.keep
+                    Scope.REQUEST,
+                    {asked.key: asked.fingerprint(chunk.sha256)},
+                    work.now,
+                    lease=LEASE,
+                    keep=asked.keep,
                 )
                 request = held[asked.key]
                 if request.state in _CLASH:
@@ -209,7 +213,7 @@ class EventDoor:
             )
 
 
-def asked_by(request: Request, operator_id: UUID, queue: str) -> Asked:
+def asked_by(request: Request, operator_id: UUID, queue: Queue) -> Asked:
     """Return what a request asks, by its headers.
 
     Raises:
@@ -297,14 +301,14 @@ def _record(item: Read, answer: Taken, asked: Asked, at: datetime) -> Record:
         "content-type": JSON,
     }
     flat = [(name, value.encode()) for name, value in headers.items()]
-    return QUEUES[asked.queue].name, key.encode(), flat, item.data
+    return asked.queue.topic.name, key.encode(), flat, item.data
 
 
 def _href(event: UUID) -> str:
     return f"/api/v1/events/{event}"
 
 
-def _one(answer: Answer, queue: str) -> Response:
+def _one(answer: Answer, queue: Queue) -> Response:
     if isinstance(answer, Wrong):
         title = "Not valid" if answer.status == 422 else "Not accepted"
         refused = problem(answer.status, title, answer.reason, field=answer.field)

@@ -20,6 +20,7 @@ from services.web.events.door import MOST_HOURS, Asked, EventDoor, Taken
 from services.web.events.parquet import is_parquet, parquet_rows
 from services.web.events.reading import NotRead, Unreadable, Wrong, read_rows
 from services.web.events.rows import Row, csv_rows, ndjson_rows
+from topics.outside import Queue
 
 REJECTS: Final = ("item", "field", "reason", "text")
 
@@ -76,7 +77,7 @@ class Drop:
     _texts: list[bytes] = field(default_factory=list)
     _first: int = 0
 
-    async def push(self, door: EventDoor, operator_id: UUID, queue: str) -> Report:
+    async def push(self, door: EventDoor, operator_id: UUID, queue: Queue) -> Report:
         """Take the file's events in; the rejects file is written when there is something in it.
 
         Raises:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.web.events.door import HOURS, MOST_HOURS, NDJSON, QUEUES
+from services.web.events.door import HOURS, MOST_HOURS, NDJSON
 from services.web.events.reading import MOST_ITEMS, PushedEvent
 from topics.cloudevents import JSON
+from topics.outside import Queue
 
 Document = dict[str, Any]
 
@@ -17,7 +18,7 @@ _TAKEN: Final[Document] = {
     "required": ["event_id", "queue", "status", "href"],
     "properties": {
         "event_id": {"type": "string", "format": "uuid"},
-        "queue": {"type": "string", "enum": list(QUEUES)},
+        "queue": {"type": "string", "enum": list(Queue)},
         "status": {"type": "string", "const": "pending"},
         "href": {"type": "string"},
     },
@@ -62,7 +63,7 @@ _HOURS: Final[Document] = {
 def paths(problem: Document, key: Document) -> Document:
     """Return the paths of pushed events, given the answer for problems and the key's header."""
     found: Document = {
-        f"/api/v1/events/{queue}": {"post": _push(queue, problem, key)} for queue in QUEUES
+        f"/api/v1/events/{queue}": {"post": _push(queue, problem, key)} for queue in Queue
     }
     found["/api/v1/events/{event_id}"] = {"get": _read(problem)}
     return found

@@ -33,11 +33,12 @@ from shared.errors import INTERRUPTIONS
 from shared.http import problem
 from shared.service import Runtime
 from shared.uow import Work
+from topics.outside import Queue
 
 SESSION: Final = timedelta(hours=24)
 PURPOSE: Final = "soap session"
 MOST_EVENTS: Final = 10_000
-QUEUES: Final = {"nms:rtEvent": "realtime", "nms:batchEvent": "batch"}
+QUEUES: Final = {"nms:rtEvent": Queue.REALTIME, "nms:batchEvent": Queue.BATCH}
 CHANNELS: Final = {"0": "email", "1": "sms", "email": "email", "mobile": "sms", "sms": "sms"}
 FORMATS: Final = {"1": "text", "2": "html", "text": "text", "html": "html"}
 LANGUAGES: Final = {"english": "en", "french": "fr", "français": "fr"}

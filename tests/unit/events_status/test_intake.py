@@ -7,11 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from services.events_status.domain import Queue
 from services.events_status.intake import read_event
 from shared.errors import Permanent
 from topics.cloudevents import Envelope
-from topics.outside import event_id
+from topics.outside import Queue, event_id
 
 SECRET_VALUE = "marie.curie@radium.example"
 
