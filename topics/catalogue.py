@@ -15,6 +15,7 @@ from topics import (
     funds,
     invoices,
     levels,
+    logs,
     operators,
     plans,
     schedules,
@@ -45,6 +46,7 @@ MODULES = (
     events,
     levels,
     event_templates,
+    logs,
     workflows,
     operators,
 )

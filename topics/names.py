@@ -87,6 +87,8 @@ DELIVERY_ACTIVITY: Final = Topic("delivery.activity.v1", "run id", timedelta(day
 DELIVERY_ACTIVITY_CHANGELOG: Final = Topic(
     "muster-delivery-views-activity-changelog", "run id", None, 3
 )
+# Batches of what is known of single messages, for the archive of Message Center.
+DELIVERY_LOGS: Final = Topic("delivery.logs.v1", "batch id", MONTH, 3)
 TEMPLATES_STATE: Final = Topic("templates.state.v1", "template id", None, 3)
 APPROVALS_STATE: Final = Topic("approvals.state.v1", "approval id", None, 3)
 

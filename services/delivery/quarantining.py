@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from services.delivery.answer_log import log_answers
 from services.delivery.approving import SERVICE, settings_of
 from services.delivery.domain.default_rules import DEFAULT_RULES
 from services.delivery.domain.qualification import (
@@ -57,6 +58,7 @@ async def note_failures(work: Work, failures: Sequence[Failure]) -> list[Failure
         await BounceMessageStore(work.connection).count(
             {text: (means[text], number) for text, number in texts.items()}, work.now
         )
+    log_answers(work, [(one.failure, one.reply.normalised, one.qualified) for one in fresh])
     late = {one.failure.run_id for one in fresh if one.failure.late}
     if late:
         await IndicatorStore(work.connection).mark(late)

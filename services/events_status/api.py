@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.events_status.api_archive import archive_router
 from services.events_status.domain import DEFAULT_CHANNEL
 from services.events_status.pages import (
     NO_NUL,
@@ -32,7 +31,6 @@ from topics.events import ControlEvent, EventControl, EventControlled, RouteEven
 from topics.outside import MAX_TYPE
 
 router = APIRouter(dependencies=[Depends(may_read)])
-router.include_router(archive_router)
 EventType = Annotated[str, Path(min_length=1, max_length=MAX_TYPE, pattern=NO_NUL)]
 
 

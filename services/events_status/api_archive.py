@@ -15,17 +15,17 @@ from services.events_status.archive.pages import (
 from services.events_status.settings import settings_of
 from shared.http import Here, may_read
 
-archive_router = APIRouter(prefix="/archive", dependencies=[Depends(may_read)])
+router = APIRouter(prefix="/archive", dependencies=[Depends(may_read)])
 
 
-@archive_router.get("")
+@router.get("")
 async def read_archive(runtime: Here) -> Overview:
     """Say how far each execution account's synchronisation has come, and what waits for it."""
     async with runtime.pool.acquire() as connection:
         return await overview(connection, settings_of(runtime.settings), runtime.clock.now())
 
 
-@archive_router.get("/deliveries")
+@router.get("/deliveries")
 async def list_deliveries(
     runtime: Here, since: date | None = None, until: date | None = None
 ) -> DeliveriesPage:

@@ -36,6 +36,10 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:  # noqa: A
         "SELECT event_id FROM events WHERE recipient_key = $1 LIMIT $2", recipient_key, LIMIT
     )
     found = [row["event_id"] for row in rows]
+    for table in ("incoming_quarantine", "archived_quarantine"):
+        await work.connection.execute(
+            f"DELETE FROM {table} WHERE recipient_key = $1", recipient_key
+        )
     done = await work.connection.execute(_ERASE_ARCHIVED, recipient_key, LIMIT)
     archived = int(done.rpartition(" ")[2])
     if not found:

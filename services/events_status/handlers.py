@@ -9,6 +9,7 @@ from typing import Final
 
 from services.events_status.activity import note_activity
 from services.events_status.announcing import announce_one
+from services.events_status.archive.incoming import keep_late
 from services.events_status.domain import (
     Move,
     Received,
@@ -136,4 +137,5 @@ async def note_outcomes(outcomes: Sequence[MessageOutcome], work: Work) -> None:
     """Keep what the delivery said, for updateEventsStatus to copy."""
     told = [Told(one.message_id, one.outcome, one.reason[:500], one.at) for one in outcomes]
     await EventStore(work.connection).note(told)
+    await keep_late(work.connection, told)
     await wake(work, "updateEventsStatus")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.events_status.archive.invariants import INVARIANTS as ARCHIVE
 from services.events_status.domain import ALLOWED, COPIED
 from shared.database import Connection
 
@@ -70,7 +71,7 @@ INVARIANTS: Final[dict[str, str]] = {
     "I1 an event has one message from its routing on, and none before": _MESSAGES,
     "I6 an event is sent with what its published version pins": _VERSIONS,
     "I4 a status copied from the delivery is one that it gave": _COPIES,
-}
+} | ARCHIVE
 SHOWN: Final = 20
 
 

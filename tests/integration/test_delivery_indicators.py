@@ -181,7 +181,7 @@ async def test_two_consolidations_side_by_side_count_each_event_once(runtime: Ru
 
     async def one() -> int:
         async with runtime.uow.begin() as work:
-            return await WindowStore(work.connection).consolidate(50)
+            return (await WindowStore(work.connection).consolidate(50)).events
 
     taken = 0
     while counted := sum(await asyncio.gather(one(), one(), one())):

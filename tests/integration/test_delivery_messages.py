@@ -30,6 +30,7 @@ from tests.integration.delivery_harness import (
 )
 from tests.waiting import eventually
 from topics.delivery import MessageOutcome, Outcome, SendMessage, TemplateState
+from topics.logs import AnswersLogged
 from topics.targeting import ConsentChanged
 
 BODY = "<p>Order {{ ctx.order }}: {{ ctx.total }}</p>"
@@ -126,6 +127,11 @@ async def test_what_cannot_be_sent_is_answered_with_the_reason(
         "bad_address",
         "refused_by_server",
     ]
+    [logged] = await said(runtime, AnswersLogged)
+    assert [(one.message_id, one.kind) for one in logged.answers] == [(gone.message_id, "refusal")]
+    [meaning] = logged.qualifications
+    assert (meaning.text, meaning.text[:3]) == (logged.answers[0].text, "550")
+    assert "gone@" not in logged.model_dump_json()
 
 
 async def test_a_message_is_made_of_the_content_it_names_whatever_its_template_holds_by_then(

@@ -14,9 +14,11 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.delivery.app import SERVICE, make_app
+from services.delivery.domain.tracking import EventKind
 from services.delivery.erase import erase
 from services.delivery.links import Link, last_day, token_of
 from services.delivery.tracking.routes import MIRROR_POLICY
+from services.delivery.tracking.workflows import consolidate_tracking
 from services.delivery.tracking.writer import run_tracking_writer, writer_of
 from shared.ids import recipient_key
 from shared.service import Runtime
@@ -37,6 +39,7 @@ from tests.integration.delivery_harness import (
 )
 from tests.waiting import PATIENCE, eventually
 from topics.delivery import DeliveryActivity, MessageOutcome, SendMessage
+from topics.logs import TrackingLogged
 from topics.targeting import RecordConsent
 
 ADA = "ada@x.example"
@@ -411,3 +414,15 @@ async def test_a_single_message_is_followed_and_told_to_no_live_view(
     rows = await runtime.pool.fetch("SELECT DISTINCT run_id, member_id FROM tracking_log")
     assert [tuple(row) for row in rows] == [(command.message_id, command.message_id)]
     assert await said(runtime, DeliveryActivity) == []
+    for _ in range(2):
+        async with runtime.uow.begin() as work:
+            await consolidate_tracking(work)
+    [logged] = await said(runtime, TrackingLogged)
+    assert {(one.message_id, one.kind) for one in logged.entries} == {
+        (command.message_id, EventKind.CLICK),
+        (command.message_id, EventKind.MIRROR),
+    }
+    urls = {one.number: one.url for one in logged.urls}
+    assert {one.number for one in logged.entries} == set(urls)
+    assert "https://shop.example/{{ ctx.order }}" in urls.values()
+    assert ADA not in logged.model_dump_json()

@@ -193,3 +193,23 @@ async def test_what_a_pointer_passed_by_is_called_back_by_the_purge(
     await exhausted(runtime, purge_events)
     await exhausted(runtime, DEFAULT)
     assert set(await archived(runtime)) == {event}
+
+
+BREAKS = {
+    "I4 what ended up to the pointer": "DELETE FROM archived_events",
+    "I4 an archived event stands": "UPDATE archived_events SET status = 'expired'",
+    "I2 the archive's deliveries": "UPDATE archived_deliveries SET events = 7",
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+async def test_each_check_of_the_archive_notices_what_it_is_for(
+    runtime: Runtime, clock: DrivenClock, name: str
+) -> None:
+    event = await take(runtime, "1")
+    await ends(runtime, event, Outcome.SENT)
+    clock.advance(timedelta(hours=1))
+    await exhausted(runtime, DEFAULT)
+    assert await broken(runtime) == []
+    await runtime.pool.execute(BREAKS[name])
+    assert any(one.startswith(name) for one in await broken(runtime))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.delivery.answer_log import log_meaning
 from services.delivery.domain.qualification import Qualified, refusal_of
 from services.delivery.quarantining import release
 from services.delivery.store.bounce_messages import BounceMessageStore
@@ -54,8 +55,12 @@ async def qualify_bounce(command: QualifyBounce, work: Work) -> None:
     if not await first_time(work):
         return
     qualified = Qualified(command.reason, command.severity, command.status)
-    if not await BounceMessageStore(work.connection).qualify(command.text_id, qualified):
+    store = BounceMessageStore(work.connection)
+    if not await store.qualify(command.text_id, qualified):
         raise Refused(f"there is no bounce text {command.text_id}", field="text_id")
+    text = await store.find(command.text_id)
+    if text is not None:
+        log_meaning(work, text.text, qualified)
     work.emit(
         BounceQualified(
             text_id=command.text_id,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+import asyncpg
+
 from services.delivery.domain.tracking import EventKind, Part, TrackedLink
 from shared.database import Connection
 
@@ -17,6 +19,11 @@ ON CONFLICT (template_hash, number) DO NOTHING
 """
 _OF: Final = """
 SELECT number, kind, part, url, label FROM tracked_urls WHERE template_hash = $1 ORDER BY number
+"""
+_NAMED: Final = """
+SELECT u.template_hash, u.number, u.kind, u.part, u.url, u.label
+FROM unnest($1::text[], $2::smallint[]) AS wanted (template_hash, number)
+JOIN tracked_urls u USING (template_hash, number)
 """
 
 
@@ -47,12 +54,20 @@ class LinkStore:
         )
         return [row["template_hash"] for row in rows]
 
+    async def named(
+        self, template_hashes: Sequence[str], numbers: Sequence[int]
+    ) -> list[tuple[str, TrackedLink]]:
+        """Return links by content and number; one that is not kept is left out."""
+        rows = await self._connection.fetch(_NAMED, list(template_hashes), list(numbers))
+        return [(row["template_hash"], _link(row)) for row in rows]
+
     async def of(self, template_hash: str) -> tuple[TrackedLink, ...]:
         """Return a content's links in order of number."""
         rows = await self._connection.fetch(_OF, template_hash)
-        return tuple(
-            TrackedLink(
-                row["number"], EventKind(row["kind"]), Part(row["part"]), row["url"], row["label"]
-            )
-            for row in rows
-        )
+        return tuple(_link(row) for row in rows)
+
+
+def _link(row: asyncpg.Record) -> TrackedLink:
+    return TrackedLink(
+        row["number"], EventKind(row["kind"]), Part(row["part"]), row["url"], row["label"]
+    )

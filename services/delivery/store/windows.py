@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
+
+import asyncpg
 
 from shared.database import Connection
 
@@ -15,7 +18,7 @@ WITH taken AS (
     ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), marked AS (
     UPDATE tracking_log t SET counted = true FROM taken WHERE t.event_id = taken.event_id
-    RETURNING t.run_id, t.url, t.kind, t.at, t.is_machine
+    RETURNING t.event_id, t.run_id, t.url, t.kind, t.at, t.is_machine
 ), added AS (
     INSERT INTO tracking_windows AS w (run_id, url, kind, begins, events, machines)
     SELECT run_id, url, kind, date_bin('5 minutes', at, timestamptz 'epoch'),
@@ -29,7 +32,10 @@ WITH taken AS (
     WHERE r.kind = 'campaign' AND r.delivery_id IS NOT NULL ORDER BY 1
     ON CONFLICT DO NOTHING
 )
-SELECT count(*)::int FROM marked
+SELECT n.taken, s.* FROM (SELECT count(*)::int AS taken FROM marked) n LEFT JOIN (
+    SELECT m.event_id, m.run_id, r.template_hash, m.url, m.kind, m.at, m.is_machine
+    FROM marked m JOIN runs r ON r.run_id = m.run_id
+    WHERE r.kind = 'transactional' AND r.template_hash IS NOT NULL) s ON true
 """
 _PURGE_LOG: Final = """
 DELETE FROM tracking_log WHERE event_id IN (
@@ -41,16 +47,24 @@ DELETE FROM tracking_windows WHERE (run_id, url, kind, begins) IN (
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Consolidated:
+    """How many events were counted, and which of them are of single messages."""
+
+    events: int
+    single: list[asyncpg.Record]
+
+
 class WindowStore:
     """Windows of events."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def consolidate(self, limit: int) -> int:
-        """Count up to ``limit`` events in their windows, each once; return how many."""
-        taken: int = await self._connection.fetchval(_CONSOLIDATE, limit)
-        return taken
+    async def consolidate(self, limit: int) -> Consolidated:
+        """Count up to ``limit`` events in their windows, each once."""
+        rows = await self._connection.fetch(_CONSOLIDATE, limit)
+        return Consolidated(rows[0]["taken"], [row for row in rows if row["event_id"]])
 
     async def purge_log(self, before: datetime, limit: int) -> int:
         """Remove counted events that were made before a time; return how many."""

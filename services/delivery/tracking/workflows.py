@@ -16,6 +16,7 @@ from services.delivery.store.deliveries import DeliveryStore
 from services.delivery.store.indicators import IndicatorStore, Saved
 from services.delivery.store.tracking import TrackingStore
 from services.delivery.store.windows import WindowStore
+from services.delivery.tracking.logging import log_tracking
 from services.delivery.tracking.targets import GOOD_FOR
 from shared.schedules import Every
 from shared.uow import Work
@@ -40,9 +41,10 @@ async def consolidate_tracking(work: Work) -> Step:
 
 async def _consolidate(work: Work) -> int:
     taken = await WindowStore(work.connection).consolidate(EVENTS_A_STEP)
-    if 0 < taken < EVENTS_A_STEP:
+    await log_tracking(work, taken.single)
+    if 0 < taken.events < EVENTS_A_STEP:
         await wake(work, "deliveryIndicators")
-    return taken
+    return taken.events
 
 
 async def _forget(work: Work) -> int:

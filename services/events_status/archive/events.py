@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from services.events_status.archive.accounts import OWN
+from services.events_status.archive.late import change_archived
 from services.events_status.archive.pointers import Pointer, PointerStore, Stage
 from services.events_status.domain import ALLOWED
 from services.events_status.statistics import LONGEST_TRANSACTION
@@ -31,7 +32,7 @@ ORDER BY changed_at, event_id LIMIT $3
 COLUMNS: Final = (
     "event_id, seq, account, event_type, queue, channel, language, country, email_format, origin,"
     " source, ce_id, external_id, recipient_key, status, reason, version, template_id,"
-    " resent_from, received_at, scheduled_at, expires_at, changed_at"
+    " template_version, resent_from, received_at, scheduled_at, expires_at, changed_at"
 )
 # What changed since it was archived leaves its week and line for those of its new status.
 PUT: Final = f"""
@@ -44,7 +45,8 @@ known AS (
     FROM fresh ORDER BY event_id
     ON CONFLICT (event_id) DO UPDATE
     SET status = excluded.status, reason = excluded.reason, version = excluded.version,
-        template_id = excluded.template_id, recipient_key = excluded.recipient_key,
+        template_id = excluded.template_id, template_version = excluded.template_version,
+        recipient_key = excluded.recipient_key,
         changed_at = excluded.changed_at, week = excluded.week, archived_at = excluded.archived_at
     WHERE a.version < excluded.version
     RETURNING event_id, account, week, template_id, channel, event_type, status
@@ -71,7 +73,8 @@ WITH fresh AS (
     SELECT e.event_id, e.seq, e.account, e.event_type, e.queue, e.channel, e.language, e.country,
            e.email_format, e.origin, e.source, e.ce_id, e.external_id,
            nullif(e.recipient_key, '') AS recipient_key, e.status, e.reason, e.version,
-           e.template_id, e.resent_from, e.received_at, e.scheduled_at, e.expires_at, e.changed_at,
+           e.template_id, e.template_version, e.resent_from, e.received_at, e.scheduled_at,
+           e.expires_at, e.changed_at,
            NULL::timestamptz AS purged_at
     FROM (SELECT e.*, {OWN} AS account FROM events e
           WHERE e.event_id = ANY ($3::uuid[]) AND e.status = ANY ($4::text[])) e
@@ -92,7 +95,8 @@ async def archive_events(work: Work, account: str, pointer: Pointer) -> tuple[in
         await pointers.move(Stage.EVENTS, rows[-1]["changed_at"], put, rows[-1]["event_id"])
         return put, True
     await pointers.move(Stage.EVENTS, work.now - LONGEST_TRANSACTION, put)
-    return put, False
+    late, more = await change_archived(work)
+    return put + late, more
 
 
 async def put_events(work: Work, account: str, event_ids: list[UUID]) -> int:

@@ -9,7 +9,7 @@ from shared.database import Connection
 
 _SHOWN: Final = (
     "seq, event_id, event_type, queue, channel, coalesce(language, '') AS language, external_id,"
-    " status, reason, version, template_id, received_at, changed_at,"
+    " status, reason, version, template_id, template_version, received_at, changed_at,"
     " coalesce(source, '') AS source, coalesce(ce_id, '') AS ce_id, origin, country, email_format,"
     " scheduled_at, expires_at, resent_from, true AS archived"
 )

@@ -1,7 +1,12 @@
-"""The third step: what the delivery said of archived events' messages."""
+"""The steps that bring the logs of archived events: of their delivery, and of what was followed.
+
+A log is taken over once what it names is in the archive: its event, its text's meaning, its link.
+Until then it waits as a row, so neither the order of messages nor that of commits matters.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from services.events_status.archive.accounts import DEFAULT
@@ -9,13 +14,15 @@ from services.events_status.archive.pointers import Pointer, PointerStore
 from shared.uow import Work
 
 CHUNK: Final = 2_000
+QUARANTINE_AFTER: Final = timedelta(hours=3)
+"""How long after a send quarantined addresses are taken over (source: Adobe Campaign, mcSynch)."""
 # An account that is no longer named leaves what it had under way to the default one.
-MINE: Final = f"""(
+_MINE: Final = f"""(
     account = $1 OR ($1 = '{DEFAULT}' AND account NOT IN (
         SELECT name FROM execution_accounts WHERE active)))"""
-_TAKE: Final = f"""
+_OUTCOMES: Final = f"""
 WITH due AS (
-    SELECT event_id FROM archive_due WHERE {MINE}
+    SELECT event_id FROM archive_due WHERE {_MINE}
     ORDER BY event_id LIMIT $2 FOR UPDATE SKIP LOCKED
 ), done AS (
     DELETE FROM archive_due d USING due WHERE d.event_id = due.event_id
@@ -23,16 +30,61 @@ WITH due AS (
     INSERT INTO archived_delivery_logs (event_id, at, outcome, reason, archived_at)
     SELECT o.event_id, o.at, o.outcome, o.reason, $3
     FROM outcomes o JOIN due USING (event_id) ORDER BY 1, 2, 3
-    ON CONFLICT DO NOTHING RETURNING 1
+    ON CONFLICT DO NOTHING RETURNING outcome
 )
-SELECT (SELECT count(*) FROM due) AS events, count(*) AS logs FROM put
+SELECT (SELECT count(*) FROM due) AS taken, count(*) AS rows,
+       count(*) FILTER (WHERE outcome = 'sent') AS sent
+FROM put
+"""
+_ANSWERS: Final = f"""
+WITH taken AS (
+    SELECT i.event_id, i.text, i.kind, i.at, q.qualification_id
+    FROM incoming_answers i JOIN archived_events a USING (event_id)
+    JOIN archived_qualifications q ON q.text = i.text
+    WHERE {_MINE} ORDER BY 1, 2, 3 LIMIT $2 FOR UPDATE OF i SKIP LOCKED
+), done AS (
+    DELETE FROM incoming_answers i USING taken t
+    WHERE (i.event_id, i.text, i.kind) = (t.event_id, t.text, t.kind)
+), put AS (
+    INSERT INTO archived_answers (event_id, qualification_id, kind, at)
+    SELECT event_id, qualification_id, kind, at FROM taken ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM taken
+"""
+_TRACKING: Final = f"""
+WITH taken AS (
+    SELECT i.* FROM incoming_tracking i JOIN archived_events a USING (event_id)
+    JOIN archived_urls u USING (content_hash, number)
+    WHERE {_MINE} ORDER BY i.tracking_id LIMIT $2 FOR UPDATE OF i SKIP LOCKED
+), done AS (
+    DELETE FROM incoming_tracking i USING taken t WHERE i.tracking_id = t.tracking_id
+), put AS (
+    INSERT INTO archived_tracking_logs
+        (tracking_id, event_id, content_hash, number, kind, at, is_machine)
+    SELECT tracking_id, event_id, content_hash, number, kind, at, is_machine FROM taken
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM taken
 """
 
 
 async def archive_logs(work: Work, account: str, pointer: Pointer) -> tuple[int, bool]:
-    """Take over the logs of a chunk of archived events; return how many, and whether more wait."""
-    row = await work.connection.fetchrow(_TAKE, account, CHUNK, work.now)
+    """Take over a chunk of what the delivery and mail servers said of archived events."""
+    row = await work.connection.fetchrow(_OUTCOMES, account, CHUNK, work.now)
     assert row is not None  # counts always make a row
+    answers = int(await work.connection.fetchval(_ANSWERS, account, CHUNK))
     pointers = PointerStore(work.connection, account)
-    await pointers.move(pointer.stage, work.now, row["logs"])
-    return row["logs"], row["events"] == CHUNK
+    if row["sent"]:
+        await pointers.await_quarantine(work.now + QUARANTINE_AFTER)
+    more = CHUNK in {row["taken"], answers}
+    await pointers.move(pointer.stage, None if more else work.now, row["rows"] + answers)
+    return row["rows"] + answers, more
+
+
+async def archive_tracking(work: Work, account: str, pointer: Pointer) -> tuple[int, bool]:
+    """Take over a chunk of what was followed of archived events' messages."""
+    rows = int(await work.connection.fetchval(_TRACKING, account, CHUNK))
+    more = rows == CHUNK
+    pointers = PointerStore(work.connection, account)
+    await pointers.move(pointer.stage, None if more else work.now, rows)
+    return rows, more

@@ -15,7 +15,11 @@ class Stage(StrEnum):
     """The steps of a synchronisation, in their order: none names what an earlier one brings."""
 
     EVENTS = "events"
+    QUALIFICATIONS = "qualifications"
     DELIVERY_LOGS = "delivery_logs"
+    URLS = "urls"
+    TRACKING_LOGS = "tracking_logs"
+    QUARANTINE = "quarantine"
 
 
 FIRST: Final = next(iter(Stage))
@@ -30,10 +34,13 @@ SELECT $1, step, step = $3 FROM unnest($2::text[]) AS step ON CONFLICT DO NOTHIN
 """
 _NEXT: Final = "UPDATE archive_pointers SET is_next = (step = $2) WHERE account = $1"
 _MOVE: Final = """
-UPDATE archive_pointers SET reached_at = $3, reached_id = $4, rows = rows + $5
+UPDATE archive_pointers SET reached_at = coalesce($3, reached_at), reached_id = $4, rows = rows + $5
 WHERE account = $1 AND step = $2
 """
-_DUE: Final = "UPDATE archive_pointers SET due_at = $3 WHERE account = $1 AND step = $2"
+_DUE: Final = """
+UPDATE archive_pointers SET due_at = coalesce(due_at, $3) WHERE account = $1 AND step = $2
+"""
+_DONE: Final = "UPDATE archive_pointers SET due_at = NULL WHERE account = $1 AND step = $2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +70,20 @@ class PointerStore:
         row = rows[0]
         return Pointer(Stage(row["step"]), row["reached_at"], row["reached_id"], row["due_at"])
 
-    async def move(self, stage: Stage, at: datetime, rows: int, last: UUID = NOBODY) -> None:
-        """Note that what was known at a time is in the archive, and how many rows that were."""
+    async def move(self, stage: Stage, at: datetime | None, rows: int, last: UUID = NOBODY) -> None:
+        """Note that what was known at a time is in the archive, and how many rows that were.
+
+        ``None`` leaves the time as it is: there is more.
+        """
         await self._connection.execute(_MOVE, self._account, stage.value, at, last, rows)
 
-    async def due(self, stage: Stage, at: datetime | None) -> None:
-        """Set when a step is to be done; ``None``: nothing to wait for."""
-        await self._connection.execute(_DUE, self._account, stage.value, at)
+    async def await_quarantine(self, at: datetime) -> None:
+        """Have quarantined addresses taken over at a time, unless they are to be sooner."""
+        await self._connection.execute(_DUE, self._account, Stage.QUARANTINE.value, at)
+
+    async def done(self, stage: Stage) -> None:
+        """Note that a step that waited for its time was done."""
+        await self._connection.execute(_DONE, self._account, stage.value)
 
     async def go_on(self, stage: Stage) -> bool:
         """Have the step after ``stage`` come next; return False after the last: then the first."""

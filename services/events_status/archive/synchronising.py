@@ -11,8 +11,13 @@ from functools import partial
 from typing import Final
 
 from services.events_status.archive.accounts import ACCOUNTS, Account, keep_accounts
+from services.events_status.archive.catalogues import (
+    archive_qualifications,
+    archive_quarantine,
+    archive_urls,
+)
 from services.events_status.archive.events import archive_events
-from services.events_status.archive.logs import archive_logs
+from services.events_status.archive.logs import archive_logs, archive_tracking
 from services.events_status.archive.pointers import Pointer, PointerStore, Stage
 from shared import faults
 from shared.schedules import Cron
@@ -23,7 +28,11 @@ CONTROL: Final = "Transactional message control (Message Center - Control)"
 Piece = Callable[[Work, str, Pointer], Awaitable[tuple[int, bool]]]
 PIECES: Final[dict[Stage, Piece]] = {
     Stage.EVENTS: archive_events,
+    Stage.QUALIFICATIONS: archive_qualifications,
     Stage.DELIVERY_LOGS: archive_logs,
+    Stage.URLS: archive_urls,
+    Stage.TRACKING_LOGS: archive_tracking,
+    Stage.QUARANTINE: archive_quarantine,
 }
 
 
