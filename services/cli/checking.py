@@ -74,6 +74,9 @@ async def verdicts(
                 async with runtime.uow.begin() as work:
                     # It reads every row there is, and locks none.
                     await without_time_limit(work.connection)
+                    # Days in the rows are those of the instance.
+                    zone = work.settings.muster_zone
+                    await work.connection.execute("SELECT set_config('TimeZone', $1, true)", zone)
                     broken += await check(work.connection)
         found.append(Verdict(name, tuple(broken)))
     return found

@@ -63,11 +63,26 @@ FROM (SELECT count(*) AS events,
      (SELECT count(*) AS taken_in FROM event_history WHERE before IS NULL) history
 WHERE events <> taken_in OR events <> finished + open
 """
+# A day counts once it was looked at and counted since its last change; in the transaction's zone.
+_STATISTICS: Final = """
+WITH waiting AS (
+    SELECT day FROM statistics_due
+    UNION SELECT received_at::date FROM events, statistics_pointer
+    WHERE changed_at > looked_at - interval '2 minutes'
+), rows_of AS (
+    SELECT received_at::date AS day, channel, event_type, status, count(*) AS events
+    FROM events GROUP BY 1, 2, 3, 4)
+SELECT day, channel, event_type, status, s.events AS counted, r.events AS rows
+FROM event_statistics s FULL JOIN rows_of r USING (day, channel, event_type, status)
+WHERE coalesce(s.events, 0) <> coalesce(r.events, 0) AND day NOT IN (SELECT day FROM waiting)
+ORDER BY 1, 2, 3, 4
+"""
 
 INVARIANTS: Final[dict[str, str]] = {
     "I4 an event's status is its last change, its version their number": _LATEST,
     "I4 an event goes one legal way from intake to its end": _PATH,
     "I2 events taken in = finished + still open, each taken in once": _COUNTS,
+    "I2 the statistics of a day are its events, counted": _STATISTICS,
     "I1 an event has one message from its routing on, and none before": _MESSAGES,
     "I6 an event is sent with what its published version pins": _VERSIONS,
     "I4 a status copied from the delivery is one that it gave": _COPIES,
@@ -76,7 +91,10 @@ SHOWN: Final = 20
 
 
 async def broken(connection: Connection) -> list[str]:
-    """Return what does not hold, one line a row, at most 20 of each; empty when all does."""
+    """Return what does not hold, one line a row, at most 20 of each; empty when all does.
+
+    Days are those of the transaction's TimeZone, which is to be the instance's.
+    """
     found = []
     for sentence, query in INVARIANTS.items():
         for row in await connection.fetch(f"{query} LIMIT {SHOWN}"):

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from shared.database import Connection
 from shared.uow import Work
 from shared.workflows import Step
 
@@ -82,19 +81,3 @@ async def keep_purged(work: Work, event_ids: Sequence[UUID]) -> None:
         "INSERT INTO statistics_due SELECT unnest($1::date[]) ON CONFLICT DO NOTHING",
         sorted({row["day"] for row in days}),
     )
-
-
-async def differing_days(connection: Connection, zone: str) -> list[str]:
-    """Return the days whose lines do not sum to their rows; empty while days are due."""
-    if await connection.fetchval("SELECT EXISTS (SELECT 1 FROM statistics_due)"):
-        return []
-    rows = await connection.fetch(
-        f"""
-        SELECT day, s.events AS counted, e.events FROM
-            (SELECT day, sum(events)::bigint AS events FROM event_statistics GROUP BY day) s
-            JOIN (SELECT {_DAY} AS day, count(*) AS events FROM events GROUP BY 1) e USING (day)
-        WHERE s.events <> e.events
-        """,
-        zone,
-    )
-    return [f"{row['day']}: counted {row['counted']}, rows {row['events']}" for row in rows]

@@ -157,5 +157,7 @@ async def counted(runtime: Runtime) -> dict[str, int]:
 
 async def broken(runtime: Runtime) -> list[str]:
     """Return what does not hold of the rows of events."""
-    async with runtime.pool.acquire() as connection:
+    async with runtime.pool.acquire() as connection, connection.transaction():
+        zone = runtime.settings.muster_zone
+        await connection.execute("SELECT set_config('TimeZone', $1, true)", zone)
         return await invariants.broken(connection)

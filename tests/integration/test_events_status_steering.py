@@ -15,7 +15,7 @@ from services.events_status.app import SERVICE
 from services.events_status.archive.synchronising import synchronise
 from services.events_status.erase import erase
 from services.events_status.purge import TOO_LONG, purge_events
-from services.events_status.statistics import count_events, differing_days
+from services.events_status.statistics import count_events
 from services.events_status.workflows import process_batch, process_realtime, update_statuses
 from shared.clock import DrivenClock
 from shared.http import create_app
@@ -177,10 +177,29 @@ async def test_the_statistics_are_the_counted_rows_by_local_day(
     assert len(await lines(runtime)) == 3
     page = await client.get("/statistics?since=2026-11-26", headers=as_(runtime, READER))
     assert [one["events"] for one in page.json()["lines"]] == [1, 1]
-    async with runtime.pool.acquire() as connection:
-        assert await differing_days(connection, "Europe/Paris") == []
-        await connection.execute("UPDATE event_statistics SET events = 7 WHERE day = '2026-11-25'")
-        assert await differing_days(connection, "Europe/Paris") == ["2026-11-25: counted 7, rows 1"]
+
+
+async def test_a_line_of_the_statistics_that_is_not_its_rows_is_found(
+    runtime: Runtime, clock: DrivenClock
+) -> None:
+    clock.advance(datetime(2026, 11, 25, 23, 30, tzinfo=UTC) - NOW)  # the 26th in Paris
+    await ends(runtime, await take(runtime, "1"), Outcome.SENT)
+    clock.advance(timedelta(days=3))
+    await take(runtime, "2")
+    await step(runtime, process_realtime)
+    await exhausted(runtime, count_events)
+    assert await broken(runtime) == []
+    await runtime.pool.execute("UPDATE event_statistics SET events = 7")
+    sentence = "I2 the statistics of a day are its events, counted"
+    (found,) = await broken(runtime)  # what was changed just now is looked at once more
+    assert found == (
+        f"{sentence}: day 2026-11-26, channel email, event_type {KIND}, status sent,"
+        " counted 7, rows 1"
+    )
+    await runtime.pool.execute("INSERT INTO statistics_due VALUES ('2026-11-26')")
+    assert await broken(runtime) == []
+    await runtime.pool.execute("TRUNCATE event_statistics, statistics_due")
+    assert len(await broken(runtime)) == 1
 
 
 async def lines(runtime: Runtime) -> set[tuple[Any, ...]]:
