@@ -11,14 +11,16 @@ from topics.events import EventState, EventStatusChanged
 
 
 def announce(work: Work, moves: Sequence[Move]) -> None:
-    """Emit each change with the state it leads to; the events' rows are locked by the caller."""
+    """Emit changes and the states they lead to; the events' rows are locked by the caller."""
     for one in moves:
-        announce_one(work, one)
+        emit_change(work, one)
+    for one in {one.event.event_id: one for one in moves}.values():
+        emit_state(work, one)
     note_activity(work, moves)
 
 
-def announce_one(work: Work, one: Move) -> None:
-    """Emit one change with the state it leads to; whoever calls it notes the activity."""
+def emit_change(work: Work, one: Move) -> None:
+    """Emit one change of status; whoever calls it notes the activity."""
     event = one.event
     work.emit(
         EventStatusChanged(
@@ -30,6 +32,11 @@ def announce_one(work: Work, one: Move) -> None:
             at=one.at,
         )
     )
+
+
+def emit_state(work: Work, one: Move) -> None:
+    """Emit the state that an event's last change in this transaction leads to."""
+    event = one.event
     work.emit(
         EventState(
             event_id=event.event_id,

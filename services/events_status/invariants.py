@@ -77,10 +77,16 @@ FROM event_statistics s FULL JOIN rows_of r USING (day, channel, event_type, sta
 WHERE coalesce(s.events, 0) <> coalesce(r.events, 0) AND day NOT IN (SELECT day FROM waiting)
 ORDER BY 1, 2, 3, 4
 """
+_ORPHANS: Final = """
+SELECT DISTINCT event_id FROM (SELECT event_id FROM event_history
+    UNION ALL SELECT event_id FROM event_messages UNION ALL SELECT event_id FROM outcomes) parts
+WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.event_id = parts.event_id)
+"""
 
 INVARIANTS: Final[dict[str, str]] = {
     "I4 an event's status is its last change, its version their number": _LATEST,
     "I4 an event goes one legal way from intake to its end": _PATH,
+    "I4 history, message and outcomes leave with their event": _ORPHANS,
     "I2 events taken in = finished + still open, each taken in once": _COUNTS,
     "I2 the statistics of a day are its events, counted": _STATISTICS,
     "I1 an event has one message from its routing on, and none before": _MESSAGES,

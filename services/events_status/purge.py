@@ -21,6 +21,7 @@ from topics.events import EventState, EventStatus
 
 CHUNK: Final = 2_000
 TOO_LONG: Final = "it waited longer than events are kept"
+_OF_AN_EVENT: Final = ("outcomes", "event_messages", "event_history", "events")
 _WAITING: Final = """
 SELECT event_id FROM events
 WHERE status IN ('pending', 'paused') AND received_at < $1
@@ -46,7 +47,10 @@ async def purge_events(work: Work) -> Step:
     if over:
         await keep_purged(work, over)
         await note_purged(work, over)
-        await work.connection.execute("DELETE FROM events WHERE event_id = ANY ($1::uuid[])", over)
+        for table in _OF_AN_EVENT:
+            await work.connection.execute(
+                f"DELETE FROM {table} WHERE event_id = ANY ($1::uuid[])", over
+            )
         for event_id in over:
             work.bury(EventState, str(event_id))
         if len(over) == CHUNK:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
 from services.events_status.domain import Move, Published, Received, Told, Tracked
+from services.events_status.routing import Waiting
 from shared.database import Connection
-from shared.ids import recipient_key
 from topics.delivery import Outcome
 from topics.events import EventStatus
 from topics.outside import Queue
@@ -21,18 +22,21 @@ _TRACKED: Final = (
 )
 _ADD: Final = """
 INSERT INTO events (event_id, source, ce_id, event_type, queue, channel, address, recipient_key,
-                    language, external_id, ctx, status, received_at, changed_at,
-                    origin, country, email_format, scheduled_at, expires_at, waits_until)
+                    language, external_id, ctx, status, version, reason, template_id,
+                    template_version, content_hash, received_at, changed_at, origin, country,
+                    email_format, scheduled_at, expires_at, waits_until)
 SELECT e.event_id, e.source, e.ce_id, e.event_type, e.queue, e.channel, e.address, e.recipient_key,
-       e.language, e.external_id, e.ctx, 'pending', $1, $1,
+       e.language, e.external_id, e.ctx, e.status, e.version, e.reason, e.template_id,
+       e.template_version, e.content_hash, $1, $1,
        e.origin, e.country, e.email_format, e.scheduled_at, e.expires_at,
        CASE WHEN e.scheduled_at > $1 THEN e.scheduled_at END
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::text[], $14::text[],
-            $15::text[], $16::timestamptz[], $17::timestamptz[])
+            $15::text[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::bigint[],
+            $20::text[], $21::uuid[], $22::integer[], $23::text[])
     WITH ORDINALITY AS e (event_id, source, ce_id, event_type, queue, channel, address,
         recipient_key, language, external_id, ctx, origin, country, email_format, scheduled_at,
-        expires_at, place)
+        expires_at, status, version, reason, template_id, template_version, content_hash, place)
 ORDER BY e.place
 ON CONFLICT DO NOTHING RETURNING event_id
 """
@@ -49,9 +53,13 @@ UPDATE events SET waits_until = NULL WHERE event_id IN (
 """
 _MOVE: Final = """
 UPDATE events e
-SET status = m.status, version = m.version, reason = m.reason, changed_at = m.at
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
-     AS m (event_id, status, version, reason, at)
+SET status = m.status, version = m.version, reason = m.reason, changed_at = m.at,
+    template_id = coalesce(m.template_id, e.template_id),
+    template_version = coalesce(m.template_version, e.template_version),
+    content_hash = coalesce(m.content_hash, e.content_hash)
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[], $6::uuid[],
+            $7::integer[], $8::text[])
+     AS m (event_id, status, version, reason, at, template_id, template_version, content_hash)
 WHERE e.event_id = m.event_id
 """
 _HISTORY: Final = """
@@ -60,24 +68,16 @@ SELECT * FROM
     unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
 """
 _GIVE: Final = """
-WITH message AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[])
-        AS m (event_id, template_id, version, content_hash)),
-given AS (
-    INSERT INTO event_messages (event_id, template_id, asked_at)
-    SELECT event_id, template_id, $5::timestamptz FROM message
-    RETURNING event_id, template_id)
-UPDATE events e
-SET template_id = given.template_id, template_version = m.version, content_hash = m.content_hash
-FROM given JOIN message m USING (event_id) WHERE e.event_id = given.event_id
+INSERT INTO event_messages (event_id, template_id, asked_at)
+SELECT *, $3::timestamptz FROM unnest($1::uuid[], $2::uuid[])
 """
 # An outcome of a message that is not ours, or no longer, has nothing to be copied to.
 _NOTE: Final = """
-INSERT INTO outcomes (event_id, outcome, at, reason)
-SELECT told.* FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[])
+INSERT INTO outcomes (event_id, outcome, at, reason, copied_at)
+SELECT told.*, $5::timestamptz FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[])
     AS told (event_id, outcome, at, reason)
 WHERE EXISTS (SELECT 1 FROM event_messages m WHERE m.event_id = told.event_id)
-ON CONFLICT DO NOTHING
+ON CONFLICT DO NOTHING RETURNING event_id, outcome, reason, at
 """
 _TOLD: Final = """
 SELECT event_id, outcome, reason, at FROM outcomes WHERE copied_at IS NULL
@@ -91,16 +91,16 @@ WHERE (o.event_id, o.outcome, o.at) = (told.event_id, told.outcome, told.at)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A pending event with what its message needs."""
+class Taken:
+    """An event that comes in, its recipient's key, and what has become of it at once.
 
-    event: Tracked
-    channel: str
-    address: str
+    ``moves`` has its first status, and the next when it was routed in the same transaction.
+    """
+
+    event: Received
     recipient_key: str
-    language: str
-    ctx: dict[str, Any]
-    expires_at: datetime | None
+    moves: Sequence[Move]
+    published: Published | None = None
 
 
 class EventStore:
@@ -109,11 +109,13 @@ class EventStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, events: Sequence[Received], secret: bytes, now: datetime) -> set[UUID]:
-        """Keep events, in order; return those that were known, whatever they say this time.
+    async def add(self, taken: Sequence[Taken], now: datetime) -> set[UUID]:
+        """Keep events as they stand, in order; return those that were not known before.
 
-        ``secret`` makes the recipients' keys.
+        A known one stays as it is, whatever it says this time.
         """
+        events = [one.event for one in taken]
+        moves = [one.moves[-1] for one in taken]
         rows = await self._connection.fetch(
             _ADD,
             now,
@@ -124,7 +126,7 @@ class EventStore:
             [one.queue.value for one in events],
             [one.channel for one in events],
             [one.address for one in events],
-            [recipient_key(secret, one.channel, one.address) for one in events],
+            [one.recipient_key for one in taken],
             [one.language for one in events],
             [one.external_id for one in events],
             [one.ctx for one in events],
@@ -133,8 +135,12 @@ class EventStore:
             [one.email_format for one in events],
             [one.scheduled for one in events],
             [one.expiration for one in events],
+            [one.after.value for one in moves],
+            [one.event.version for one in moves],
+            [one.reason for one in moves],
+            *_columns([one.published for one in taken]),
         )
-        return {one.event_id for one in events} - {row["event_id"] for row in rows}
+        return {row["event_id"] for row in rows}
 
     async def pending(self, queue: Queue, limit: int) -> list[Waiting]:
         """Return the oldest events of a queue that may be processed, their rows locked."""
@@ -142,7 +148,6 @@ class EventStore:
         return [
             Waiting(
                 _tracked(row),
-                row["channel"],
                 row["address"],
                 row["recipient_key"],
                 row["language"],
@@ -175,8 +180,13 @@ class EventStore:
         )
         return {row["event_id"]: _tracked(row) for row in rows}
 
-    async def move(self, moves: Sequence[Move]) -> None:
-        """Write changes of status, with their history, in the order given."""
+    async def move(
+        self, moves: Sequence[Move], given: Mapping[UUID, Published] = MappingProxyType({})
+    ) -> None:
+        """Write changes of status, with their history, in the order given.
+
+        ``given``: what events that get their one message are sent with; its key refuses a second.
+        """
         latest = {one.event.event_id: one for one in moves}
         await self._connection.execute(
             _MOVE,
@@ -185,11 +195,15 @@ class EventStore:
             [one.event.version for one in latest.values()],
             [one.reason for one in latest.values()],
             [one.at for one in latest.values()],
+            *_columns([given.get(event_id) for event_id in latest]),
         )
-        await self.note_moves(moves)
+        await self.note_moves(moves, given)
 
-    async def note_moves(self, moves: Sequence[Move]) -> None:
-        """Write the history of changes that stand in the events' rows already."""
+    async def note_moves(self, moves: Sequence[Move], given: Mapping[UUID, Published]) -> None:
+        """Write the history of changes that stand in the events' rows, and what messages use."""
+        if given:
+            templates = [one.template_id for one in given.values()]
+            await self._connection.execute(_GIVE, list(given), templates, moves[-1].at)
         await self._connection.execute(
             _HISTORY,
             [one.event.event_id for one in moves],
@@ -200,33 +214,33 @@ class EventStore:
             [one.at for one in moves],
         )
 
-    async def give_messages(self, given: dict[UUID, Published], now: datetime) -> None:
-        """Note the one message of each event, by what it is sent with; its key refuses a second."""
-        await self._connection.execute(
-            _GIVE,
-            list(given),
-            [one.template_id for one in given.values()],
-            [one.version for one in given.values()],
-            [one.content_hash for one in given.values()],
-            now,
-        )
+    async def note(self, told: Sequence[Told], copied_at: datetime | None = None) -> list[Told]:
+        """Keep what the delivery said; the same said twice is kept once. Return what was new.
 
-    async def note(self, told: Sequence[Told]) -> None:
-        """Keep what the delivery said; the same said twice is kept once."""
-        await self._connection.execute(
+        ``copied_at``: when it is copied, if that is in this transaction.
+        """
+        rows = await self._connection.fetch(
             _NOTE,
             [one.event_id for one in told],
             [one.outcome.value for one in told],
             [one.at for one in told],
             [one.reason for one in told],
+            copied_at,
+        )
+        return [_told(row) for row in rows]
+
+    async def has_told(self) -> bool:
+        """Whether the delivery said something that waits to be copied."""
+        return bool(
+            await self._connection.fetchval(
+                "SELECT EXISTS (SELECT 1 FROM outcomes WHERE copied_at IS NULL)"
+            )
         )
 
     async def told(self, limit: int) -> list[Told]:
         """Return the oldest outcomes not copied yet, their rows locked."""
         rows = await self._connection.fetch(_TOLD, limit)
-        return [
-            Told(row["event_id"], Outcome(row["outcome"]), row["reason"], row["at"]) for row in rows
-        ]
+        return [_told(row) for row in rows]
 
     async def mark_copied(self, told: Sequence[Told], now: datetime) -> None:
         """Note that outcomes were read by updateEventsStatus."""
@@ -237,6 +251,21 @@ class EventStore:
             [one.at for one in told],
             now,
         )
+
+
+def _columns(
+    published: Sequence[Published | None],
+) -> tuple[list[UUID | None], list[int | None], list[str | None]]:
+    """Return templates, versions and contents as three columns."""
+    return (
+        [one.template_id if one else None for one in published],
+        [one.version if one else None for one in published],
+        [one.content_hash if one else None for one in published],
+    )
+
+
+def _told(row: Any) -> Told:
+    return Told(row["event_id"], Outcome(row["outcome"]), row["reason"], row["at"])
 
 
 def _tracked(row: Any) -> Tracked:

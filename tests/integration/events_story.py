@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -161,3 +162,12 @@ async def broken(runtime: Runtime) -> list[str]:
         zone = runtime.settings.muster_zone
         await connection.execute("SELECT set_config('TimeZone', $1, true)", zone)
         return await invariants.broken(connection)
+
+
+@asynccontextmanager
+async def held_back(runtime: Runtime, workflow: str = "rtEventsProcessing") -> AsyncIterator[None]:
+    """Hold back what a workflow does: what comes in meanwhile waits, as behind a long queue."""
+    change = "UPDATE technical_workflows SET status = $2 WHERE name = $1"
+    await runtime.pool.execute(change, workflow, "stopped")
+    yield
+    await runtime.pool.execute(change, workflow, "started")

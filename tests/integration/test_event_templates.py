@@ -18,6 +18,7 @@ from tests.integration.events_story import (
     READER,
     actor,
     broken,
+    held_back,
     know_operators,
     statuses,
 )
@@ -82,7 +83,8 @@ async def refusal(runtime: Runtime, command: Command) -> tuple[str | None, str]:
 
 async def routed(runtime: Runtime, ce_id: str, **more: Any) -> SendMessage | None:
     """Take an event in and route it; return its message."""
-    await take(runtime, ce_id, **more)
+    async with held_back(runtime):
+        await take(runtime, ce_id, **more)
     _, emitted = await step(runtime, process_realtime)
     found = [one for one in emitted if isinstance(one, SendMessage)]
     return found[0] if found else None

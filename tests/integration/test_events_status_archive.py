@@ -13,9 +13,9 @@ import pytest
 
 from services.events_status.app import SERVICE
 from services.events_status.archive.synchronising import synchronise
+from services.events_status.copying import update_statuses
 from services.events_status.purge import purge_events
 from services.events_status.statistics import LONGEST_TRANSACTION
-from services.events_status.workflows import update_statuses
 from shared.clock import DrivenClock
 from shared.http import create_app
 from shared.service import Runtime
@@ -25,6 +25,7 @@ from tests.integration.events_story import (
     KIND,
     READER,
     broken,
+    held_back,
     know_operators,
     statuses,
 )
@@ -113,8 +114,9 @@ async def test_a_late_bounce_moves_an_archived_event_to_the_week_it_came_in(
 async def test_what_commits_behind_the_pointer_is_archived_by_the_next_run(
     runtime: Runtime, clock: DrivenClock
 ) -> None:
-    slow = await take(runtime, "slow", kind="unheard.of")
-    quick = await take(runtime, "quick", kind="unheard.of")
+    async with held_back(runtime):
+        slow = await take(runtime, "slow", kind="unheard.of")
+        quick = await take(runtime, "quick", kind="unheard.of")
     move = (
         "UPDATE events SET status = 'not_covered', version = 2, changed_at = $2 WHERE event_id = $1"
     )
@@ -181,7 +183,8 @@ async def test_the_archive_is_purged_after_its_year(runtime: Runtime, clock: Dri
 async def test_what_a_pointer_passed_by_is_called_back_by_the_purge(
     runtime: Runtime, clock: DrivenClock
 ) -> None:
-    event = await take(runtime, "1", kind="unheard.of")
+    async with held_back(runtime):
+        event = await take(runtime, "1", kind="unheard.of")
     await exhausted(runtime, DEFAULT)
     await runtime.pool.execute(
         "UPDATE events SET status = 'not_covered', version = 2,"

@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from services.events_status.app import SERVICE
+from services.events_status.copying import update_statuses
 from services.events_status.erase import erase
 from services.events_status.handlers import batch_registry
 from services.events_status.invariants import INVARIANTS
 from services.events_status.publishing import route_event_type
-from services.events_status.workflows import process_batch, process_realtime, update_statuses
+from services.events_status.workflows import process_batch, process_realtime
 from shared import identity
 from shared.clock import DrivenClock
 from shared.consumer import Batcher
@@ -36,7 +37,9 @@ from tests.integration.events_story import (
     actor,
     binary,
     broken,
+    counted,
     data,
+    held_back,
     know_operators,
     record,
     statuses,
@@ -133,7 +136,8 @@ async def test_a_late_bounce_turns_sent_into_a_delivery_error(
 
 
 async def test_an_outcome_of_a_message_that_is_not_ours_is_left_alone(runtime: Runtime) -> None:
-    event = await take(runtime, "1")
+    async with held_back(runtime):
+        event = await take(runtime, "1")
     await say(runtime, event, Outcome.SENT)
     await say(runtime, uuid4(), Outcome.SENT)
     assert await runtime.pool.fetchval("SELECT count(*) FROM outcomes") == 0
@@ -152,7 +156,8 @@ async def test_an_uncovered_event_stays_so_when_its_type_is_linked_afterwards(
 
 async def test_batch_events_wait_while_real_time_ones_are_pending(runtime: Runtime) -> None:
     await take(runtime, "slow", topic=EVENTS_BATCH)
-    await take(runtime, "fast")
+    async with held_back(runtime):
+        await take(runtime, "fast")
     assert (await step(runtime, process_batch))[0] == Step()
     await step(runtime, process_realtime)
     assert await runtime.pool.fetchval(
@@ -284,8 +289,9 @@ async def test_erasing_an_address_clears_it_and_a_replay_does_not_bring_it_back(
 ) -> None:
     await take(runtime, "done")
     await step(runtime, process_realtime)
-    await take(runtime, "waiting")
-    await take(runtime, "other", email="bob@example.org")
+    async with held_back(runtime):
+        await take(runtime, "waiting")
+        await take(runtime, "other", email="bob@example.org")
     key = recipient_key(runtime.settings.secret, "email", f" {ADDRESS.upper()} ")
     async with runtime.uow.begin() as work:
         assert await erase(work, key, ADDRESS) == 2
@@ -365,3 +371,51 @@ async def test_an_event_by_sms_is_not_covered_while_no_template_is_for_sms(
     await take(runtime, "1", email=None, phone="+33612345678")
     await step(runtime, process_realtime)
     assert await statuses(runtime) == {"1": "not_covered"}
+
+
+async def test_a_real_time_event_is_routed_where_it_comes_in_and_counts_for_its_workflow(
+    runtime: Runtime,
+) -> None:
+    await take(runtime, "covered")
+    await take(runtime, "other", kind="unheard.of")
+    assert await statuses(runtime) == {"covered": "pending_delivery", "other": "not_covered"}
+    assert await counted(runtime) == {
+        "events": 2, "event_history": 4, "event_messages": 1, "outcomes": 0
+    }  # fmt: skip
+    found, emitted = await step(runtime, process_realtime)
+    assert (found, emitted) == (Step(2, 1), [])
+    assert (await step(runtime, process_realtime))[0] == Step()
+    assert await broken(runtime) == []
+
+
+async def test_what_comes_behind_waiting_events_waits_for_its_turn(runtime: Runtime) -> None:
+    async with held_back(runtime):
+        await take(runtime, "first")
+    await take(runtime, "second")
+    assert set((await statuses(runtime)).values()) == {"pending"}
+    assert (await step(runtime, process_realtime))[0] == Step(2, 2)
+    await take(runtime, "third")
+    assert (await statuses(runtime))["third"] == "pending_delivery"
+
+
+async def test_a_step_under_way_has_the_events_that_come_meanwhile(runtime: Runtime) -> None:
+    async with runtime.uow.begin() as under_way:
+        await under_way.connection.execute(
+            "UPDATE technical_workflows SET lease_epoch = 1 WHERE name = 'rtEventsProcessing'"
+        )
+        await take(runtime, "1")
+        assert await statuses(runtime) == {"1": "pending"}
+
+
+async def test_outcomes_wait_while_updating_is_stopped_and_then_are_copied_in_order(
+    runtime: Runtime,
+) -> None:
+    event = await take(runtime, "1")
+    async with held_back(runtime, "updateEventsStatus"):
+        await say(runtime, event, Outcome.SENT)
+    assert await statuses(runtime) == {"1": "pending_delivery"}
+    await say(runtime, event, Outcome.FAILED)
+    assert await statuses(runtime) == {"1": "pending_delivery"}
+    assert (await step(runtime, update_statuses))[0] == Step(2, 2)
+    assert await statuses(runtime) == {"1": "delivery_error"}
+    assert await broken(runtime) == []

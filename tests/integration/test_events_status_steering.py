@@ -13,10 +13,11 @@ import pytest
 
 from services.events_status.app import SERVICE
 from services.events_status.archive.synchronising import synchronise
+from services.events_status.copying import update_statuses
 from services.events_status.erase import erase
 from services.events_status.purge import TOO_LONG, purge_events
 from services.events_status.statistics import count_events
-from services.events_status.workflows import process_batch, process_realtime, update_statuses
+from services.events_status.workflows import process_batch, process_realtime
 from shared.clock import DrivenClock
 from shared.http import create_app
 from shared.ids import recipient_key
@@ -30,6 +31,7 @@ from tests.integration.events_story import (
     READER,
     actor,
     broken,
+    held_back,
     know_operators,
     statuses,
 )
@@ -214,13 +216,15 @@ async def test_the_purge_keeps_what_is_on_its_way_and_the_statistics(
     await ends(runtime, done, Outcome.SENT)
     await take(runtime, "flying")
     await step(runtime, process_realtime)
-    await take(runtime, "stuck")
+    async with held_back(runtime):
+        await take(runtime, "stuck")
     await take(runtime, "far", scheduled=(NOW + timedelta(days=300)).isoformat())
     await exhausted(runtime, count_events)
     counted = await lines(runtime)
     await exhausted(runtime, partial(synchronise, account="default"))
     clock.advance(timedelta(days=31, seconds=1))
-    await take(runtime, "young")
+    async with held_back(runtime):
+        await take(runtime, "young")
     emitted: list[Any] = []
 
     async def purged(work: Work) -> Any:

@@ -94,7 +94,8 @@ async def test_an_event_can_be_followed_where_the_answer_leads(story: Story) -> 
     assert not await consumer.batcher.handle([kafka.as_record(story.edge.web.settings, one)])
     answer = await story.edge.client.get(body["href"], headers=story.headers)
     assert answer.status_code == 200
-    assert answer.json()["event"]["status"] == "pending"
+    assert answer.json()["event"]["status"] == "not_covered"
+    assert [one["after"] for one in answer.json()["history"]] == ["pending", "not_covered"]
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ async def test_the_number_leads_to_the_event(story: Story) -> None:
     assert not await consumer.batcher.handle([kafka.as_record(story.edge.web.settings, one)])
     headers = await story.edge.headers()
     answer = await story.edge.client.get(f"/api/v1/events/{FIRST}", headers=headers)
-    assert (answer.status_code, answer.json()["event"]["status"]) == (200, "pending")
+    assert (answer.status_code, answer.json()["event"]["status"]) == (200, "not_covered")
     for unknown in (FIRST + 1, 2**63, 0):
         gone = await story.edge.client.get(f"/api/v1/events/{unknown}", headers=headers)
         assert gone.status_code == 404

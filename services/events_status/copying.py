@@ -1,0 +1,59 @@
+"""Copying what the delivery said of messages into the statuses of their events."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from services.events_status.announcing import announce
+from services.events_status.archive.incoming import keep_late
+from services.events_status.at_once import is_at_hand, take_tally, tally
+from services.events_status.domain import Move, Told, copy_outcomes
+from services.events_status.store import EventStore
+from shared.uow import Work
+from shared.workflows import Step, wake
+
+UPDATING: Final = "updateEventsStatus"
+CHUNK: Final = 500
+
+
+async def note_told(work: Work, told: Sequence[Told]) -> None:
+    """Keep what the delivery said, and copy it, at once or by updateEventsStatus."""
+    store = EventStore(work.connection)
+    at_once = await is_at_hand(work, UPDATING) and not await store.has_told()
+    new = await store.note(told, work.now if at_once else None)
+    await keep_late(work.connection, told)
+    if not new:
+        return
+    if at_once:
+        await tally(work, UPDATING, rows_in=len(new), rows_out=await _copy(work, new))
+    else:
+        await wake(work, UPDATING)
+
+
+async def update_statuses(work: Work) -> Step:
+    """Copy a chunk of the delivery's outcomes into the statuses of their events."""
+    store = EventStore(work.connection)
+    before = await take_tally(work, UPDATING)
+    told = await store.told(CHUNK)
+    if not told:
+        return before
+    changed = await _copy(work, told)
+    await store.mark_copied(told, work.now)
+    return Step(before.rows_in + len(told), before.rows_out + changed, more=len(told) == CHUNK)
+
+
+async def _copy(work: Work, told: Sequence[Told]) -> int:
+    store = EventStore(work.connection)
+    events = await store.lock({one.event_id for one in told})
+    by_event: defaultdict[UUID, list[Told]] = defaultdict(list)
+    for one in told:
+        by_event[one.event_id].append(one)
+    moves: list[Move] = []
+    for event_id, event in events.items():
+        moves += copy_outcomes(event, by_event[event_id], now=work.now)
+    await store.move(moves)
+    announce(work, moves)
+    return len(moves)

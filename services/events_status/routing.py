@@ -1,0 +1,61 @@
+"""Routing: what is published for an event's type and channel, and the message that it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from services.events_status.domain import Move, Published, Route, Tracked, move
+from topics.delivery import SendMessage
+from topics.events import EventStatus
+
+NOT_COVERED: Final = "no template is published for this event type and channel"
+TOO_LATE: Final = "it was to be sent before its expiration only"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A pending event with what its message needs."""
+
+    event: Tracked
+    address: str
+    recipient_key: str
+    language: str
+    ctx: dict[str, Any]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What becomes of a pending event: its change of status, and its message if it gets one."""
+
+    move: Move
+    published: Published | None = None
+    message: SendMessage | None = None
+
+
+def route(one: Waiting, published: Mapping[Route, Published], now: datetime) -> Routed:
+    """Return what becomes of a pending event, given what is published for types and channels."""
+    if one.expires_at is not None and one.expires_at <= now:
+        return Routed(move(one.event, EventStatus.EXPIRED, at=now, reason=TOO_LATE))
+    template = published.get(Route(one.event.event_type, one.event.channel))
+    if template is None:
+        return Routed(move(one.event, EventStatus.NOT_COVERED, at=now, reason=NOT_COVERED))
+    message = SendMessage(
+        message_id=one.event.event_id,
+        template_id=template.template_id,
+        content_hash=template.content_hash,
+        address=one.address,
+        recipient_key=one.recipient_key,
+        language=one.language,
+        ctx=one.ctx,
+    )
+    return Routed(move(one.event, EventStatus.PENDING_DELIVERY, at=now), template, message)
+
+
+def given(routed: Iterable[Routed]) -> dict[UUID, Published]:
+    """Return what each event that gets a message is sent with."""
+    return {one.move.event.event_id: one.published for one in routed if one.published}
