@@ -126,6 +126,7 @@ def _context(ctx: dict[str, Any]) -> dict[str, Any]:
 
 
 Context = Annotated[dict[str, Any], AfterValidator(_context)]
+"""What an event brings for its template: storable JSON of at most 256 KiB."""
 Words = Annotated[str, Field(max_length=200), AfterValidator(_text)]
 
 

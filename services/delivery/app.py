@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from services.delivery import api, api_bounces, api_pressure, api_seeds
+from services.delivery import api, api_bounces, api_pressure, api_samples, api_seeds
 from services.delivery.bounces.mailbox import run_mailbox
 from services.delivery.bounces.receiver import run_receiver
 from services.delivery.bounces.workflow import BOUNCES
@@ -26,7 +26,7 @@ from shared.http import create_app
 from shared.service import Runtime, Service
 
 routes = APIRouter()
-for part in (api, api_bounces, api_pressure, api_seeds):
+for part in (api, api_bounces, api_pressure, api_samples, api_seeds):
     routes.include_router(part.router)
 
 

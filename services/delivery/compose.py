@@ -143,7 +143,7 @@ def _links(
 ) -> dict[str, Any]:
     if not content.switches:
         return {}
-    if row.kind in {RunKind.PROOF, RunKind.SEEDS}:
+    if row.kind in {RunKind.PROOF, RunKind.SEEDS, RunKind.TEST}:
         # What a colleague opens or clicks is nobody's reaction to a campaign.
         return proof_links(content, values, settings)
     links = followed_links(
@@ -158,7 +158,7 @@ def _links(
 
 
 def _url(row: Claimed, settings: DeliverySettings, at: datetime) -> str:
-    if row.kind is RunKind.TRANSACTIONAL:
+    if row.kind in {RunKind.TRANSACTIONAL, RunKind.TEST}:
         return ""
     token = PROOF_LINK
     if row.kind.may_be_refused:

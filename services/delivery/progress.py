@@ -193,7 +193,7 @@ async def publish_progress(work: Work, run: Run, *, paused: bool) -> None:
             )
             await complete_proof(work, run, counts)
         return
-    if run.kind is RunKind.SEEDS and done:
+    if run.kind in {RunKind.SEEDS, RunKind.TEST} and done:
         await RunStore(work.connection).change(run.run_id, state="finished", finished_at=work.now)
     if run.kind is RunKind.CAMPAIGN:
         await _publish(work, run, counts, paused=paused, done=done)

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from deploy.embedded.ports import free_port
 from services.campaign.app import SERVICE as CAMPAIGN
+from services.delivery.app import SERVICE as DELIVERY
 from services.events_status.app import SERVICE as EVENTS
 from shared.service import Service
 from tests.conftest import Open
@@ -53,7 +54,13 @@ def fuzz(operation: APIOperation[Any, Any, Any, Any], url: str, headers: dict[st
 
 @pytest.mark.parametrize(
     ("service", "name"),
-    [(CAMPAIGN, "campaign"), (None, "web"), (EVENTS, "events"), (EVENTS, "events_status")],
+    [
+        (CAMPAIGN, "campaign"),
+        (None, "web"),
+        (EVENTS, "events"),
+        (EVENTS, "events_status"),
+        (DELIVERY, "delivery/templates"),
+    ],
 )
 async def test_no_described_call_ends_in_a_failure(
     open_service: Open, service: Service | None, name: str

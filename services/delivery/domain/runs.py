@@ -14,13 +14,15 @@ from topics.delivery import ApprovalKind, ApprovalOutcome, Outcome
 
 
 class RunKind(StrEnum):
-    """What a run sends: a campaign's delivery, its proof, its seeds, or an event's message."""
+    """What a run sends: a campaign's delivery, its proof, its seeds, an event's message, a test."""
 
     CAMPAIGN = "campaign"
     PROOF = "proof"
     TRANSACTIONAL = "transactional"
     SEEDS = "seeds"
     """A campaign's seeds: what its recipients get, in a run beside theirs."""
+    TEST = "test"
+    """A sample of an event's message, for its template's seeds."""
 
     @property
     def may_be_refused(self) -> bool:
@@ -189,8 +191,8 @@ _POLICY: Final[dict[str, Outcome]] = {
 
 
 def ambiguous_outcome(kind: RunKind, policy: str) -> Outcome:
-    """Return what an ambiguous row becomes; a proof goes again, its readers expect copies."""
-    return Outcome.PENDING if kind is RunKind.PROOF else _POLICY[policy]
+    """Return what an ambiguous row becomes; a proof or test goes again, its readers expect it."""
+    return Outcome.PENDING if kind in {RunKind.PROOF, RunKind.TEST} else _POLICY[policy]
 
 
 @dataclass(frozen=True, slots=True)
