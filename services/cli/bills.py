@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,18 +13,14 @@ from rich.console import Console
 from services.budget.domain.money import in_words
 from services.budget.pages_invoices import (
     InvoiceDetail,
-    InvoicePage,
     OrderDetail,
-    OrderPage,
-    RateRow,
     invoice_detail,
     invoice_page,
     order_detail,
     order_page,
     rate_rows,
 )
-from services.cli.letters import opened
-from services.cli.saving import carry_out_as, save_file, show_rows
+from services.cli.saving import carry_out_as, of_budget, said_as_json, save_file, show_rows
 from topics.invoices import InvoiceStatus, MoveInvoice, SaveInvoice, SaveOrder, SaveRate
 
 orders = typer.Typer(help="Orders: what was ordered of a supplier.", no_args_is_help=True)
@@ -42,14 +37,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 @orders.command("list")
 def list_orders(after: UUID | None = None, limit: Limit = 100, as_json: AsJson = False) -> None:
     """List orders with what invoices charge for each."""
-
-    async def find() -> OrderPage:
-        async with opened("budget") as budget, budget.pool.acquire() as connection:
-            return await order_page(connection, after, limit)
-
-    page = asyncio.run(find())
-    if as_json:
-        typer.echo(page.model_dump_json())
+    page = of_budget(lambda connection: order_page(connection, after, limit))
+    if said_as_json(page, as_json=as_json):
         return
     show_rows(
         ("id", "number", "supplier", "total", "invoiced", "ordered on"),
@@ -71,28 +60,22 @@ def list_orders(after: UUID | None = None, limit: Limit = 100, as_json: AsJson =
 @orders.command("show")
 def show_order(order: UUID, as_json: AsJson = False) -> None:
     """Show the lines of an order."""
-
-    async def find() -> OrderDetail | None:
-        async with opened("budget") as budget, budget.pool.acquire() as connection:
-            return await order_detail(connection, order)
-
-    found = asyncio.run(find())
+    found = of_budget(lambda connection: order_detail(connection, order))
     if found is None:
         raise SystemExit("there is no such order")
-    if as_json:
-        typer.echo(found.model_dump_json())
+    if said_as_json(found, as_json=as_json):
         return
-    total, billed = found.total_minor, found.invoiced_minor
-    console.print(
-        f"{found.number} of {found.supplier}: {in_words(total, found.currency)},"
-        f" {in_words(billed, found.currency)} of it invoiced",
-        soft_wrap=True,
-    )
+    _headline(found, f"{in_words(found.invoiced_minor, found.currency)} of it invoiced")
     show_rows(
         ("line", "amount"),
         [(one.label, in_words(one.amount_minor, found.currency)) for one in found.lines],
         nothing="no lines",
     )
+
+
+def _headline(found: OrderDetail | InvoiceDetail, state: str) -> None:
+    total = in_words(found.total_minor, found.currency)
+    console.print(f"{found.number} of {found.supplier}: {total}, {state}", soft_wrap=True)
 
 
 @orders.command("save")
@@ -113,16 +96,12 @@ def list_invoices(
     as_json: AsJson = False,
 ) -> None:
     """List invoices."""
-
-    async def find() -> InvoicePage:
-        async with opened("budget") as runtime, runtime.pool.acquire() as connection:
-            return await invoice_page(
-                connection, budget_id=budget, status=status, after=after, limit=limit
-            )
-
-    page = asyncio.run(find())
-    if as_json:
-        typer.echo(page.model_dump_json())
+    page = of_budget(
+        lambda connection: invoice_page(
+            connection, budget_id=budget, status=status, after=after, limit=limit
+        )
+    )
+    if said_as_json(page, as_json=as_json):
         return
     show_rows(
         ("id", "number", "supplier", "total", "invoiced on", "status", "since"),
@@ -145,22 +124,12 @@ def list_invoices(
 @invoices.command("show")
 def show_invoice(invoice: UUID, as_json: AsJson = False) -> None:
     """Show the lines of an invoice, with the order and the cost each is for."""
-
-    async def find() -> InvoiceDetail | None:
-        async with opened("budget") as budget, budget.pool.acquire() as connection:
-            return await invoice_detail(connection, invoice)
-
-    found = asyncio.run(find())
+    found = of_budget(lambda connection: invoice_detail(connection, invoice))
     if found is None:
         raise SystemExit("there is no such invoice")
-    if as_json:
-        typer.echo(found.model_dump_json())
+    if said_as_json(found, as_json=as_json):
         return
-    console.print(
-        f"{found.number} of {found.supplier}: {in_words(found.total_minor, found.currency)},"
-        f" {found.status}",
-        soft_wrap=True,
-    )
+    _headline(found, found.status)
     show_rows(
         ("line", "amount", "order", "charged to"),
         [
@@ -206,14 +175,8 @@ def _move(invoice: UUID, to: InvoiceStatus, on: date, operator: str) -> None:
 @rates.command("list")
 def list_rates(as_json: AsJson = False) -> None:
     """List the dated rates, the latest of a pair first."""
-
-    async def find() -> tuple[RateRow, ...]:
-        async with opened("budget") as budget, budget.pool.acquire() as connection:
-            return await rate_rows(connection)
-
-    found = asyncio.run(find())
-    if as_json:
-        typer.echo("\n".join(one.model_dump_json() for one in found))
+    found = of_budget(rate_rows)
+    if said_as_json(found, as_json=as_json):
         return
     show_rows(
         ("one", "is so many", "from", "rate"),

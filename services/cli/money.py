@@ -13,9 +13,8 @@ import typer
 from rich.console import Console
 
 from services.budget.domain.money import in_words
-from services.budget.pages import BudgetPage, LedgerRow, budget_page, ledger_page
+from services.budget.pages import LedgerRow, budget_page, ledger_page
 from services.budget.pages_spending import (
-    PendingHold,
     RollupDetail,
     RollupView,
     in_one_currency,
@@ -27,7 +26,8 @@ from services.budget.store.budgets import BudgetStore
 from services.budget.store.recalculations import RANKS, Rolled
 from services.cli.choices import actor_of
 from services.cli.letters import opened
-from services.cli.saving import carry_out_as, or_say_why, save_file, show_rows
+from services.cli.saving import carry_out_as, of_budget, or_say_why, save_file, show_rows
+from shared.database import Connection
 from shared.errors import Refused
 from shared.http import carry_out
 from topics.budget import SaveBudget
@@ -46,11 +46,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1000)]
 @budgets.command("list")
 def list_budgets(after: UUID | None = None, limit: Limit = 100) -> None:
     """List budgets with what is on each level of them."""
-
-    async def find() -> BudgetPage:
-        async with opened("budget") as budget, budget.pool.acquire() as connection:
-            return await budget_page(connection, None, after, limit)
-
+    page = of_budget(lambda connection: budget_page(connection, None, after, limit))
     levels = ("allocated", "planned", "reserved", "committed", "spent", "invoiced", "left")
     show_rows(
         ("budget", *levels),
@@ -59,7 +55,7 @@ def list_budgets(after: UUID | None = None, limit: Limit = 100) -> None:
                 one.label,
                 *(in_words(getattr(one, f"{level}_minor"), one.currency) for level in levels),
             )
-            for one in asyncio.run(find()).items
+            for one in page.items
         ],
         nothing="no budget yet",
     )
@@ -73,14 +69,13 @@ def ledger(
 ) -> None:
     """List a budget's movements, each with what was left after it."""
 
-    async def find() -> tuple[Sequence[LedgerRow], str]:
-        async with opened("budget") as runtime, runtime.pool.acquire() as connection:
-            found = await BudgetStore(connection).find(budget)
-            if found is None:
-                raise SystemExit("there is no such budget")
-            return (await ledger_page(connection, budget, after, limit)).items, found.currency
+    async def find(connection: Connection) -> tuple[Sequence[LedgerRow], str]:
+        found = await BudgetStore(connection).find(budget)
+        if found is None:
+            raise SystemExit("there is no such budget")
+        return (await ledger_page(connection, budget, after, limit)).items, found.currency
 
-    rows, currency = asyncio.run(find())
+    rows, currency = of_budget(find)
     show_rows(
         ("seq", "booked", "movement", "level", "amount", "left", "cause"),
         [
@@ -111,11 +106,7 @@ def save_budget(
 @budgets.command("approvals")
 def list_approvals(limit: Limit = 100) -> None:
     """List the money that waits for a person's yes, the oldest first."""
-
-    async def find() -> Sequence[PendingHold]:
-        async with opened("budget") as budget, budget.pool.acquire() as connection:
-            return await pending_holds(connection, limit)
-
+    found = of_budget(lambda connection: pending_holds(connection, limit))
     show_rows(
         ("hold", "campaign", "budget", "amount", "over the budget", "asked"),
         [
@@ -127,7 +118,7 @@ def list_approvals(limit: Limit = 100) -> None:
                 in_words(one.over_minor, one.currency) if one.over_minor else "",
                 one.asked_at.isoformat(timespec="seconds"),
             )
-            for one in asyncio.run(find())
+            for one in found
         ],
         nothing="nothing waits for an approval",
     )

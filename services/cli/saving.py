@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
-from pydantic import ValidationError
+import typer
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from services.cli.choices import actor_of
 from services.cli.letters import opened
+from shared.database import Connection
 from shared.errors import Refused
 from shared.http import carry_out
 from shared.ids import new_id
@@ -20,6 +23,25 @@ from topics.cloudevents import describe
 from topics.message import Actor, Command
 
 console = Console()
+T = TypeVar("T")
+
+
+def of_budget(find: Callable[[Connection], Awaitable[T]]) -> T:
+    """Return what is found in the budget's rows."""
+
+    async def ask() -> T:
+        async with opened("budget") as budget, budget.pool.acquire() as connection:
+            return await find(connection)
+
+    return asyncio.run(ask())
+
+
+def said_as_json(found: BaseModel | Sequence[BaseModel], *, as_json: bool) -> bool:
+    """Print what was found as JSON, a line a thing, when that is asked; return whether it was."""
+    if as_json:
+        many = [found] if isinstance(found, BaseModel) else found
+        typer.echo("\n".join(one.model_dump_json() for one in many))
+    return as_json
 
 
 def save_file(file: Path, email: str, kind: type[Command], id_field: str) -> None:

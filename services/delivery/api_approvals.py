@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -11,8 +12,10 @@ from services.delivery import approval_wire as wire
 from services.delivery.store.approval_log import ApprovalLog
 from services.delivery.store.approvals import ApprovalStore
 from shared.http import Caller, Here, carry_out
+from shared.service import Runtime
 from topics.approvals import DelegateApproval, SnoozeApproval
 from topics.delivery import ApprovalOutcome, DecideApproval
+from topics.message import Command
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 router = APIRouter()
@@ -59,19 +62,18 @@ async def decide(
     approval_id: UUID, body: wire.NewDecision, actor: Caller, runtime: Here
 ) -> wire.ApprovalView:
     """Answer an approval; refused with a reason when it has ended or is not yours to answer."""
-    found = await approval(approval_id, runtime)
-    await carry_out(
-        runtime,
-        DecideApproval(
+
+    def command(campaign_id: UUID) -> DecideApproval:
+        return DecideApproval(
             approval_id=approval_id,
-            campaign_id=found.campaign_id,
+            campaign_id=campaign_id,
             revision=body.revision,
             decision=body.decision,
             reason=body.reason,
             actor=actor,
-        ),
-    )
-    return await approval(approval_id, runtime)
+        )
+
+    return await _after(command, approval_id, runtime)
 
 
 @router.post("/approvals/{approval_id}/snooze")
@@ -79,17 +81,13 @@ async def snooze(
     approval_id: UUID, body: wire.NewSnooze, actor: Caller, runtime: Here
 ) -> wire.ApprovalView:
     """Put your own reminders of an open approval off until a time before its deadline."""
-    found = await approval(approval_id, runtime)
-    await carry_out(
-        runtime,
-        SnoozeApproval(
-            approval_id=approval_id,
-            campaign_id=found.campaign_id,
-            until=body.until,
-            actor=actor,
-        ),
-    )
-    return await approval(approval_id, runtime)
+
+    def command(campaign_id: UUID) -> SnoozeApproval:
+        return SnoozeApproval(
+            approval_id=approval_id, campaign_id=campaign_id, until=body.until, actor=actor
+        )
+
+    return await _after(command, approval_id, runtime)
 
 
 @router.post("/approvals/{approval_id}/delegation")
@@ -97,15 +95,23 @@ async def delegate(
     approval_id: UUID, body: wire.NewDelegation, actor: Caller, runtime: Here
 ) -> wire.ApprovalView:
     """Hand an open approval on to another operator who may approve."""
-    found = await approval(approval_id, runtime)
-    await carry_out(
-        runtime,
-        DelegateApproval(
+
+    def command(campaign_id: UUID) -> DelegateApproval:
+        return DelegateApproval(
             approval_id=approval_id,
-            campaign_id=found.campaign_id,
+            campaign_id=campaign_id,
             to=body.to,
             comment=body.comment,
             actor=actor,
-        ),
-    )
+        )
+
+    return await _after(command, approval_id, runtime)
+
+
+async def _after(
+    command: Callable[[UUID], Command], approval_id: UUID, runtime: Runtime
+) -> wire.ApprovalView:
+    """Return an approval as it is after a command, which names its campaign too."""
+    found = await approval(approval_id, runtime)
+    await carry_out(runtime, command(found.campaign_id))
     return await approval(approval_id, runtime)
