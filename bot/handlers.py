@@ -19,7 +19,7 @@ from shared.uow import Work
 from topics.actions import ActionModelState
 from topics.budget import BudgetState
 from topics.campaign import CampaignState, CampaignStatus, RequestProof
-from topics.delivery import DeliveryProgressed, TemplateState
+from topics.delivery import Channel, DeliveryProgressed, TemplateState
 from topics.message import Actor, Via
 from topics.plans import ProgramState
 from topics.stock import StockLineState
@@ -145,7 +145,9 @@ async def _tell_waiting(before: CampaignState | None, state: CampaignState, work
 
 @registry.on(TemplateState)
 async def keep_template(state: TemplateState, work: Work) -> None:
-    """Keep a template for the form."""
+    """Keep a template for the form of campaigns, which are sent by e-mail."""
+    if state.channel is not Channel.EMAIL:
+        return
     await Choices(work.connection).save(
         "template", state.template_id, version=state.version, label=state.label
     )

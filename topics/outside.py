@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
+from topics.phones import e164
 
 EVENT_NAMESPACE: Final = UUID("823796f8-6e05-540d-a289-af091b7fad21")
 MAX_TYPE: Final = 200
@@ -35,6 +36,8 @@ MAX_CTX_BYTES: Final = 262_144
 MAX_DEPTH: Final = 100
 EMAIL: Final = "email"
 SMS: Final = "sms"
+WEBHOOK: Final = "webhook"
+CHANNELS: Final = (EMAIL, SMS, WEBHOOK)
 EventChannel = Annotated[str, Field(pattern=r"^(email|sms|webhook)$")]
 """A channel that event templates are for."""
 _ADDRESS: Final = re.compile(
@@ -106,6 +109,11 @@ def _email(text: str) -> str:
     return text.strip()
 
 
+def _international(phone: str) -> None:
+    if e164(phone) is None:
+        raise _wrong("a message by SMS needs the country's code (such as +33 6 12 34 56 78)")
+
+
 def _text(text: str) -> str:
     if "\x00" in text:
         raise _wrong("holds a NUL character")
@@ -140,14 +148,14 @@ class OutsideEvent(BaseModel):
 
     wished_channel: str | None = Field(
         default=None,
-        description="email or sms; e-mail unless there is nothing but a phone number",
-        examples=[EMAIL, SMS],
+        description="email, sms or webhook; e-mail unless there is nothing but a phone number",
+        examples=[*CHANNELS],
     )
     phone: str | None = Field(
         default=None,
         validate_default=True,
         pattern=r"^\+?[0-9][0-9 ().-]{3,28}$",
-        description="whom a message by SMS goes to",
+        description="whom a message by SMS goes to, with the country's code after + or 00",
     )
     email: str | None = Field(
         default=None,
@@ -178,8 +186,8 @@ class OutsideEvent(BaseModel):
     @field_validator("wished_channel")
     @classmethod
     def _known_channel(cls, wished: str | None) -> str | None:
-        if wished not in {None, EMAIL, SMS}:
-            raise _wrong(f"is neither {EMAIL} nor {SMS}")
+        if wished is not None and wished not in CHANNELS:
+            raise _wrong(f"is none of {', '.join(CHANNELS)}")
         return wished
 
     # After the wished channel, so that a missing address is told at its own field.
@@ -188,6 +196,8 @@ class OutsideEvent(BaseModel):
     def _phone_for_sms(cls, phone: str | None, info: ValidationInfo) -> str | None:
         if phone is None and info.data.get("wished_channel") == SMS:
             raise _wrong("a message by SMS needs a phone number")
+        if info.data.get("wished_channel") == SMS and phone is not None:
+            _international(phone)
         return phone
 
     @field_validator("email")
@@ -198,6 +208,8 @@ class OutsideEvent(BaseModel):
         wished, phone = info.data.get("wished_channel"), info.data.get("phone")
         if wished == EMAIL or (wished is None and phone is None):
             raise _wrong("a message by e-mail needs an address")
+        if wished is None and phone is not None:
+            _international(phone)
         return None
 
     @field_validator("expiration")
@@ -215,5 +227,22 @@ class OutsideEvent(BaseModel):
 
     @property
     def address(self) -> str | None:
-        """The address of its channel; ``None`` when it has none."""
-        return self.phone if self.channel == SMS else self.email
+        """The address of its channel, a number in E.164; ``None`` when it has none."""
+        if self.channel == SMS:
+            return e164(self.phone or "")
+        return self.email if self.channel == EMAIL else None
+
+    @property
+    def identity(self) -> tuple[str, str] | None:
+        """The channel and address that its recipient is known by; ``None`` when it names nobody.
+
+        A webhook goes to an endpoint, and yet is about somebody: whoever it names, or whom its
+        sender calls so.
+        """
+        if self.channel != WEBHOOK:
+            return self.channel, self.address or ""
+        if self.email is not None:
+            return EMAIL, self.email
+        if number := e164(self.phone or ""):
+            return SMS, number
+        return (WEBHOOK, self.external_id) if self.external_id else None

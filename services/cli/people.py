@@ -25,6 +25,7 @@ from shared.database import without_time_limit
 from shared.errors import Refused
 from shared.ids import recipient_key
 from topics.operators import Role
+from topics.phones import e164
 
 operators = typer.Typer(help="Who uses Muster.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens.", no_args_is_help=True)
@@ -120,14 +121,23 @@ def token_create(
     typer.echo(or_exit(make()))
 
 
-def erase(address: Annotated[str, typer.Argument(help="the e-mail address to forget")]) -> None:
+def erase(
+    address: Annotated[
+        str,
+        typer.Argument(
+            help="the e-mail address, or a phone number such as +33612345678, to forget"
+        ),
+    ],
+) -> None:
     """Forget a person: every schema, dead letters and read models; counts stay."""
     console.print(f"{asyncio.run(_erase(address))} rows were cleared")
     console.print("topics forget with their retention: see `muster topics check` and names.py")
 
 
 async def _erase(address: str) -> int:
-    key = recipient_key(settings_or_exit().secret, "email", address)
+    number = e164(address)
+    channel, address = ("sms", number) if number else ("email", address)
+    key = recipient_key(settings_or_exit().secret, channel, address)
     cleared = 0
     for name in NAMES:
         module = MODULES[name].removesuffix(".app") + ".erase"

@@ -115,6 +115,13 @@ class Received:
     email_format: str | None = None
     scheduled: datetime | None = None
     expiration: datetime | None = None
+    identity: tuple[str, str] | None = None
+    """The channel and address its recipient is known by, where they are not its own."""
+
+    @property
+    def known_by(self) -> tuple[str, str]:
+        """The channel and address that its recipient's key is made of."""
+        return self.identity or (self.channel, self.address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from services.events_status.domain import Received
 from shared.errors import Permanent
 from topics.cloudevents import Envelope, describe
-from topics.outside import MAX_TYPE, OutsideEvent, Queue, event_id
+from topics.outside import MAX_TYPE, WEBHOOK, OutsideEvent, Queue, event_id
 
 
 def read_event(envelope: Envelope, queue: Queue) -> Received:
@@ -22,8 +22,9 @@ def read_event(envelope: Envelope, queue: Queue) -> Received:
         data = OutsideEvent.model_validate_json(envelope.data)
     except ValidationError as problem:
         raise Permanent(describe(problem)) from None
+    identity = event_id(envelope.source, envelope.id)
     return Received(
-        event_id(envelope.source, envelope.id),
+        identity,
         envelope.source,
         envelope.id,
         envelope.type,
@@ -38,4 +39,5 @@ def read_event(envelope: Envelope, queue: Queue) -> Received:
         data.email_format,
         data.scheduled,
         data.expiration,
+        data.identity or (WEBHOOK, str(identity)),
     )

@@ -9,8 +9,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.events_status.domain import Move, Published, Route, Tracked, move
-from topics.delivery import SendMessage
+from topics.delivery import Channel, SendMessage
 from topics.events import EventStatus
+from topics.outside import WEBHOOK
 
 NOT_COVERED: Final = "no template is published for this event type and channel"
 TOO_LATE: Final = "it was to be sent before its expiration only"
@@ -44,16 +45,31 @@ def route(one: Waiting, published: Mapping[Route, Published], now: datetime) -> 
     template = published.get(Route(one.event.event_type, one.event.channel))
     if template is None:
         return Routed(move(one.event, EventStatus.NOT_COVERED, at=now, reason=NOT_COVERED))
-    message = SendMessage(
-        message_id=one.event.event_id,
+    message = _message(one, template)
+    return Routed(move(one.event, EventStatus.PENDING_DELIVERY, at=now), template, message)
+
+
+def _message(one: Waiting, template: Published) -> SendMessage:
+    """Return an event's message; what a webhook tells of its event travels with that alone."""
+    event = one.event
+    told: dict[str, Any] = {}
+    if event.channel == WEBHOOK:
+        told = {
+            "event_type": event.event_type,
+            "external_id": event.external_id,
+            "received_at": event.received_at,
+        }
+    return SendMessage(
+        message_id=event.event_id,
         template_id=template.template_id,
         content_hash=template.content_hash,
         address=one.address,
         recipient_key=one.recipient_key,
         language=one.language,
         ctx=one.ctx,
+        channel=Channel(event.channel),
+        **told,
     )
-    return Routed(move(one.event, EventStatus.PENDING_DELIVERY, at=now), template, message)
 
 
 def given(routed: Iterable[Routed]) -> dict[UUID, Published]:

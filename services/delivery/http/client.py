@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from services.delivery.webhooks.addresses import ForbiddenAddress
+from shared import faults
 
 MOST_BYTES: Final = 65_536
 """Of an answer's body; the rest is nobody's business."""
@@ -82,6 +83,7 @@ class Client:
             NoAnswer: it was written, and no answer came.
         """
         written = SimpleNamespace(headers=False)
+        faults.reach("sender.before_call")
         try:
             async with self._opened().post(
                 url,
@@ -90,6 +92,7 @@ class Client:
                 allow_redirects=False,
                 trace_request_ctx=written,
             ) as response:
+                faults.reach("sender.after_call")
                 said = await _read(response) if read else b""
                 return Reply(response.status, said, _wait(response.headers.get("Retry-After")))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as problem:

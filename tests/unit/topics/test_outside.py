@@ -46,17 +46,19 @@ def test_a_value_that_rows_cannot_keep_is_named(value: object, why: str | None) 
     ("said", "channel", "address"),
     [
         ({"email": "a@b.example"}, "email", "a@b.example"),
-        ({"phone": "+33 6 12 34 56 78"}, "sms", "+33 6 12 34 56 78"),
+        ({"phone": "+33 6 12 34 56 78"}, "sms", "+33612345678"),
         ({"email": "a@b.example", "phone": "+336" + "1234567"}, "email", "a@b.example"),
         (
             {"email": "a@b.example", "phone": "+33612345678", "wished_channel": "sms"},
             "sms",
             "+33612345678",
         ),
+        ({"wished_channel": "webhook"}, "webhook", None),
+        ({"wished_channel": "webhook", "email": "a@b.example"}, "webhook", None),
     ],
 )
 def test_the_channel_is_the_wished_one_or_the_one_with_an_address(
-    said: dict[str, Any], channel: str, address: str
+    said: dict[str, Any], channel: str, address: str | None
 ) -> None:
     event = OutsideEvent(**said)
     assert (event.channel, event.address) == (channel, address)
