@@ -37,7 +37,7 @@ from topics.events import (
     FoundEvent,
 )
 from topics.message import Via
-from topics.outside import EMAIL, is_address
+from topics.outside import EMAIL, SMS, is_address
 
 registry: Final = Registry()
 LONGEST: Final = 200
@@ -61,7 +61,12 @@ def attach(app: AsyncApp, front: Front) -> None:
     async def controlled(ack: AsyncAck, body: dict[str, Any]) -> None:
         name, value = pressed(body)
         wanted = EventControl(name.removeprefix("event_"))
-        await front.click(ack, sender_of(body), lambda visit: control(visit, UUID(value), wanted))
+        event_id, _, channel = value.partition(" ")
+        await front.click(
+            ack,
+            sender_of(body),
+            lambda visit: control(visit, UUID(event_id), wanted, channel or None),
+        )
 
     app.command("/events")(events)
     for one in EventControl:
@@ -94,15 +99,17 @@ def _search(visit: Visit, search_id: UUID, words: str) -> FindEvents:
     return FindEvents(external_id=words, **by)
 
 
-async def control(visit: Visit, event_id: UUID, wanted: EventControl) -> Json:
-    """Ask Message Center to hold an event back, let it go on, or send it again."""
+async def control(visit: Visit, event_id: UUID, wanted: EventControl, channel: str | None) -> Json:
+    """Ask Message Center to hold an event back, let it go on, send it again or recycle it."""
     refusal = visit.refusal(Right.MANAGE_EVENTS)
     if refusal:
         return refusal
     if not await visit.once():
         return NOTHING
     await visit.memory.ask(f"event:{event_id}", visit.ask, visit.work.now)
-    visit.work.emit(ControlEvent(event_id=event_id, control=wanted, actor=visit.actor))
+    visit.work.emit(
+        ControlEvent(event_id=event_id, control=wanted, channel=channel, actor=visit.actor)
+    )
     return NOTHING
 
 
@@ -155,6 +162,10 @@ def event_list(found: EventsFound, setting: Setting) -> Json:
             blocks.append(
                 actions(f"event:{event.event_id}", [_button(offered, event.event_id, language)])
             )
+        blocks += [
+            actions(f"event:{event.event_id}:{to}", [_recycling(event.event_id, to, language)])
+            for to in event.recycles_to
+        ]
     if found.more:
         more = say(language, "events_more", count=formats.count(len(found.events), language))
         blocks.append(section(more))
@@ -176,6 +187,15 @@ def _lines(event: FoundEvent, setting: Setting) -> str:
     ]
     if event.external_id:
         lines.append(say(language, "events_external", name=esc(event.external_id)))
+    if event.next_try_at is not None:
+        lines.append(
+            say(
+                language,
+                "events_tries",
+                count=formats.count(event.errors, language),
+                at=formats.moment(event.next_try_at, setting.zone, language),
+            )
+        )
     for change in event.history:
         at = formats.moment(change.at, setting.zone, language)
         why = f" ({esc(sentence(language, change.reason))})" if change.reason else ""
@@ -195,3 +215,20 @@ def _button(wanted: EventControl, event_id: UUID, language: str) -> Json:
         yes=text,
         no=say(language, "close"),
     )
+
+
+def _recycling(event_id: UUID, to: str, language: str) -> Json:
+    name = f"event_{EventControl.RECYCLE}"
+    text = say(language, "event_do_recycle_to", channel=channel_name(to, language))
+    return confirmed(
+        button(text, name, f"{event_id} {to}"),
+        title=text,
+        text=say(language, "event_recycle_question"),
+        yes=text,
+        no=say(language, "close"),
+    )
+
+
+def channel_name(channel: str, language: str) -> str:
+    """Return what a channel is called on screen; one that is not known here by its own name."""
+    return say(language, f"channel_{channel}") if channel in {EMAIL, SMS} else channel

@@ -21,6 +21,12 @@ EVENTS: Final[dict[str, tuple[str, str]]] = {
         "*{type}* {status}, {queue}, reçu le {at}\n`{id}`",
     ),
     "events_external": ("named {name} by its sender", "nommé {name} par son émetteur"),
+    "events_tries": (
+        "Failed tries: {count}; the next one is {at}",
+        "Essais échoués : {count} ; prochain essai {at}",
+    ),
+    "channel_email": ("e-mail", "e-mail"),
+    "channel_sms": ("SMS", "SMS"),
     "event_pending": ("Pending", "En attente"),
     "event_pending_delivery": ("Pending delivery", "En attente de diffusion"),
     "event_sent": ("Sent", "Envoyé"),
@@ -34,6 +40,16 @@ EVENTS: Final[dict[str, tuple[str, str]]] = {
     "event_do_pause": ("Hold back", "Retenir"),
     "event_do_resume": ("Let go on", "Laisser partir"),
     "event_do_resend": ("Send again", "Renvoyer"),
+    "event_do_recycle": ("Recycle", "Recycler"),
+    "event_do_recycle_to": ("Recycle to {channel}", "Recycler par {channel}"),
+    "event_recycle_question": (
+        "A new event goes to the same person on the other channel.",
+        "Un nouvel événement part à la même personne par l’autre canal.",
+    ),
+    "event_done_recycle": (
+        "It is recycled as another event: `{id}`.",
+        "Il est recyclé comme un autre événement : `{id}`.",
+    ),
     "event_done_pause": ("The event `{id}` is held back.", "L’événement `{id}` est retenu."),
     "event_done_resume": ("The event `{id}` goes on.", "L’événement `{id}` repart."),
     "event_done_resend": (

@@ -307,7 +307,8 @@ class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
 
     Carries the address (the number in E.164, nothing for a webhook) and the event's ``ctx``; the
     event's type, external id and time besides, which a webhook tells. With a ``content_hash`` that
-    content is sent, without one whatever the template holds. Answer: ``MessageOutcome``.
+    content is sent, without one whatever the template holds. Who reads ``text`` gets no HTML.
+    Answer: ``MessageOutcome``.
     """
 
     message_id: UUID
@@ -321,6 +322,7 @@ class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
     external_id: str | None = Field(default=None, max_length=200)
     received_at: datetime | None = None
     content_hash: str | None = Field(default=None, max_length=64)
+    email_format: str | None = Field(default=None, pattern=r"^(html|text)$")
 
 
 class DeliveryCounts(Value):
@@ -517,12 +519,17 @@ class DeliveryFinished(Event, topic=DELIVERY_EVENTS, key="campaign_id"):
 
 
 class MessageOutcome(Event, topic=DELIVERY_EVENTS, key="message_id"):
-    """How a single message stands; ``reason`` names the failure or why it was ignored."""
+    """How a single message stands; ``reason`` names the failure or why it was ignored.
+
+    ``not_taken`` of a failed one: nothing was attempted, and asked again later with another
+    ``message_id`` it may go well.
+    """
 
     message_id: UUID
     outcome: Outcome
     reason: str = ""
     at: datetime
+    not_taken: bool = False
 
 
 class TemplateRefused(Event, topic=DELIVERY_EVENTS, key="template_id"):

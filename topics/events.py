@@ -65,21 +65,24 @@ class EventControl(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     RESEND = "resend"
+    RECYCLE = "recycle"
 
 
 class ControlEvent(Command, topic=EVENTS_COMMANDS, key="event_id"):
     """Hold a pending event back, let it go on, or send its message again as a new event.
 
+    To recycle one in delivery error is to re-create it, once, on another ``channel``.
     Answers: ``EventControlled`` or ``EventControlRefused``.
     """
 
     event_id: UUID
     control: EventControl
     actor: Actor
+    channel: str | None = Field(default=None, max_length=40)
 
 
 class EventControlled(Event, topic=EVENTS_STATUS, key="event_id"):
-    """It was done; ``result_id`` is the event it is about: a new one for a resend."""
+    """It was done; ``result_id`` is the event it is about: the new one, if it made one."""
 
     event_id: UUID
     control: EventControl
@@ -92,6 +95,41 @@ class EventControlRefused(Event, topic=EVENTS_STATUS, key="event_id"):
 
     event_id: UUID
     control: EventControl
+    reason: str
+    actor: Actor
+
+
+class SetEventRules(Command, topic=EVENTS_COMMANDS, key="event_type"):
+    """Say what is done with the events of a type beside routing them, from now on.
+
+    Answers: ``EventRulesSet`` or ``EventRulesRefused``.
+    """
+
+    event_type: str = Field(min_length=1, max_length=200)
+    enrich: bool = Field(
+        default=False, description="ask the enrichment service for more of their ctx first"
+    )
+    recycle_to: str | None = Field(
+        default=None,
+        max_length=40,
+        description="the channel that those in delivery error are re-created on; none by default",
+    )
+    actor: Actor
+
+
+class EventRulesSet(Event, topic=EVENTS_STATUS, key="event_type"):
+    """The rules of the type hold for what happens to its events from now on."""
+
+    event_type: str
+    enrich: bool
+    recycle_to: str | None
+    actor: Actor
+
+
+class EventRulesRefused(Event, topic=EVENTS_STATUS, key="event_type"):
+    """The rules could not be set."""
+
+    event_type: str
     reason: str
     actor: Actor
 
@@ -131,6 +169,12 @@ class FoundEvent(BaseModel):
     external_id: str | None
     received_at: datetime
     history: tuple[FoundChange, ...]
+    channel: str = "email"
+    errors: int = 0
+    next_try_at: datetime | None = None
+    recycles_to: tuple[str, ...] = Field(
+        default=(), description="the channels it may be recycled to now"
+    )
 
 
 class EventsFound(Event, topic=EVENTS_STATUS, key="search_id"):
@@ -143,7 +187,11 @@ class EventsFound(Event, topic=EVENTS_STATUS, key="search_id"):
 
 
 class EventStatusChanged(Event, topic=EVENTS_STATUS, key="event_id"):
-    """An event went from one status to another; ``before`` is ``None`` at intake."""
+    """An event went from one status to another; ``before`` is ``None`` at intake.
+
+    From pending to pending a try has failed: ``errors`` counts those, and the next is at
+    ``next_try_at``.
+    """
 
     event_id: UUID
     event_type: str
@@ -151,6 +199,8 @@ class EventStatusChanged(Event, topic=EVENTS_STATUS, key="event_id"):
     after: EventStatus
     reason: str = ""
     at: datetime
+    errors: int = 0
+    next_try_at: datetime | None = None
 
 
 class EventState(State, topic=EVENTS_STATE, key="event_id"):

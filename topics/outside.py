@@ -246,3 +246,9 @@ class OutsideEvent(BaseModel):
         if number := e164(self.phone or ""):
             return SMS, number
         return (WEBHOOK, self.external_id) if self.external_id else None
+
+    @property
+    def others(self) -> dict[str, str]:
+        """The addresses it has for channels other than its own, by channel."""
+        given = {EMAIL: self.email, SMS: e164(self.phone or "")}
+        return {name: it for name, it in given.items() if it and name != self.channel}

@@ -30,6 +30,8 @@ def emit_change(work: Work, one: Move) -> None:
             after=one.after,
             reason=one.reason,
             at=one.at,
+            errors=event.errors,
+            next_try_at=one.next_try_at,
         )
     )
 

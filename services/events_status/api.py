@@ -40,8 +40,16 @@ class Search(Filters):
     address: str | None = Field(default=None, min_length=3, max_length=254, pattern=NO_NUL)
 
 
+class ControlBody(BaseModel):
+    """What a control needs beside its event: the channel that one is recycled to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: str | None = Field(default=None, max_length=40, pattern=NO_NUL)
+
+
 class Controlled(BaseModel):
-    """The event that was controlled; for a resend, the new one."""
+    """The event that was controlled; for a resend or a recycling, the new one."""
 
     event_id: UUID
 
@@ -91,10 +99,18 @@ async def read_event(event_id: UUID, runtime: Here) -> EventDetail:
 
 @router.post("/events/{event_id}/{control}")
 async def control(
-    event_id: UUID, control: EventControl, actor: Caller, runtime: Here
+    event_id: UUID,
+    control: EventControl,
+    actor: Caller,
+    runtime: Here,
+    body: ControlBody | None = None,
 ) -> Controlled:
-    """Hold a pending event back, let it go on, or send its message again as a new event."""
-    said = await carry_out(runtime, ControlEvent(event_id=event_id, control=control, actor=actor))
+    """Hold a pending event back, let it go on, send it again or recycle it as a new event."""
+    channel = body.channel if body else None
+    said = await carry_out(
+        runtime,
+        ControlEvent(event_id=event_id, control=control, channel=channel, actor=actor),
+    )
     [done] = [one for one in said if isinstance(one, EventControlled)]
     return Controlled(event_id=done.result_id)
 

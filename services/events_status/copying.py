@@ -12,6 +12,7 @@ from services.events_status.archive.incoming import keep_late
 from services.events_status.at_once import is_at_hand, take_tally, tally
 from services.events_status.domain import Move, Told, copy_outcomes
 from services.events_status.store import EventStore
+from services.events_status.tries import await_tries, retries_of
 from shared.uow import Work
 from shared.workflows import Step, wake
 
@@ -53,7 +54,8 @@ async def _copy(work: Work, told: Sequence[Told]) -> int:
         by_event[one.event_id].append(one)
     moves: list[Move] = []
     for event_id, event in events.items():
-        moves += copy_outcomes(event, by_event[event_id], now=work.now)
+        moves += copy_outcomes(event, by_event[event_id], now=work.now, retries=retries_of(work))
     await store.move(moves)
+    await await_tries(work, moves)
     announce(work, moves)
     return len(moves)

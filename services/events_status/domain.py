@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from topics.delivery import Outcome
 from topics.events import EventStatus
 from topics.outside import Queue
 
 DEFAULT_CHANNEL: Final = "email"
+LONGEST_WAIT_SECONDS: Final = 3600.0
 
 
 class IllegalMove(Exception):
@@ -21,8 +22,10 @@ class IllegalMove(Exception):
 
 ALLOWED: Final[dict[EventStatus | None, frozenset[EventStatus]]] = {
     None: frozenset({EventStatus.PENDING}),
+    # From pending to pending a try has failed: the reason says why, and the next one is set.
     EventStatus.PENDING: frozenset(
         {
+            EventStatus.PENDING,
             EventStatus.PENDING_DELIVERY,
             EventStatus.NOT_COVERED,
             EventStatus.EXPIRED,
@@ -30,8 +33,15 @@ ALLOWED: Final[dict[EventStatus | None, frozenset[EventStatus]]] = {
         }
     ),
     EventStatus.PAUSED: frozenset({EventStatus.PENDING, EventStatus.EXPIRED}),
+    # Back to pending, or expired, when the delivery has not taken the message.
     EventStatus.PENDING_DELIVERY: frozenset(
-        {EventStatus.SENT, EventStatus.IGNORED, EventStatus.DELIVERY_ERROR}
+        {
+            EventStatus.SENT,
+            EventStatus.IGNORED,
+            EventStatus.DELIVERY_ERROR,
+            EventStatus.PENDING,
+            EventStatus.EXPIRED,
+        }
     ),
     # A bounce may come long after the server took the message.
     EventStatus.SENT: frozenset({EventStatus.DELIVERY_ERROR}),
@@ -117,6 +127,8 @@ class Received:
     expiration: datetime | None = None
     identity: tuple[str, str] | None = None
     """The channel and address its recipient is known by, where they are not its own."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Its addresses for channels other than its own, by channel."""
 
     @property
     def known_by(self) -> tuple[str, str]:
@@ -131,6 +143,7 @@ class Tracked:
     Attributes:
         since: when it got its status, or the time it is scheduled for where that is later.
         due_at: when it came in, or the time it is scheduled for where that is later.
+        errors: how many tries failed.
     """
 
     event_id: UUID
@@ -142,6 +155,7 @@ class Tracked:
     channel: str = DEFAULT_CHANNEL
     since: datetime | None = None
     due_at: datetime | None = None
+    errors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +165,8 @@ class Move:
     Attributes:
         since: since when the event had its former status.
         told_at: when the delivery says that it happened, of a copied status.
+        failed: whether a try failed.
+        next_try_at: when there is another one then.
     """
 
     event: Tracked
@@ -160,6 +176,8 @@ class Move:
     at: datetime
     since: datetime | None = None
     told_at: datetime | None = None
+    failed: bool = False
+    next_try_at: datetime | None = None
 
     @property
     def happened_at(self) -> datetime:
@@ -169,12 +187,37 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the delivery said of an event's message."""
+    """What the delivery said of an event's message.
+
+    ``not_taken`` when nothing was attempted and another message may go well later.
+    """
 
     event_id: UUID
     outcome: Outcome
     reason: str
     at: datetime
+    not_taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often an event is tried, and how long after the first failure again; then doubling.
+
+    ``spread`` from 0 to 1 shortens the waits by up to a fifth, so that what failed together does
+    not come back together.
+    """
+
+    most: int = 10
+    base_seconds: float = 10.0
+    spread: float = 0.0
+
+    def wait(self, errors: int) -> timedelta:
+        """Return how long to wait after a number of failures, at most an hour."""
+        doubled = self.base_seconds * 2 ** min(errors - 1, 40)
+        return timedelta(seconds=min(doubled, LONGEST_WAIT_SECONDS) * (1 - self.spread / 5))
+
+
+DEFAULT_RETRIES: Final = Retries()
 
 
 def move(event: Tracked, to: EventStatus, *, at: datetime, reason: str = "") -> Move:
@@ -185,16 +228,50 @@ def move(event: Tracked, to: EventStatus, *, at: datetime, reason: str = "") -> 
     return Move(after, event.status, to, reason, at, event.since)
 
 
-def copy_outcomes(event: Tracked, told: Sequence[Told], *, now: datetime) -> list[Move]:
+def put_off(event: Tracked, *, at: datetime, reason: str, retries: Retries) -> Move:
+    """Return the change that a failed try makes: pending until the next one, or expired.
+
+    Raises:
+        IllegalMove: the event is neither pending nor pending delivery.
+    """
+    tried = replace(event, errors=event.errors + 1)
+    if tried.errors >= retries.most:
+        last = f"{reason}; given up after {tried.errors} tries"
+        return replace(move(tried, EventStatus.EXPIRED, at=at, reason=last), failed=True)
+    next_try_at = at + retries.wait(tried.errors)
+    waits = move(tried, EventStatus.PENDING, at=at, reason=reason)
+    return replace(waits, failed=True, next_try_at=next_try_at)
+
+
+def copy_outcomes(
+    event: Tracked,
+    told: Sequence[Told],
+    *,
+    now: datetime,
+    retries: Retries = DEFAULT_RETRIES,
+) -> list[Move]:
     """Return the changes that outcomes make, oldest first; those that come too late make none."""
     moves: list[Move] = []
     for one in sorted(told, key=lambda said: said.at):
         to = COPIED.get(one.outcome)
-        if to is not None and to in ALLOWED[event.status]:
+        if one.not_taken and event.status is EventStatus.PENDING_DELIVERY:
+            moved = put_off(event, at=now, reason=one.reason, retries=retries)
+        elif not one.not_taken and to is not None and to in ALLOWED[event.status]:
             moved = move(event, to, at=now, reason=one.reason)
-            moves.append(replace(moved, told_at=one.at))
-            event = moved.event
+        else:
+            continue
+        moves.append(replace(moved, told_at=one.at))
+        event = moved.event
     return moves
+
+
+def message_id(event_id: UUID, errors: int) -> UUID:
+    """Return the id of an event's message after a number of failed tries: its own at first.
+
+    The delivery knows a message by its id and never sends two of one id, so another try is another
+    message.
+    """
+    return uuid5(event_id, f"try {errors + 1}") if errors else event_id
 
 
 def due_timer(queue: Queue) -> str:

@@ -13,6 +13,10 @@ from topics.events import EventStatus
 # Rows of one person; more are left for the next call.
 LIMIT: Final = 20_000
 REASON: Final = "the address was erased"
+_FIND: Final = """
+SELECT event_id FROM events WHERE recipient_key = $1
+UNION SELECT event_id FROM event_addresses WHERE recipient_key = $1 LIMIT $2
+"""
 _ERASE: Final = """
 UPDATE events SET address = '', recipient_key = '', ctx = '{}', erased_at = $2
 WHERE event_id = ANY ($1::uuid[])
@@ -28,13 +32,12 @@ UPDATE archived_events SET recipient_key = NULL WHERE event_id IN (
 async def erase(work: Work, recipient_key: str, address: str) -> int:  # noqa: ARG001
     """Forget an address in up to 20,000 events, found by its key; return how many were cleared.
 
+    So are those with the address for another channel than theirs, as it is the same person's.
     An event that still waits for its template expires, for there is nobody to write to. The
     identity (source, id) stays, so that a replayed intake topic cannot bring the address back, and
     so does the sender's external id, by which they know what became of it.
     """
-    rows = await work.connection.fetch(
-        "SELECT event_id FROM events WHERE recipient_key = $1 LIMIT $2", recipient_key, LIMIT
-    )
+    rows = await work.connection.fetch(_FIND, recipient_key, LIMIT)
     found = [row["event_id"] for row in rows]
     for table in ("incoming_quarantine", "archived_quarantine"):
         await work.connection.execute(
@@ -54,4 +57,8 @@ async def erase(work: Work, recipient_key: str, address: str) -> int:  # noqa: A
     await store.move(expired)
     announce(work, expired)
     await work.connection.execute(_ERASE, found, work.now)
+    for table in ("event_addresses", "event_enrichments"):
+        await work.connection.execute(
+            f"DELETE FROM {table} WHERE event_id = ANY ($1::uuid[])", found
+        )
     return len(found) + archived

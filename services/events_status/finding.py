@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.events_status.recycling import recyclable
 from shared.uow import Work
 from topics.events import EventsFound, EventStatus, FindEvents, FoundChange, FoundEvent
 
 MOST: Final = 5
 MOST_CHANGES: Final = 10
 _FIND: Final = """
-SELECT event_id, event_type, queue, status, external_id, received_at FROM events
+SELECT event_id, event_type, queue, status, external_id, received_at, channel, errors,
+       CASE WHEN errors > 0 AND status = 'pending' AND isfinite(waits_until) THEN waits_until END
+           AS next_try_at
+FROM events
 WHERE ($1::uuid IS NULL OR event_id = $1) AND ($2::text IS NULL OR recipient_key = $2)
   AND ($3::text IS NULL OR external_id = $3)
 ORDER BY seq DESC LIMIT $4
@@ -28,6 +32,13 @@ async def find_events(work: Work, search: FindEvents) -> EventsFound:
     if any(wanted):
         rows = await work.connection.fetch(_FIND, *wanted, MOST + 1)
     shown = rows[:MOST]
+    offers = {
+        row["event_id"]: (await recyclable(work, row["event_id"])).offers(
+            EventStatus.DELIVERY_ERROR, work.now
+        )
+        for row in shown
+        if row["status"] == EventStatus.DELIVERY_ERROR
+    }
     changes = await work.connection.fetch(_HISTORY, [row["event_id"] for row in shown])
     return EventsFound(
         search_id=search.search_id,
@@ -36,6 +47,7 @@ async def find_events(work: Work, search: FindEvents) -> EventsFound:
         events=tuple(
             FoundEvent(
                 **dict(row),
+                recycles_to=offers.get(row["event_id"], ()),
                 history=tuple(
                     FoundChange(
                         status=EventStatus(one["after"]), reason=one["reason"], at=one["at"]

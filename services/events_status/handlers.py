@@ -14,6 +14,7 @@ from services.events_status.domain import (
 from services.events_status.finding import find_events
 from services.events_status.intake import read_event
 from services.events_status.publishing import registry as event_templates
+from services.events_status.rules import set_rules
 from services.events_status.steering import steer
 from services.events_status.taking import take_in
 from shared.errors import Refused
@@ -26,8 +27,10 @@ from topics.events import (
     ControlEvent,
     EventControlled,
     EventControlRefused,
+    EventRulesRefused,
     EventsFound,
     FindEvents,
+    SetEventRules,
 )
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME
 from topics.outside import Queue
@@ -61,10 +64,10 @@ def _control_refused(command: ControlEvent, refusal: Refused) -> EventControlRef
 
 @registry.on(ControlEvent, refusal=_control_refused)
 async def control_event(command: ControlEvent, work: Work) -> None:
-    """Hold an event back, let it go on, or have it sent again."""
+    """Hold an event back, let it go on, have it sent again or recycled."""
     await require(work, command.actor, Right.MANAGE_EVENTS)
     cause = work.cause.id if work.cause else new_id_text()
-    result = await steer(work, command.event_id, command.control, cause, command.actor.id)
+    result = await steer(work, command, cause)
     work.emit(
         EventControlled(
             event_id=command.event_id,
@@ -73,6 +76,19 @@ async def control_event(command: ControlEvent, work: Work) -> None:
             actor=command.actor,
         )
     )
+
+
+def _rules_refused(command: SetEventRules, refusal: Refused) -> EventRulesRefused:
+    return EventRulesRefused(
+        event_type=command.event_type, reason=refusal.reason, actor=command.actor
+    )
+
+
+@registry.on(SetEventRules, refusal=_rules_refused)
+async def set_event_rules(command: SetEventRules, work: Work) -> None:
+    """Say what is done with the events of a type beside routing them."""
+    await require(work, command.actor, Right.MANAGE_EVENTS)
+    await set_rules(work, command)
 
 
 @registry.on(FindEvents)
@@ -90,5 +106,9 @@ async def search_events(command: FindEvents, work: Work) -> None:
 async def note_outcomes(outcomes: Sequence[MessageOutcome], work: Work) -> None:
     """Keep what the delivery said, for updateEventsStatus to copy."""
     await note_told(
-        work, [Told(one.message_id, one.outcome, one.reason[:500], one.at) for one in outcomes]
+        work,
+        [
+            Told(one.message_id, one.outcome, one.reason[:500], one.at, one.not_taken)
+            for one in outcomes
+        ],
     )

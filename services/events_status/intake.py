@@ -40,4 +40,5 @@ def read_event(envelope: Envelope, queue: Queue) -> Received:
         data.scheduled,
         data.expiration,
         data.identity or (WEBHOOK, str(identity)),
+        data.others,
     )

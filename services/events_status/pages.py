@@ -20,7 +20,9 @@ NO_NUL: Final = r"^[^\x00]*$"
 _SHOWN: Final = (
     "seq, event_id, event_type, queue, channel, language, external_id, status, reason, version,"
     " template_id, template_version, content_hash, received_at, changed_at, source, ce_id, origin,"
-    " country, email_format, scheduled_at, expires_at, resent_from"
+    " country, email_format, scheduled_at, expires_at, resent_from, recycled_from, errors,"
+    " CASE WHEN errors > 0 AND status = 'pending' AND isfinite(waits_until) THEN waits_until END"
+    " AS next_try_at"
 )
 _LIST: Final = f"""
 SELECT {_SHOWN} FROM events
@@ -76,6 +78,9 @@ class EventRow(BaseModel):
     scheduled_at: datetime | None = None
     expires_at: datetime | None = None
     resent_from: UUID | None = None
+    recycled_from: UUID | None = None
+    errors: int = Field(default=0, description="how many tries failed")
+    next_try_at: datetime | None = None
     held_by: HeldBy | None = None
     archived: bool = Field(default=False, description="it was purged: the archive alone knows it")
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.events_status.domain import Move, Published, Route, Tracked, move
+from services.events_status.domain import Move, Published, Route, Tracked, message_id, move
 from topics.delivery import Channel, SendMessage
 from topics.events import EventStatus
 from topics.outside import WEBHOOK
@@ -27,6 +27,7 @@ class Waiting:
     language: str
     ctx: dict[str, Any]
     expires_at: datetime | None
+    email_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _message(one: Waiting, template: Published) -> SendMessage:
             "received_at": event.received_at,
         }
     return SendMessage(
-        message_id=event.event_id,
+        message_id=message_id(event.event_id, event.errors),
         template_id=template.template_id,
         content_hash=template.content_hash,
         address=one.address,
@@ -68,6 +69,7 @@ def _message(one: Waiting, template: Published) -> SendMessage:
         language=one.language,
         ctx=one.ctx,
         channel=Channel(event.channel),
+        email_format=one.email_format,
         **told,
     )
 

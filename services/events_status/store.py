@@ -11,13 +11,14 @@ from uuid import UUID
 
 from services.events_status.domain import Move, Published, Received, Told, Tracked
 from services.events_status.routing import Waiting
+from services.events_status.tries import note_again, note_failures
 from shared.database import Connection
 from topics.delivery import Outcome
 from topics.events import EventStatus
 from topics.outside import Queue
 
 _TRACKED: Final = (
-    "event_id, event_type, external_id, received_at, status, version, channel,"
+    "event_id, event_type, external_id, received_at, status, version, channel, errors,"
     " greatest(changed_at, scheduled_at) AS since, greatest(received_at, scheduled_at) AS due_at"
 )
 _ADD: Final = """
@@ -41,7 +42,7 @@ ORDER BY e.place
 ON CONFLICT DO NOTHING RETURNING event_id
 """
 _PENDING: Final = f"""
-SELECT {_TRACKED}, address, recipient_key, language, ctx, expires_at
+SELECT {_TRACKED}, address, recipient_key, language, ctx, expires_at, email_format
 FROM events WHERE queue = $1 AND status = 'pending' AND waits_until IS NULL
 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
 """
@@ -71,16 +72,21 @@ _GIVE: Final = """
 INSERT INTO event_messages (event_id, template_id, asked_at)
 SELECT *, $3::timestamptz FROM unnest($1::uuid[], $2::uuid[])
 """
-# An outcome of a message that is not ours, or no longer, has nothing to be copied to.
+# An outcome of a message that is not ours, no longer, or of an earlier try, is copied to nothing.
 _NOTE: Final = """
-INSERT INTO outcomes (event_id, outcome, at, reason, copied_at)
-SELECT told.*, $5::timestamptz FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[])
-    AS told (event_id, outcome, at, reason)
-WHERE EXISTS (SELECT 1 FROM event_messages m WHERE m.event_id = told.event_id)
-ON CONFLICT DO NOTHING RETURNING event_id, outcome, reason, at
+INSERT INTO outcomes (event_id, outcome, at, reason, not_taken, copied_at)
+SELECT coalesce(r.event_id, told.message_id), outcome, at, reason, not_taken, $6::timestamptz
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::boolean[])
+    AS told (message_id, outcome, at, reason, not_taken)
+LEFT JOIN event_retries r USING (message_id)
+WHERE EXISTS (SELECT 1 FROM event_messages m
+              WHERE m.event_id = coalesce(r.event_id, told.message_id))
+  AND (r.message_id IS NOT NULL
+       OR NOT EXISTS (SELECT 1 FROM event_retries l WHERE l.event_id = told.message_id))
+ON CONFLICT DO NOTHING RETURNING event_id, outcome, reason, at, not_taken
 """
 _TOLD: Final = """
-SELECT event_id, outcome, reason, at FROM outcomes WHERE copied_at IS NULL
+SELECT event_id, outcome, reason, at, not_taken FROM outcomes WHERE copied_at IS NULL
 ORDER BY at, event_id LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 _COPIED: Final = """
@@ -153,6 +159,7 @@ class EventStore:
                 row["language"],
                 row["ctx"],
                 row["expires_at"],
+                row["email_format"],
             )
             for row in rows
         ]
@@ -198,12 +205,15 @@ class EventStore:
             *_columns([given.get(event_id) for event_id in latest]),
         )
         await self.note_moves(moves, given)
+        await note_failures(self._connection, [one for one in moves if one.failed])
 
     async def note_moves(self, moves: Sequence[Move], given: Mapping[UUID, Published]) -> None:
         """Write the history of changes that stand in the events' rows, and what messages use."""
         if given:
             templates = [one.template_id for one in given.values()]
             await self._connection.execute(_GIVE, list(given), templates, moves[-1].at)
+            events = {one.event.event_id: one.event for one in moves}
+            await note_again(self._connection, [events[event_id] for event_id in given])
         await self._connection.execute(
             _HISTORY,
             [one.event.event_id for one in moves],
@@ -225,6 +235,7 @@ class EventStore:
             [one.outcome.value for one in told],
             [one.at for one in told],
             [one.reason for one in told],
+            [one.not_taken for one in told],
             copied_at,
         )
         return [_told(row) for row in rows]
@@ -265,7 +276,9 @@ def _columns(
 
 
 def _told(row: Any) -> Told:
-    return Told(row["event_id"], Outcome(row["outcome"]), row["reason"], row["at"])
+    return Told(
+        row["event_id"], Outcome(row["outcome"]), row["reason"], row["at"], row["not_taken"]
+    )
 
 
 def _tracked(row: Any) -> Tracked:
@@ -279,4 +292,5 @@ def _tracked(row: Any) -> Tracked:
         row["channel"],
         row["since"],
         row["due_at"],
+        row["errors"],
     )

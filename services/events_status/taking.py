@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.events_status.activity import note_activity
+from services.events_status.addresses import keep_addresses
 from services.events_status.announcing import emit_change, emit_state
 from services.events_status.at_once import is_at_hand, tally
 from services.events_status.domain import (
@@ -20,6 +21,7 @@ from services.events_status.domain import (
 from services.events_status.routes import RouteStore
 from services.events_status.routing import Routed, Waiting, given, route
 from services.events_status.store import EventStore, Taken
+from services.events_status.tries import next_second
 from shared import registry
 from shared.ids import recipient_key
 from shared.timers import set_timer
@@ -49,6 +51,7 @@ async def take_in(events: Sequence[registry.Taken[Received]], work: Work, queue:
         if one.event.event_id in fresh
     ]
     done = [routed[one.event.event_id] for _, one in kept if one.event.event_id in routed]
+    await keep_addresses(work, [one.event for _, one in kept if one.event.others])
     moves = [move for _, one in kept for move in one.moves]
     await store.note_moves(moves, given(done))
     for cause, one in kept:
@@ -91,6 +94,7 @@ def _waiting(one: Taken) -> Waiting:
         event.language,
         event.ctx,
         event.expiration,
+        event.email_format,
     )
 
 
@@ -117,5 +121,5 @@ async def _have_processed(work: Work, queue: Queue, kept: Sequence[Taken]) -> No
 
 async def _await_schedule(work: Work, queue: Queue, at: datetime) -> None:
     """Have a queue processed at a time; one timer serves all events of the same second."""
-    second = at.replace(microsecond=0) + timedelta(seconds=1 if at.microsecond else 0)
+    second = next_second(at)
     await set_timer(work, due_timer(queue), second.isoformat(), second)

@@ -12,6 +12,7 @@ TEXT: Final = {
     "^[A-Z]{3}$": "EUR",
     "^(en|fr)$": "fr",
     "^email$": "email",
+    "^(html|text)$": "text",
     "^(email|sms|webhook)$": "sms",
     r"^[A-Z0-9_-]{1,20}$": "CALL-1",
     r"^(-?[1-5])?(mo|tu|we|th|fr|sa|su)$": "-1fr",

@@ -288,6 +288,7 @@ BUTTONS: Final = (
     _event(EventControl.PAUSE, EventStatus.PENDING),
     _event(EventControl.RESUME, EventStatus.PAUSED),
     _event(EventControl.RESEND, EventStatus.DELIVERY_ERROR),
+    _event(EventControl.RECYCLE, EventStatus.DELIVERY_ERROR),
     _control("start", WorkflowStatus.STOPPED),
     _control("pause", WorkflowStatus.STARTED),
     _control("resume", WorkflowStatus.PAUSED),

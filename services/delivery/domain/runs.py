@@ -71,6 +71,10 @@ class Reason(StrEnum):
     NO_ANSWER = "no_answer"
 
 
+NOT_TAKEN: Final = frozenset(
+    {Reason.UNKNOWN_TEMPLATE, Reason.UNKNOWN_CONTENT, Reason.WRONG_CHANNEL, Reason.NO_GATEWAY}
+)
+"""Why a message is refused before anything was attempted, though it may go well once mended."""
 REST: Final = frozenset({Reason.LEFT_OVER, Reason.DOUBLE, Reason.PERSONALISATION, Reason.PRESSURE})
 """What a run that was ended by an edit leaves to the next one, which judges it anew.
 

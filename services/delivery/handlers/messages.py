@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.delivery.approving import settings_of
-from services.delivery.domain.runs import Reason
+from services.delivery.domain.runs import NOT_TAKEN, Reason
 from services.delivery.mail import is_address
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.ledger import LedgerStore, NewRow
@@ -49,7 +49,11 @@ async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
         if row.outcome is not Outcome.PENDING:
             work.emit(
                 MessageOutcome(
-                    message_id=row.run_id, outcome=row.outcome, reason=row.reason, at=work.now
+                    message_id=row.run_id,
+                    outcome=row.outcome,
+                    reason=row.reason,
+                    at=work.now,
+                    not_taken=row.reason in NOT_TAKEN,
                 )
             )
 

@@ -192,4 +192,5 @@ def an_outside_event(status: EventStatus) -> FoundEvent:
         external_id="X-1",
         received_at=NOW,
         history=(FoundChange(status=status, reason="", at=NOW),),
+        recycles_to=("sms",) if status is EventStatus.DELIVERY_ERROR else (),
     )

@@ -220,6 +220,9 @@ def an_event(status: EventStatus, words: str) -> FoundEvent:
         external_id=words[:200],
         received_at=NOW,
         history=(change,) * 10,
+        errors=9_999,
+        next_try_at=NOW if status is EventStatus.PENDING else None,
+        recycles_to=("email", "sms", words[:40] or "-"),
     )
 
 
