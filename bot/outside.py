@@ -16,7 +16,7 @@ from bot.answers import person_of, personal, tell
 from bot.blocks import actions, button, confirmed, content, header, section
 from bot.cards import Setting
 from bot.commands import sender_of as typed_by
-from bot.cutting import esc
+from bot.cutting import esc, typed
 from bot.front import NOTHING, Front, Visit
 from bot.labels import sentence
 from bot.limits import Json
@@ -231,4 +231,4 @@ def _recycling(event_id: UUID, to: str, language: str) -> Json:
 
 def channel_name(channel: str, language: str) -> str:
     """Return what a channel is called on screen; one that is not known here by its own name."""
-    return say(language, f"channel_{channel}") if channel in {EMAIL, SMS} else channel
+    return say(language, f"channel_{channel}") if channel in {EMAIL, SMS} else typed(channel)
