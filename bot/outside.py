@@ -49,6 +49,7 @@ _OFFERED: Final[dict[EventStatus, EventControl]] = {
     EventStatus.DELIVERY_ERROR: EventControl.RESEND,
     EventStatus.EXPIRED: EventControl.RESEND,
 }
+_CHANNELS: Final = {EMAIL: "channel_email", SMS: "channel_sms"}
 
 
 def attach(app: AsyncApp, front: Front) -> None:
@@ -231,4 +232,5 @@ def _recycling(event_id: UUID, to: str, language: str) -> Json:
 
 def channel_name(channel: str, language: str) -> str:
     """Return what a channel is called on screen; one that is not known here by its own name."""
-    return say(language, f"channel_{channel}") if channel in {EMAIL, SMS} else typed(channel)
+    known = _CHANNELS.get(channel)
+    return say(language, known) if known else typed(channel)
