@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from pydantic import Field
@@ -60,3 +61,54 @@ class EventsActivity(Event, topic=EVENTS_ACTIVITY, key="source"):
     lines: tuple[ActivityLine, ...] = ()
     queue: tuple[QueueLength, ...] | None = None
     at: datetime
+
+
+class Window(StrEnum):
+    """Over how long a level is taken: the last whole minute, 60 minutes, or 24 hours so far."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Level(Value):
+    """How Message Center did in a window, in all, for a channel, or for a type of events.
+
+    An empty channel stands for all, an empty type for all of the channel. Times are means in
+    seconds: waiting to be processed (of the routed); from there to the server's answer, and from
+    intake or the scheduled time to that answer (of the sent). ``error_rate`` is errors by events
+    that came in, 1 at most. Queue lengths are ``None`` where none was seen in the window.
+    """
+
+    channel: str = ""
+    event_type: str = ""
+    window: Window
+    since: datetime
+    until: datetime
+    incoming: int
+    incoming_per_hour: float
+    outgoing: int
+    outgoing_per_hour: float
+    errors: int
+    ignored: int
+    delivery_error: int
+    not_covered: int
+    expired: int
+    error_rate: float | None
+    queued: int
+    queued_min: int | None
+    queued_avg: float | None
+    queued_max: int | None
+    queue_seconds: float | None
+    processing_seconds: float | None
+    sending_seconds: float | None
+
+
+class MinuteFigures(Value):
+    """What happened in all in one minute, for a chart; ``queued`` is the longest queue seen."""
+
+    minute: datetime
+    incoming: int
+    outgoing: int
+    errors: int
+    queued: int | None

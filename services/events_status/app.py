@@ -11,6 +11,7 @@ from services.events_status import api, api_archive, api_templates
 from services.events_status.archive import incoming
 from services.events_status.handlers import batch_registry, registry
 from services.events_status.settings import EventsStatusSettings
+from services.events_status.views import watch_levels
 from services.events_status.workflows import WORKFLOWS
 from shared.service import Service
 
@@ -27,4 +28,5 @@ SERVICE: Final = Service(
     workflows=WORKFLOWS,
     router=routes,
     consumers={"events_status_batch": batch_registry},
+    tasks=(watch_levels,),
 )
