@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from pydantic import Field
 
-from topics.message import Event, Value
-from topics.names import EVENTS_ACTIVITY
+from topics.message import Actor, Command, Event, Value
+from topics.names import EVENTS_ACTIVITY, EVENTS_COMMANDS, EVENTS_STATUS
 
 MOST_LINES: Final = 200
 """How many lines one summary has; what is beyond counts as ``OTHER``."""
+MOST_VALUE: Final = 1e12
 OTHER: Final = "(other)"
 """The event type under which types beyond the bound count, each channel for itself."""
 
@@ -112,3 +114,93 @@ class MinuteFigures(Value):
     outgoing: int
     errors: int
     queued: int | None
+
+
+class Indicator(StrEnum):
+    """What a threshold is of; times in seconds, throughput in events per hour."""
+
+    INCOMING_THROUGHPUT = "incoming_throughput"
+    OUTGOING_THROUGHPUT = "outgoing_throughput"
+    QUEUE_TIME = "queue_time"
+    PROCESSING_TIME = "processing_time"
+    SENDING_TIME = "sending_time"
+    ERROR_RATE = "error_rate"
+    QUEUED = "queued"
+    QUEUED_MIN = "queued_min"
+    QUEUED_AVG = "queued_avg"
+    QUEUED_MAX = "queued_max"
+    OLDEST_WAIT = "oldest_wait"
+    """Since when the event waits that waits longest."""
+
+
+class Grade(StrEnum):
+    """How a level stands against its threshold."""
+
+    NORMAL = "normal"
+    WARNING = "warning"
+    ALERT = "alert"
+
+
+class SetThreshold(Command, topic=EVENTS_COMMANDS, key="indicator"):
+    """Say from when on a service level is told; neither value: it is told no more.
+
+    An empty channel or type stands for all. ``below``: values under it are the bad ones, as of a
+    throughput. Whoever may manage events. Answers: ``ThresholdSet`` or ``ThresholdRefused``.
+    """
+
+    indicator: Indicator
+    channel: str = Field(default="", max_length=50)
+    event_type: str = Field(default="", max_length=200)
+    window: Window = Window.HOUR
+    below: bool = False
+    warning: float | None = Field(default=None, ge=0, le=MOST_VALUE)
+    alert: float | None = Field(default=None, ge=0, le=MOST_VALUE)
+    minimum_events: int = Field(
+        default=0, ge=0, le=1_000_000_000, description="with fewer in the window all is well"
+    )
+    minutes: int = Field(
+        default=2, ge=0, le=1440, description="for how long a value must last to count"
+    )
+    actor: Actor
+
+
+class ThresholdSet(Event, topic=EVENTS_STATUS, key="indicator"):
+    """A service level is told of from these values on."""
+
+    indicator: Indicator
+    channel: str
+    event_type: str
+    warning: float | None
+    alert: float | None
+    actor: Actor
+
+
+class ThresholdRefused(Event, topic=EVENTS_STATUS, key="indicator"):
+    """A threshold was not set."""
+
+    indicator: Indicator
+    reason: str
+    field: str | None = None
+    actor: Actor
+
+
+class ServiceLevelCrossed(Event, topic=EVENTS_STATUS, key="crossing_id"):
+    """A service level crossed its threshold, or came back.
+
+    A crossing keeps its id from the first warning or alert to the return to normal. ``limit`` is
+    the value that was crossed, or is kept again; ``value`` is ``None`` where there is none any
+    more, such as the times of no events.
+    """
+
+    crossing_id: UUID
+    indicator: Indicator
+    channel: str
+    event_type: str
+    window: Window
+    below: bool
+    before: Grade
+    after: Grade
+    value: float | None
+    limit: float | None
+    since: datetime
+    at: datetime

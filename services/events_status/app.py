@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from services.events_status import api, api_archive, api_templates
+from services.events_status import api, api_archive, api_levels, api_templates, threshold_handlers
 from services.events_status.archive import incoming
 from services.events_status.handlers import batch_registry, registry
 from services.events_status.settings import EventsStatusSettings
@@ -16,10 +16,11 @@ from services.events_status.workflows import WORKFLOWS
 from shared.service import Service
 
 routes = APIRouter()
-for part in (api, api_archive, api_templates):
+for part in (api, api_archive, api_levels, api_templates):
     routes.include_router(part.router)
 
-registry.include(incoming.registry)
+for more in (incoming, threshold_handlers):
+    registry.include(more.registry)
 SERVICE: Final = Service(
     "events_status",
     registry,

@@ -17,6 +17,7 @@ from services.events_status.routes import RouteStore
 from services.events_status.routing import given, route
 from services.events_status.statistics import count_events
 from services.events_status.store import EventStore
+from services.events_status.watching import watch_service_levels
 from shared.schedules import Cron
 from shared.timers import take_due
 from shared.uow import Work
@@ -103,6 +104,14 @@ WORKFLOWS: Final = (
         CONTROL,
         count_events,
         schedule=Cron("0 3 * * *"),
+    ),
+    TechnicalWorkflow(
+        "messageCenterLevels",
+        "Service levels of Message Center",
+        "Niveaux de service de Message Center",
+        CONTROL,
+        watch_service_levels,
+        schedule=Cron("* * * * *"),
     ),
     TechnicalWorkflow(
         "messageCenterPurge",

@@ -25,7 +25,7 @@ from tests.instances import make_topics
 from tests.integration.test_core import running, send
 from tests.integration.workflows_story import STORY, STORY_TOPICS
 from tests.waiting import PATIENCE, eventually
-from topics.names import HEARTBEATS, HEARTBEATS_CHANGELOG
+from topics.names import HEARTBEATS, HEARTBEATS_CHANGELOG, Topic
 from topics.workflows import WorkflowHeartbeat
 
 
@@ -70,14 +70,16 @@ async def show(runtime: Runtime, watch: HeartbeatWatch, now: datetime) -> dict[s
     return {row.service: row for row in rows}
 
 
-async def commit_offsets(runtime: Runtime, offset: int) -> None:
-    """Move the view's group back, as a replay of the topic does."""
+async def commit_offsets(
+    runtime: Runtime, offset: int, app_id: str = VIEW.app_id, topic: Topic = HEARTBEATS
+) -> None:
+    """Move a view's group back, as a replay of the topic does."""
     prefix = runtime.settings.kafka_namespace
     client = AIOKafkaConsumer(
-        bootstrap_servers=runtime.settings.kafka_bootstrap, group_id=prefix + VIEW.app_id
+        bootstrap_servers=runtime.settings.kafka_bootstrap, group_id=prefix + app_id
     )
     await client.start()
-    partitions = [TopicPartition(prefix + HEARTBEATS.name, n) for n in range(HEARTBEATS.partitions)]
+    partitions = [TopicPartition(prefix + topic.name, n) for n in range(topic.partitions)]
     client.assign(partitions)
     await client.commit(dict.fromkeys(partitions, offset))
     await client.stop()

@@ -53,6 +53,7 @@ def test_every_workflow_that_sends_is_stopped_by_a_restore() -> None:
         "budgetMgt",
         "deliveryIndicators",
         "mcSynch_default",
+        "messageCenterLevels",
         "messageCenterPurge",
         "stockMgt",
         "tracking",
