@@ -1,4 +1,4 @@
-"""The pictures of proofs as rows: wanted with the card, drawn and uploaded by and by."""
+"""Pictures of proofs and charts as rows: wanted with the card, drawn and uploaded by and by."""
 
 from __future__ import annotations
 
@@ -19,21 +19,27 @@ WHERE (approval_id, revision) IN (
     SELECT approval_id, revision FROM pictures
     WHERE done_at IS NULL AND next_at <= $1 AND lease_until <= $1 AND NOT {HELD}
       AND coalesce((SELECT team FROM slack_messages m
-                    WHERE m.key = 'approval:' || approval_id), '') = $3
+                    WHERE m.key = coalesce(message_key, 'approval:' || approval_id)), '') = $3
     ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING approval_id, revision, path, file_id, attempts
+RETURNING approval_id, revision, path, file_id, attempts, html, message_key
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A picture to make; ``file_id`` is set once Slack has its bytes."""
+    """A picture to make; ``file_id`` is set once Slack has its bytes.
+
+    Of a proof, what stands behind ``path`` is drawn; of a chart ``html``, for the message
+    ``message_key``.
+    """
 
     approval_id: UUID
     revision: int
     path: str
     file_id: str | None
     attempts: int
+    html: str | None = None
+    message_key: str | None = None
 
 
 class Album:
@@ -51,6 +57,17 @@ class Album:
             revision,
             path,
             now,
+        )
+
+    async def want_chart(self, chart_id: UUID, message_key: str, html: str, now: datetime) -> None:
+        """Have a picture made of a chart for a message, once."""
+        await self._connection.execute(
+            "INSERT INTO pictures (approval_id, revision, path, next_at, html, message_key)"
+            " VALUES ($1, 0, '', $2, $3, $4) ON CONFLICT DO NOTHING",
+            chart_id,
+            now,
+            html,
+            message_key,
         )
 
     async def claim(self, now: datetime, team: str = HOME) -> Wanted | None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
 from bot.words import say
 
@@ -27,6 +27,18 @@ def money(minor: int, currency: str, language: str) -> str:
 def count(number: int, language: str) -> str:
     """Return a number with the language's thousands separator."""
     return str(format_decimal(number, locale=language))
+
+
+def number(value: float, language: str) -> str:
+    """Return a number with one decimal where it has some and is small."""
+    form = "#,##0.#" if value < 100 else "#,##0"
+    return str(format_decimal(value, format=form, locale=language))
+
+
+def percent(rate: float, language: str) -> str:
+    """Return a rate as a percentage with one decimal where it has some."""
+    form = "#,##0.# %" if language == "fr" else "#,##0.#%"
+    return str(format_percent(rate, format=form, locale=language))
 
 
 def time_left(left: timedelta, language: str) -> str:

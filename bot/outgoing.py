@@ -183,6 +183,13 @@ class Outgoing:
         )
         return found
 
+    async def content_of(self, key: str) -> Json | None:
+        """Return what a message of this key says or is to say; ``None`` when there is none."""
+        found: Json | None = await self._connection.fetchval(
+            "SELECT content FROM slack_messages WHERE key = $1", key
+        )
+        return found
+
     async def is_shown(self, key: str) -> bool:
         """Whether a message of this key is posted or waits to be."""
         found = await self._connection.fetchval(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot import formats
+from bot import formats, levels
 from bot.actions import pressed, sender_of
 from bot.answers import person_of, personal, tell
 from bot.blocks import actions, button, confirmed, content, header, section
@@ -76,6 +76,8 @@ def attach(app: AsyncApp, front: Front) -> None:
 
 async def find(visit: Visit, words: str) -> Json:
     """Ask Message Center for events; the answer is told when it comes."""
+    if words.lower() in levels.WORDS:
+        return await levels.ask(visit)
     refusal = visit.refusal(Right.MANAGE_EVENTS)
     if refusal:
         return refusal

@@ -1,4 +1,4 @@
-"""Pictures of proofs on their cards: fetched as a reviewer would, drawn, uploaded, then shown.
+"""Pictures on cards: a proof fetched as a reviewer would, or a chart; drawn, uploaded, then shown.
 
 A picture never holds an approval up: the card stands without it and is changed when it is there.
 Slack finishes an upload in its own time, and refuses a block with a file that it has not finished;
@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.album import Album, Wanted
 from bot.approvals import show_card
 from bot.chromium import Browser, NoPicture, find_browser, picture
+from bot.level_cards import show_chart
 from bot.pump import back_off, later
 from bot.settings import BotSettings
 from bot.slack import Denied, Limited, Lost, answered
@@ -85,7 +86,8 @@ class Pictures:
 
     async def _step(self, browser: Browser, wanted: Wanted) -> None:
         if wanted.file_id is None:
-            png = await picture(browser, await self._page(wanted.path))
+            html = wanted.html or await self._page(wanted.path)
+            png = await picture(browser, html)
             file_id = await self._upload(wanted, png)
             async with self._uow.begin() as work:
                 await Album(work.connection).uploaded(
@@ -97,6 +99,9 @@ class Pictures:
             raise Lost("Slack has not finished the file yet")
         async with self._uow.begin() as work:
             await Album(work.connection).done(wanted, work.now)
+            if wanted.message_key is not None:
+                await show_chart(wanted.message_key, wanted.file_id, work)
+                return
             state = await BotStore(work.connection).approval(wanted.approval_id)
             if state is not None and state.revision == wanted.revision:
                 await show_card(state, work)
@@ -131,7 +136,8 @@ class Pictures:
 
         Nobody sees a file that no message shows.
         """
-        name = f"proof-{wanted.approval_id}-{wanted.revision}.png"
+        what = "proof" if wanted.message_key is None else "chart"
+        name = f"{what}-{wanted.approval_id}-{wanted.revision}.png"
         file_id = await send_bytes(self._client, name, png)
         await complete(self._client, file_id, name)
         return file_id
@@ -141,7 +147,9 @@ class Pictures:
             await Album(work.connection).later(wanted, later(self._uow.clock, seconds), error)
 
     async def _given_up(self, wanted: Wanted, error: str) -> None:
-        log.warning("slack.no_picture", approval=str(wanted.approval_id), reason=error)
+        log.warning(
+            "slack.no_picture", of=wanted.message_key or str(wanted.approval_id), reason=error
+        )
         async with self._uow.begin() as work:
             await Album(work.connection).done(wanted, work.now, error or "given up")
 

@@ -8,6 +8,7 @@ from bot.words_course import COURSE
 from bot.words_events import EVENTS
 from bot.words_files import FILES
 from bot.words_forms import FORMS
+from bot.words_levels import LEVELS
 from bot.words_orders import ORDERS
 from bot.words_screens import SCREENS
 from bot.words_workspaces import WORKSPACES
@@ -18,6 +19,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     **FILES,
     **EVENTS,
     **FORMS,
+    **LEVELS,
     **ORDERS,
     **WORKSPACES,
     # Refusals and troubles

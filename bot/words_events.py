@@ -7,8 +7,14 @@ from typing import Final
 EVENTS: Final[dict[str, tuple[str, str]]] = {
     "events_title": ("Outside events", "Événements externes"),
     "events_help": (
-        "`/events` and an event’s id, an e-mail address, or the sender’s own name of the event",
-        "`/events` et l’id d’un événement, une adresse e-mail, ou le nom que lui donne l’émetteur",
+        (
+            "`/events` and an event’s id, an e-mail address, or the sender’s own name of the event;"
+            " `/events levels` for the service levels"
+        ),
+        (
+            "`/events` et l’id d’un événement, une adresse e-mail, ou le nom que lui donne"
+            " l’émetteur ; `/events niveaux` pour les niveaux de service"
+        ),
     ),
     "events_asked": ("Looking for it…", "Recherche en cours…"),
     "events_none": ("No event is found by that.", "Aucun événement ne correspond."),

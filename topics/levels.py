@@ -204,3 +204,39 @@ class ServiceLevelCrossed(Event, topic=EVENTS_STATUS, key="crossing_id"):
     limit: float | None
     since: datetime
     at: datetime
+
+
+class ThresholdStanding(Value):
+    """A threshold, how its level stands against it, and the value looked at last."""
+
+    indicator: Indicator
+    channel: str
+    event_type: str
+    window: Window
+    below: bool
+    warning: float | None
+    alert: float | None
+    grade: Grade
+    value: float | None
+
+
+class AskForLevels(Command, topic=EVENTS_COMMANDS, key="ask_id"):
+    """Have service levels told. Answer: ``LevelsTold``, empty for who may not read."""
+
+    ask_id: UUID
+    actor: Actor
+
+
+class LevelsTold(Event, topic=EVENTS_STATUS, key="ask_id"):
+    """Service levels in all, of the types with most events in the last hour, and what is not well.
+
+    ``as_of`` is ``None`` where nothing is known yet; ``is_late``: the live view does not keep up.
+    """
+
+    ask_id: UUID
+    actor: Actor
+    as_of: datetime | None
+    is_late: bool
+    levels: tuple[Level, ...] = ()
+    minutes: tuple[MinuteFigures, ...] = ()
+    thresholds: tuple[ThresholdStanding, ...] = ()

@@ -20,6 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from services.cli import levels
 from services.cli.choices import actor_of
 from services.cli.letters import opened
 from services.web.events.context import ROOT, context_of, xml_of
@@ -34,6 +35,8 @@ from topics.cloudevents import describe
 from topics.outside import Context, Queue
 
 app = typer.Typer(help="Outside events of the Message Center.", no_args_is_help=True)
+app.command("levels")(levels.levels)
+app.add_typer(levels.app, name="threshold")
 console = Console()
 
 

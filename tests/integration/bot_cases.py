@@ -38,6 +38,7 @@ from topics.campaign import (
 from topics.delivery import ApprovalOutcome, DecideApproval
 from topics.events import ControlEvent, EventControl, EventsFound, EventStatus, FindEvents
 from topics.funds import DecideFunds
+from topics.levels import AskForLevels
 from topics.message import Message
 from topics.operators import LinkOperator, Role
 from topics.schedules import AnswerMissedStart
@@ -171,6 +172,10 @@ COMMANDS: Final = (
     _command("/budget", "spring", world=(samples.a_budget(),), tells="Spring budget"),
     _command("/stock", "", world=(samples.a_stock_line(),), tells="Envelopes"),
     _command("/events", "X-1", emits=FindEvents, tells="Looking for it"),
+    *(
+        _command(f"/events {word}", emits=AskForLevels, tells="come by direct message")
+        for word in ("levels", "niveaux")
+    ),
     _command("/workflows", world=(workflow(),), tells="operationMgt"),
 )
 

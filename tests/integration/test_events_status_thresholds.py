@@ -142,7 +142,7 @@ async def test_a_threshold_is_set_by_who_may_and_a_command_counts_once(
     assert (mine["queued"]["channel"], mine["queued"]["grade"]) == ("email", "normal")
     assert mine["queued"]["changed_by"] == str(MANAGER)
     wrong = await client.put("/thresholds/queued", json=body | {"alert": 1})
-    assert (wrong.status_code, "alert" in wrong.text) == (422, True)
+    assert (wrong.status_code, "alert" in wrong.text) == (409, True)
     for bad in ({"warning": -1}, {"warning": "NaN"}, {"hours": 1}, {"channel": "a\0"}):
         assert (await client.put("/thresholds/queued", json=bad)).status_code == 422
     assert (await client.put("/thresholds/speed", json=body)).status_code == 422

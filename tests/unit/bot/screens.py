@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from bot import cards, dates, lists, modals, notices, stock_alerts, troubles
+from bot import cards, dates, level_cards, lists, modals, notices, stock_alerts, troubles
 from bot.approval_list import approval_list
 from bot.asked import CampaignFilter
 from bot.cards import Beside, Setting, Target
@@ -31,6 +31,7 @@ from bot.stopping import launch_asked, stop_modal
 from bot.store import Beat, Cost, Estimate, Person
 from bot.words import say
 from bot.workflow_list import WORKFLOWS_A_PAGE, workflow_list
+from tests.unit.bot import level_samples
 from tests.unit.bot.samples import (
     ENGLISH,
     FRENCH,
@@ -52,6 +53,7 @@ from topics.content import ContentWarning
 from topics.delivery import ApprovalKind, ApprovalOutcome, Decision
 from topics.events import EventsFound, EventStatus, FoundChange, FoundEvent
 from topics.funds import FundsAwaitApproval
+from topics.levels import Grade, Indicator
 from topics.message import Actor, Via, system_actor
 from topics.schedules import OccurrenceCreated, StartMissed
 from topics.stock import StockAlertCleared, StockAlertRaised
@@ -192,6 +194,7 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     yield from _other_lists(setting, words)
     yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
     yield from _outside(setting, words)
+    yield from _levels(setting, words)
 
 
 def _outside(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
@@ -207,6 +210,28 @@ def _outside(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
         yield f"outside events from {place}", event_list(shown, setting)
     none = EventsFound(search_id=uuid4(), actor=system_actor("bot"), events=())
     yield "no outside events", event_list(none, setting)
+
+
+def _levels(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
+    """Yield the service-level card, and what is told of each crossing."""
+    told = level_samples.told(kind=words[:200] or "-")
+    yield "levels", level_cards.level_card(told, setting)
+    late = told.model_copy(update={"is_late": True, "thresholds": ()})
+    yield "levels late", level_cards.level_card(late, setting)
+    nothing = told.model_copy(update={"as_of": None})
+    yield "levels unknown", level_cards.level_card(nothing, setting)
+    for indicator in Indicator:
+        for after, value in ((Grade.ALERT, 1234.5), (Grade.NORMAL, None)):
+            event = level_samples.a_crossing(
+                indicator=indicator,
+                channel="email",
+                event_type=words[:200] or "-",
+                before=Grade.WARNING,
+                after=after,
+                value=value,
+            )
+            yield f"{indicator} {after}", level_cards.crossed(event, setting)
+            yield f"{indicator} over {after}", level_cards.over(event, setting)
 
 
 def an_event(status: EventStatus, words: str) -> FoundEvent:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from slack_bolt.async_app import AsyncApp
 
-from bot import app, commands
+from bot import app, commands, levels
 from bot.front import Front
 from bot.orders import VERBS
 from bot.settings import BotSettings
@@ -25,6 +25,7 @@ from tests.unit.bot.screens import SETTINGS, messages, views
 WORDS = {
     "/campaign": {*commands._ANSWERS, *VERBS},
     "/approvals": set(commands._WHICH),
+    "/events": {"", *levels.WORDS},
 }
 
 

@@ -16,6 +16,7 @@ BOT = Path(words.__file__).parent
 INDIRECT = (
     *("verb_", "code_", "do_", "no_", "approvals_", "funds_"),
     *("event_", "queue_", "trouble_", "hint_", "kind_", "snooze_", "ask_", "col_", "kept_"),
+    *("grade_", "indicator_", "levels_side_", "window_"),
 )
 
 
