@@ -71,8 +71,8 @@ LEVELS: Final[dict[str, tuple[str, str]]] = {
         "*Retour à la normale* : {name}{scope} est à {value} ({window}), à {at}",
     ),
     "level_was_over": (
-        "Over since {at}: {name}{scope} had reached a {grade}.",
-        "Terminé depuis {at} : {name}{scope} avait atteint le niveau {grade}.",
+        "Over since {at}: {name}{scope} (it was: {grade}).",
+        "Terminé depuis {at} : {name}{scope} (c’était : {grade}).",
     ),
     "level_nothing": ("without events to judge by", "sans événements pour en juger"),
     "indicator_incoming_throughput": ("incoming throughput", "débit entrant"),

@@ -72,9 +72,9 @@ async def test_a_crossing_is_told_once_again_when_worse_and_when_it_is_over(
         update={"before": Grade.WARNING, "after": Grade.ALERT, "value": 0.3, "limit": 0.2}
     )
     await story.hear(warned, warned)
-    await story.people.wait_for_message("error rate is 7.7%, from 5% (last hour)", SUPERVISOR)
+    await story.people.wait_for_message("avertissement* : taux d’erreur est à 7,7", SUPERVISOR)
     await story.hear(alerted, alerted)
-    alert = await story.people.wait_for_message("alert: error rate is 30%", SUPERVISOR)
+    alert = await story.people.wait_for_message("alerte* : taux d’erreur est à 30", SUPERVISOR)
     await story.quiet()
     assert len(await story.people.messages(SUPERVISOR)) == 2
     over = alerted.model_copy(
@@ -86,8 +86,8 @@ async def test_a_crossing_is_told_once_again_when_worse_and_when_it_is_over(
         }
     )
     await story.hear(over, over)
-    await story.people.wait_for_message("Back to normal: error rate is 1%", SUPERVISOR)
-    await story.people.wait_for_update(alert, "had reached a alert")
+    await story.people.wait_for_message("Retour à la normale* : taux d’erreur est à 1", SUPERVISOR)
+    await story.people.wait_for_update(alert, "c’était : alerte")
     await story.quiet()
     assert len(await story.people.messages(SUPERVISOR)) == 3
     await story.hear(warned.model_copy(update={"crossing_id": uuid4()}))
