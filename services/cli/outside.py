@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import orjson
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,23 +18,24 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from services.cli import levels
+from services.cli import event_templates, levels
 from services.cli.choices import actor_of
+from services.cli.contexts import context_in, is_xml, sample_in
 from services.cli.letters import opened
-from services.web.events.context import ROOT, context_of, xml_of
+from services.web.events.context import xml_of
 from services.web.events.door import Clash, EventDoor
-from services.web.events.elements import local, read_xml
 from services.web.events.files import Drop, Report
 from services.web.events.publishing import BrokerAway, Publisher
 from services.web.events.reading import NotRead
 from shared.errors import Refused
 from shared.rights import Right, require
-from topics.cloudevents import describe
-from topics.outside import Context, Queue
+from topics.outside import Queue
 
 app = typer.Typer(help="Outside events of the Message Center.", no_args_is_help=True)
 app.command("levels")(levels.levels)
 app.add_typer(levels.app, name="threshold")
+app.command("templates")(event_templates.list_templates)
+app.add_typer(event_templates.app, name="template")
 console = Console()
 
 
@@ -68,30 +67,14 @@ def ctx(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="XML or JSON")],
 ) -> None:
     """Say what a template reads of a sample <ctx> (its JSON), or how JSON is pushed as XML."""
+    found = context_in(file)
+    if is_xml(sample_in(file)):
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        return
     try:
-        said = _other_form(file.read_bytes().removeprefix(BOM_UTF8).strip())
-    except ValidationError as problem:
-        raise SystemExit(f"{file}: {describe(problem)}") from None
+        typer.echo(xml_of(found))
     except ValueError as problem:
         raise SystemExit(f"{file}: {problem}") from None
-    typer.echo(said)
-
-
-def _other_form(sample: bytes) -> str:
-    """Return the JSON of a context in XML, the XML of one in JSON.
-
-    Raises:
-        ValueError: it is neither, or no context that an event may have.
-    """
-    contract = TypeAdapter(Context)
-    if not sample.startswith(b"<"):
-        return xml_of(contract.validate_json(sample))
-    root = read_xml(sample)
-    if local(root.tag) != ROOT:
-        message = f"the document is no <{ROOT}> element"
-        raise ValueError(message)
-    found = contract.validate_python(context_of(root))
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
 
 async def _push(file: Path, size: int, rejects: Path, email: str, queue: Queue) -> Report:
