@@ -78,7 +78,8 @@ CHECKS: Final[dict[str, str]] = {
     """,
     "I3 a message that was sent has an attempt": """
         SELECT format('run %s, member %s is sent without an attempt', l.run_id, l.member_id)
-        FROM ledger l WHERE l.outcome = 'sent' AND l.channel = 'email' AND l.attempts < 1
+        FROM ledger l
+        WHERE l.outcome = 'sent' AND l.channel <> 'direct_mail' AND l.attempts < 1
     """,
     "I3 a message was accepted twice only after an ambiguous attempt": """
         SELECT format('run %s, member %s was accepted %s times', run_id, member_id,
@@ -89,12 +90,18 @@ CHECKS: Final[dict[str, str]] = {
     "I3 what is pending is handed out by a slice or waits in the queue": """
         SELECT format('run %s, member %s is pending and nobody will send it', l.run_id, l.member_id)
         FROM ledger l JOIN runs r ON r.run_id = l.run_id
-        WHERE l.outcome = 'pending' AND l.channel = 'email' AND r.stop_reason IS NULL
+        WHERE l.outcome = 'pending' AND l.channel <> 'direct_mail' AND r.stop_reason IS NULL
           AND NOT EXISTS (SELECT 1 FROM queue q
                           WHERE q.run_id = l.run_id AND q.member_id = l.member_id)
           AND NOT EXISTS (SELECT 1 FROM slices s
                           WHERE s.run_id = l.run_id AND s.number = l.position / 10000
                             AND s.window_from <= l.position)
+    """,
+    "I3 a queue's row is of its ledger row's channel": """
+        SELECT format('run %s, member %s: %s in the queue, %s in the ledger', q.run_id, q.member_id,
+                      q.channel, l.channel)
+        FROM queue q JOIN ledger l USING (run_id, member_id)
+        WHERE q.channel <> l.channel OR q.urgent AND q.channel <> 'email'
     """,
     # The transaction that writes an attempt has read consent; it lasts at most 5 s.
     "I5 no attempt begins after an opt-out": """
