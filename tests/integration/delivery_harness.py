@@ -24,11 +24,15 @@ from deploy.embedded.mail.faults import FaultPlayer, FaultRule, FaultScript
 from deploy.embedded.mail.smtp import CatchAll, serve_smtp
 from deploy.embedded.mail.store import MailStore
 from deploy.embedded.mail.web import application
+from services.delivery.app import SERVICE
+from services.delivery.invariants import broken
 from services.delivery.progress import run_progress
 from services.delivery.sender import run_sender
 from services.delivery.workflows import deliveries_in_campaigns
+from shared.clock import Clock
 from shared.ids import recipient_key
 from shared.service import Runtime
+from tests.conftest import Open
 from tests.instances import SECRET
 from tests.waiting import PATIENCE, eventually
 from topics.catalogue import catalogue
@@ -189,6 +193,20 @@ async def first(runtime: Runtime, kind: type[M], seconds: float = PATIENCE) -> M
 
     found: list[M] = await eventually(probe, seconds=seconds, what=kind.__name__)
     return found[0]
+
+
+@asynccontextmanager
+async def checked(
+    open_service: Open, catcher: Catcher, clock: Clock | None = None, **more: str
+) -> AsyncIterator[Runtime]:
+    """Open a delivery service that knows the operators; its invariants hold at the end."""
+    made = await open_service(
+        SERVICE, clock=clock, SMTP_PORT=str(catcher.port), PROGRESS_SECONDS="0.1", **more
+    )
+    await add_operators(made)
+    yield made
+    async with made.pool.acquire() as connection:
+        assert await broken(connection) == []
 
 
 async def add_operators(runtime: Runtime) -> None:

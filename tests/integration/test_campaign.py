@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.campaign.app import SERVICE
 from shared.ids import new_id
 from shared.service import Runtime
 from tests.conftest import Open
-from topics.budget import CommitFunds, FundsRefused, FundsReserved, ReleaseFunds, ReserveFunds
+from tests.integration.campaign_story import (
+    ACTOR,
+    REVIEWER,
+    Story,
+    one,
+    status,
+    with_people,
+)
+from topics.budget import CommitFunds, FundsRefused, ReleaseFunds
 from topics.campaign import (
     CampaignFormOpened,
     CampaignPlan,
@@ -23,165 +29,22 @@ from topics.campaign import (
     EditCampaign,
     LaunchCampaign,
     OpenCampaignForm,
-    RequestProof,
 )
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import (
-    ApprovalDecided,
-    ApprovalKind,
     ApprovalOutcome,
     DeliveryCounts,
     DeliveryFinished,
-    DeliveryPrepared,
-    GenerateProof,
-    PrepareDelivery,
-    ProofSent,
     StartDelivery,
     WithdrawApproval,
 )
 from topics.message import Actor, Message, Via
-from topics.operators import OperatorState, Role
-from topics.targeting import (
-    CountTarget,
-    FreezeSnapshot,
-    SnapshotFrozen,
-    TargetCounted,
-    TargetCounts,
-)
 from topics.workflows import WorkflowState, WorkflowStatus
-
-MANAGER, REVIEWER = uuid4(), uuid4()
-ACTOR = Actor(id=str(MANAGER), via=Via.WEB)
-M = TypeVar("M", bound=Message)
-COUNTS = TargetCounts(records=10, persons=10, organisations=5, reachable=8, without_email=2)
 
 
 @pytest.fixture
 async def runtime(open_service: Open) -> Runtime:
-    opened = await open_service(SERVICE)
-    for operator_id, role in ((MANAGER, Role.MANAGER), (REVIEWER, Role.REVIEWER)):
-        await opened.execute(
-            OperatorState(operator_id=operator_id, version=1, name=role, roles=(role,))
-        )
-    return opened
-
-
-def one(kind: type[M], messages: list[Message]) -> M:
-    (found,) = [message for message in messages if isinstance(message, kind)]
-    return found
-
-
-async def status(runtime: Runtime, campaign_id: UUID) -> str:
-    found: str = await runtime.pool.fetchval(
-        "SELECT status FROM campaigns WHERE campaign_id = $1", campaign_id
-    )
-    return found
-
-
-class Story:
-    """Plays the other services' answers to one campaign."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.id = new_id()
-        self.targeting_id, self.template_id, self.budget_id = new_id(), new_id(), new_id()
-        self.delivery_id = self.snapshot_id = self.hold_id = UUID(int=0)
-
-    async def create(self) -> None:
-        plan = CampaignPlan(
-            label="Autumn",
-            targeting_id=self.targeting_id,
-            template_id=self.template_id,
-            budget_id=self.budget_id,
-        )
-        emitted = await self.do(CreateCampaign(campaign_id=self.id, actor=ACTOR, plan=plan))
-        assert one(CountTarget, emitted).targeting_id == self.targeting_id
-        self.delivery_id = one(PrepareDelivery, emitted).delivery_id
-        await self.do(
-            TargetCounted(campaign_id=self.id, targeting_id=self.targeting_id, counts=COUNTS)
-        )
-        await self.prepared("hash-1")
-
-    async def prepared(self, content_hash: str) -> list[Message]:
-        return await self.do(
-            DeliveryPrepared(
-                campaign_id=self.id,
-                delivery_id=self.delivery_id,
-                template_id=self.template_id,
-                content_hash=content_hash,
-            )
-        )
-
-    async def prove(self) -> None:
-        emitted = await self.do(RequestProof(campaign_id=self.id, actor=ACTOR))
-        self.snapshot_id = one(FreezeSnapshot, emitted).snapshot_id
-        emitted = await self.do(
-            SnapshotFrozen(
-                campaign_id=self.id,
-                snapshot_id=self.snapshot_id,
-                targeting_id=self.targeting_id,
-                snapshot_hash="snap",
-                members=10,
-                chunks=1,
-                counts=COUNTS,
-            )
-        )
-        assert one(GenerateProof, emitted).count == 10
-        await self.do(
-            ProofSent(
-                campaign_id=self.id,
-                delivery_id=self.delivery_id,
-                proof_number=1,
-                content_hash="hash-1",
-                snapshot_id=self.snapshot_id,
-                recipients=1,
-            )
-        )
-
-    async def decide(self, outcome: ApprovalOutcome) -> list[Message]:
-        return await self.do(
-            ApprovalDecided(
-                campaign_id=self.id,
-                approval_id=new_id(),
-                revision=2,
-                kind=ApprovalKind.PROOF,
-                outcome=outcome,
-                by=Actor(id=str(REVIEWER), via=Via.SLACK),
-                at=self.runtime.clock.now(),
-                snapshot_id=self.snapshot_id,
-                snapshot_hash="snap",
-                content_hash="hash-1",
-                count=10,
-            )
-        )
-
-    async def approve(self) -> None:
-        await self.prove()
-        emitted = await self.decide(ApprovalOutcome.APPROVED)
-        hold = one(ReserveFunds, emitted)
-        assert (hold.volumes.emails, hold.budget_id) == (8, self.budget_id)
-        self.hold_id = hold.hold_id
-
-    async def fund(self) -> list[Message]:
-        return await self.do(
-            FundsReserved(
-                campaign_id=self.id,
-                hold_id=self.hold_id,
-                budget_id=self.budget_id,
-                amount_minor=100,
-                left_minor=0,
-                currency="EUR",
-            )
-        )
-
-    async def do(self, message: Message) -> list[Message]:
-        return await self.runtime.execute(message)
-
-    async def sweep(self) -> list[Message]:
-        workflow = SERVICE.workflows[0]
-        async with self.runtime.uow.begin() as work:
-            await workflow.run(work)
-            return list(work.emitted)
+    return await with_people(open_service)
 
 
 async def test_a_campaign_goes_from_new_to_finished_by_the_answers_of_the_others(

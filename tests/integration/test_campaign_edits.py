@@ -11,7 +11,7 @@ from services.campaign.app import SERVICE
 from shared.ids import new_id
 from shared.service import Runtime
 from tests.conftest import Open
-from tests.integration.test_campaign import ACTOR, COUNTS, MANAGER, REVIEWER, Story, one, status
+from tests.integration.campaign_story import ACTOR, COUNTS, MANAGER, REVIEWER, Story, one, status
 from topics.actions import (
     ActionCounts,
     ActionMove,

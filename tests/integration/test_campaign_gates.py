@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from uuid import UUID, uuid4
 
 import pytest
 
-from services.campaign.app import SERVICE
-from shared.ids import new_id
-from shared.service import Runtime
 from tests.conftest import Open
+from tests.integration.campaign_story import (
+    ACTOR,
+    Conducted,
+    with_people,
+)
 from topics.approval_rules import ApprovalRule, ApprovalRules
-from topics.budget import FundsRefused, FundsReserved, ReleaseFunds, ReserveFunds
+from topics.budget import FundsRefused, ReleaseFunds
 from topics.campaign import (
     CampaignPlan,
     CampaignRefused,
-    CreateCampaign,
     EditCampaign,
     LaunchCampaign,
     RequestProof,
 )
 from topics.campaign import CampaignStatus as Status
 from topics.delivery import (
-    ApprovalDecided,
     ApprovalKind,
     ApprovalOutcome,
-    DeliveryPrepared,
     GenerateProof,
-    PrepareDelivery,
-    ProofSent,
     RequestApproval,
     StartDelivery,
     WithdrawApproval,
 )
-from topics.message import Actor, Message, Via
-from topics.operators import OperatorState, Role
-from topics.targeting import FreezeSnapshot, SnapshotFrozen, TargetCounted, TargetCounts
+from topics.targeting import FreezeSnapshot
 
-MANAGER, REVIEWER = uuid4(), uuid4()
-ACTOR = Actor(id=str(MANAGER), via=Via.WEB)
-COUNTS = TargetCounts(records=10, persons=10, organisations=5, reachable=8, without_email=2)
 ASKED = ApprovalRule()
 BY_HAND = ApprovalRule(automatic=False)
 ALL = ApprovalRules(target=ASKED, external_content=ASKED, start=ASKED)
@@ -48,111 +39,30 @@ TARGET, PROOF = ApprovalKind.TARGET, ApprovalKind.PROOF
 EXTERNAL, START = ApprovalKind.EXTERNAL_CONTENT, ApprovalKind.START
 
 
-class Gated:
-    """A campaign whose approvals follow rules, and the answers of the other services."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.id = new_id()
-        self.targeting_id, self.template_id, self.budget_id = new_id(), new_id(), new_id()
-        self.delivery_id = self.snapshot_id = self.hold_id = UUID(int=0)
-        self.said: list[Message] = []
-
-    async def do(self, message: Message) -> list[Message]:
-        self.said = await self.runtime.execute(message)
-        for one in self.said:
-            if isinstance(one, PrepareDelivery):
-                self.delivery_id = one.delivery_id
-            elif isinstance(one, FreezeSnapshot):
-                self.snapshot_id = one.snapshot_id
-            elif isinstance(one, ReserveFunds):
-                self.hold_id = one.hold_id
-        return self.said
+class Gated(Conducted):
+    """A campaign whose approvals follow rules."""
 
     async def create(self, rules: ApprovalRules) -> None:
-        plan = CampaignPlan(
-            label="Autumn",
-            targeting_id=self.targeting_id,
-            template_id=self.template_id,
-            budget_id=self.budget_id,
-            approvals=rules,
-        )
-        await self.do(CreateCampaign(campaign_id=self.id, actor=ACTOR, plan=plan))
-        await self.do(
-            TargetCounted(campaign_id=self.id, targeting_id=self.targeting_id, counts=COUNTS)
-        )
-        await self.do(
-            DeliveryPrepared(
-                campaign_id=self.id,
-                delivery_id=self.delivery_id,
-                template_id=self.template_id,
-                content_hash="hash-1",
-            )
-        )
+        await self.planned(rules)
+        await self.counted()
+        await self.prepared()
         await self.submit()
 
     async def submit(self, *, again: bool = False) -> None:
         before = self.snapshot_id
         await self.do(RequestProof(campaign_id=self.id, actor=ACTOR, again=again))
         if self.snapshot_id != before:
-            await self.do(
-                SnapshotFrozen(
-                    campaign_id=self.id,
-                    snapshot_id=self.snapshot_id,
-                    targeting_id=self.targeting_id,
-                    snapshot_hash="snap",
-                    members=10,
-                    chunks=1,
-                    counts=COUNTS,
-                )
-            )
+            await self.frozen()
 
     async def answer(
         self, kind: ApprovalKind, outcome: ApprovalOutcome = ApprovalOutcome.APPROVED
     ) -> None:
         if kind is PROOF:
-            await self.do(
-                ProofSent(
-                    campaign_id=self.id,
-                    delivery_id=self.delivery_id,
-                    proof_number=1,
-                    content_hash="hash-1",
-                    snapshot_id=self.snapshot_id,
-                    recipients=1,
-                )
-            )
-        await self.do(
-            ApprovalDecided(
-                campaign_id=self.id,
-                approval_id=new_id(),
-                revision=2,
-                kind=kind,
-                outcome=outcome,
-                by=Actor(id=str(REVIEWER), via=Via.SLACK),
-                at=self.runtime.clock.now(),
-                snapshot_id=self.snapshot_id,
-                snapshot_hash="snap",
-                content_hash="hash-1",
-                count=10,
-            )
-        )
+            await self.proof_sent()
+        await self.decided(kind, outcome)
 
-    async def fund(self) -> None:
-        await self.do(
-            FundsReserved(
-                campaign_id=self.id,
-                hold_id=self.hold_id,
-                budget_id=self.budget_id,
-                amount_minor=100,
-                left_minor=0,
-                currency="EUR",
-            )
-        )
-
-    async def sweep(self) -> list[StartDelivery]:
-        async with self.runtime.uow.begin() as work:
-            await SERVICE.workflows[0].run(work)
-            return [one for one in work.emitted if isinstance(one, StartDelivery)]
+    async def started(self) -> list[StartDelivery]:
+        return [one for one in await self.sweep() if isinstance(one, StartDelivery)]
 
     def asked(self) -> ApprovalKind | None:
         """Return which approval the last message led to the asking of."""
@@ -174,11 +84,7 @@ class Gated:
 
 @pytest.fixture
 async def gated(open_service: Open) -> Callable[[ApprovalRules], Awaitable[Gated]]:
-    runtime = await open_service(SERVICE)
-    for operator_id, role in ((MANAGER, Role.MANAGER), (REVIEWER, Role.REVIEWER)):
-        await runtime.execute(
-            OperatorState(operator_id=operator_id, version=1, name=role, roles=(role,))
-        )
+    runtime = await with_people(open_service)
 
     async def made(rules: ApprovalRules) -> Gated:
         campaign = Gated(runtime)
@@ -212,12 +118,12 @@ async def test_each_approval_is_asked_once_what_comes_before_it_is_granted(gated
         Status.READY_TO_RUN,
         "waits for the approval of its start",
     )
-    assert await campaign.sweep() == []
+    assert await campaign.started() == []
     [refused] = await campaign.do(LaunchCampaign(campaign_id=campaign.id, actor=ACTOR))
     assert isinstance(refused, CampaignRefused)
     assert refused.code == "start_not_approved"
     await campaign.answer(START)
-    [start] = await campaign.sweep()
+    [start] = await campaign.started()
     assert start.approvals == (TARGET, EXTERNAL, START)
 
 
@@ -227,7 +133,7 @@ async def test_without_rules_the_proof_alone_is_asked(gated: Make) -> None:
     await campaign.answer(PROOF)
     await campaign.fund()
     assert campaign.asked() is None
-    [start] = await campaign.sweep()
+    [start] = await campaign.started()
     assert start.approvals == ()
 
 
@@ -277,7 +183,7 @@ async def test_what_is_submitted_by_hand_waits_for_a_person(gated: Make) -> None
         await campaign.submit()
         assert campaign.asked() is kind
         await campaign.answer(kind)
-    assert len(await campaign.sweep()) == 1
+    assert len(await campaign.started()) == 1
 
 
 async def test_a_manager_withdraws_what_was_asked_and_asks_again(gated: Make) -> None:

@@ -13,7 +13,7 @@ from services.campaign.app import SERVICE
 from shared.clock import DrivenClock
 from shared.service import Runtime, open_runtime
 from tests.conftest import Open
-from tests.integration.test_campaign import ACTOR, COUNTS, MANAGER, Story, status
+from tests.integration.campaign_story import ACTOR, COUNTS, MANAGER, Story, status
 from tests.integration.test_campaign_series import (
     MONDAY,
     Series,

@@ -14,7 +14,7 @@ from shared.ids import new_id
 from shared.pressure import Grouping
 from shared.service import Runtime
 from tests.conftest import Open
-from tests.integration.test_campaign import ACTOR, MANAGER, one
+from tests.integration.campaign_story import ACTOR, MANAGER, one
 from topics.campaign import (
     CampaignEdited,
     CampaignPlan,

@@ -16,7 +16,7 @@ from shared.clock import DrivenClock
 from shared.ids import new_id
 from shared.service import Runtime, open_runtime
 from tests.conftest import Open
-from tests.integration.test_campaign import ACTOR, COUNTS, MANAGER, one
+from tests.integration.campaign_story import ACTOR, COUNTS, MANAGER, one
 from tests.unit.campaign.zones import ZONES, first_shown
 from topics.campaign import CampaignPlan, CreateCampaign, LaunchCampaign
 from topics.delivery import DeliveryPrepared, PrepareDelivery

@@ -14,7 +14,7 @@ from shared.clock import DrivenClock
 from shared.ids import new_id
 from shared.service import Runtime
 from tests.conftest import Open
-from tests.integration.test_campaign import (
+from tests.integration.campaign_story import (
     ACTOR,
     COUNTS,
     MANAGER,

@@ -10,7 +10,7 @@ from services.campaign.app import SERVICE
 from shared.clock import DrivenClock
 from shared.service import Runtime
 from tests.conftest import Open
-from tests.integration.test_campaign import ACTOR, MANAGER, Story, one
+from tests.integration.campaign_story import ACTOR, MANAGER, Story, one
 from tests.integration.test_campaign_series import Series, starts, sweep, waits
 from topics.campaign import (
     CampaignPlan,

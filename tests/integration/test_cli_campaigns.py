@@ -107,6 +107,19 @@ def approve(cli: Shell, name: str, campaign_id: UUID) -> None:
     """Ask for the approval on the command line, and give it there."""
     assert "nobody was asked" in cli.refuses("campaign", "approval", name)
     does(cli, "proof", name)
+    snapshot_id = ask(cli, name, campaign_id)
+    is_refused_to_others(cli, name)
+    answered = does(cli, "decide", name, "approve", "--revision", "1", by=REVIEWER)
+    assert answered["outcome"] == "approved"
+    approval_id = UUID(str(answered["approval_id"]))
+    hear_approved(cli, campaign_id, snapshot_id, approval_id)
+    entries = json.loads(cli.does("approvals", "log", name, "--json").splitlines()[-1])
+    assert [one["event"] for one in entries] == ["requested", "snoozed", "approved"]
+    assert "snoozed" in cli.does("approvals", "log", name)
+
+
+def ask(cli: Shell, name: str, campaign_id: UUID) -> UUID:
+    """Have the delivery asked for the approval of a target; return its snapshot."""
     [row] = cli.sql("SELECT snapshot_id, manager_id FROM campaign.campaigns")
     reviewer = cli.sql("SELECT operator_id FROM web.accounts WHERE email = $1", REVIEWER)
     snapshot_id = UUID(int=row["snapshot_id"].int)
@@ -124,6 +137,11 @@ def approve(cli: Shell, name: str, campaign_id: UUID) -> None:
             requested_by=Actor(id=row["manager_id"], via=Via.CLI),
         ),
     )
+    return snapshot_id
+
+
+def is_refused_to_others(cli: Shell, name: str) -> None:
+    """See the approval, and who may not answer or hand it on, and how it is put off."""
     shown = cli.does("campaign", "approval", name)
     assert "target, revision 1, pending" in shown
     assert "bound to: 3 count" in shown
@@ -142,8 +160,10 @@ def approve(cli: Shell, name: str, campaign_id: UUID) -> None:
         f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M}",
     )
     assert "pending" in cli.does(*snooze, "--operator", REVIEWER)
-    answered = does(cli, "decide", name, "approve", "--revision", "1", by=REVIEWER)
-    assert answered["outcome"] == "approved"
+
+
+def hear_approved(cli: Shell, campaign_id: UUID, snapshot_id: UUID, approval_id: UUID) -> None:
+    """Have the campaign hear that its target is frozen and approved."""
     frozen = SnapshotFrozen(
         campaign_id=campaign_id,
         snapshot_id=snapshot_id,
@@ -155,7 +175,7 @@ def approve(cli: Shell, name: str, campaign_id: UUID) -> None:
     )
     decided = ApprovalDecided(
         campaign_id=campaign_id,
-        approval_id=UUID(str(answered["approval_id"])),
+        approval_id=approval_id,
         revision=1,
         kind=ApprovalKind.TARGET,
         outcome=ApprovalOutcome.APPROVED,
@@ -167,9 +187,6 @@ def approve(cli: Shell, name: str, campaign_id: UUID) -> None:
         count=3,
     )
     hear(cli, "campaign", frozen, decided)
-    entries = json.loads(cli.does("approvals", "log", name, "--json").splitlines()[-1])
-    assert [one["event"] for one in entries] == ["requested", "snoozed", "approved"]
-    assert "snoozed" in cli.does("approvals", "log", name)
 
 
 def test_what_cannot_be_done_is_said_with_the_field_to_mend(cli: Shell) -> None:

@@ -10,9 +10,7 @@ from uuid import uuid4
 import pytest
 
 from services.delivery.api_pressure import RuleBody, RuleView, remove_rule, rules, save_rule
-from services.delivery.app import SERVICE
 from services.delivery.erase import erase
-from services.delivery.invariants import broken
 from services.delivery.store.lists import Lists
 from shared.clock import DrivenClock
 from shared.errors import NotAllowed
@@ -25,8 +23,8 @@ from tests.integration.delivery_harness import (
     Case,
     Catcher,
     actor,
-    add_operators,
     approved,
+    checked,
     finished,
     member,
     prepare,
@@ -51,13 +49,8 @@ def clock() -> DrivenClock:
 async def runtime(
     open_service: Open, catcher: Catcher, clock: DrivenClock
 ) -> AsyncIterator[Runtime]:
-    found = await open_service(
-        SERVICE, clock=clock, SMTP_PORT=str(catcher.port), PROGRESS_SECONDS="0.1"
-    )
-    await add_operators(found)
-    yield found
-    async with found.pool.acquire() as connection:
-        assert await broken(connection) == []
+    async with checked(open_service, catcher, clock) as made:
+        yield made
 
 
 async def rule(runtime: Runtime, **values: Any) -> None:

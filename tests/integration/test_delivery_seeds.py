@@ -10,9 +10,7 @@ import pytest
 
 from deploy.embedded.mail.faults import Action, FaultRule
 from services.delivery.api_seeds import SeedList, remove_seeds, save_seeds, seeds
-from services.delivery.app import SERVICE
 from services.delivery.erase import erase
-from services.delivery.invariants import broken
 from services.delivery.seeding import plant
 from services.delivery.store.indicators import IndicatorStore
 from services.delivery.store.lists import Lists
@@ -29,8 +27,8 @@ from tests.integration.delivery_harness import (
     Case,
     Catcher,
     actor,
-    add_operators,
     approved,
+    checked,
     finished,
     member,
     part,
@@ -55,17 +53,10 @@ SEED = Seed(address="Seed@own.example", fields={"contact.first_name": "Cy"})
 
 @pytest.fixture
 async def runtime(open_service: Open, catcher: Catcher) -> AsyncIterator[Runtime]:
-    found = await open_service(
-        SERVICE,
-        SMTP_PORT=str(catcher.port),
-        PROGRESS_SECONDS="0.1",
-        SENDER_RETRY_BASE_SECONDS="0.05",
-        SENDER_CONNECTIONS="1",
-    )
-    await add_operators(found)
-    yield found
-    async with found.pool.acquire() as connection:
-        assert await broken(connection) == []
+    async with checked(
+        open_service, catcher, SENDER_RETRY_BASE_SECONDS="0.05", SENDER_CONNECTIONS="1"
+    ) as made:
+        yield made
 
 
 async def shown(runtime: Runtime, case: Case) -> RunView:

@@ -8,8 +8,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.delivery.app import SERVICE
-from services.delivery.invariants import broken
 from shared.clock import DrivenClock
 from shared.service import Runtime
 from tests.conftest import Open
@@ -19,7 +17,7 @@ from tests.integration.delivery_harness import (
     Case,
     Catcher,
     actor,
-    add_operators,
+    checked,
     finished,
     member,
     said,
@@ -52,13 +50,8 @@ def clock() -> DrivenClock:
 async def runtime(
     open_service: Open, catcher: Catcher, clock: DrivenClock
 ) -> AsyncIterator[Runtime]:
-    found = await open_service(
-        SERVICE, clock=clock, SMTP_PORT=str(catcher.port), PROGRESS_SECONDS="0.1"
-    )
-    await add_operators(found)
-    yield found
-    async with found.pool.acquire() as connection:
-        assert await broken(connection) == []
+    async with checked(open_service, catcher, clock) as made:
+        yield made
 
 
 class Occurrences:
