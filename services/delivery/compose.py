@@ -25,7 +25,7 @@ from services.delivery.links import (
     token_of,
 )
 from services.delivery.mail import Envelope, Parts, Writer, message_id, parts_of
-from services.delivery.personal import LETTER, variables
+from services.delivery.personal import EMAIL_FORMAT, LETTER, TEXT, variables
 from services.delivery.rendering import Rendered, TakesTooMuch
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.sending import Claimed
@@ -83,6 +83,8 @@ class Composer:
         if row.subject_prefix:
             subject = (row.subject_prefix + parts.subject).rstrip()
             parts = Parts(subject, parts.text, parts.html)
+        if row.merge.get(EMAIL_FORMAT) == TEXT:
+            parts = Parts(parts.subject, parts.text, b"")
         header = NO_LINK
         if row.kind.may_be_refused:
             header = list_unsubscribe(url, self._settings.unsubscribe_mailto)

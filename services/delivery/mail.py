@@ -25,11 +25,15 @@ _ADDRESS: Final = re.compile(
 _BOUNDARY: Final = "=_muster_alternative"
 
 
-def _part_head(kind: str) -> str:
+def _type(kind: str) -> str:
     return (
-        f"--{_BOUNDARY}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"
+        f"Content-Type: text/{kind}; charset=utf-8\r\n"
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
+
+
+def _part_head(kind: str) -> str:
+    return f"--{_BOUNDARY}\r\n{_type(kind)}"
 
 
 _VERSION: Final = b"MIME-Version: 1.0\r\n"
@@ -39,6 +43,7 @@ _MIXED: Final = (
 _BEFORE_TEXT: Final = (
     f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\n\r\n{_part_head("plain")}'
 ).encode()
+_BEFORE_TEXT_ALONE: Final = _type("plain").encode()
 _BEFORE_HTML: Final = f"\r\n{_part_head('html')}".encode()
 _END: Final = f"\r\n--{_BOUNDARY}--\r\n".encode()
 
@@ -57,7 +62,7 @@ def message_id(run_id: UUID, member_id: UUID, from_address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A recipient's message, its bodies in quoted-printable."""
+    """A recipient's message, its bodies in quoted-printable; HTML is empty for who reads text."""
 
     subject: str
     text: bytes
@@ -80,7 +85,7 @@ class Envelope:
 
 
 class Writer:
-    """Writes mails of one content: bytes with CRLF line ends, a text and an HTML part.
+    """Writes mails of one content: bytes with CRLF line ends, a text and mostly an HTML part.
 
     Written out here because the standard library's message objects parse every header they are
     given: 2 ms a mail, a hundred times as long as all the rest of it.
@@ -88,8 +93,11 @@ class Writer:
 
     def __init__(self, from_name: str, from_address: str, *, attached: bytes = b"") -> None:
         self._from = f"From: {mailbox('From', from_name, from_address)}\r\n"
-        self._before_text = _VERSION + (_MIXED if attached else b"") + _BEFORE_TEXT
+        before = _VERSION + (_MIXED if attached else b"")
+        self._before_text = before + _BEFORE_TEXT
+        self._before_text_alone = before + _BEFORE_TEXT_ALONE
         self._end = _END + attached
+        self._end_alone = attached or b"\r\n"
 
     def write(self, parts: Parts, envelope: Envelope) -> bytes:
         """Return a mail."""
@@ -100,6 +108,9 @@ class Writer:
             f"Message-ID: {envelope.message_id}\r\n"
             f"{_unsubscribe(envelope.unsubscribe)}"
         )
+        if not parts.html:
+            start = head.encode("ascii") + self._before_text_alone
+            return b"".join((start, parts.text, self._end_alone))
         start = head.encode("ascii") + self._before_text
         return b"".join((start, parts.text, _BEFORE_HTML, parts.html, self._end))
 

@@ -9,6 +9,10 @@ CONTACT: Final = ("first_name", "last_name", "email", "language", "direct_line",
 LETTER: Final = "letter_pdf"
 """Beside the merge data of a proof's row: the letter as PDF, in base64."""
 
+EMAIL_FORMAT: Final = "email_format"
+"""Beside the merge data of a single message: what its recipient reads, if that is known."""
+TEXT: Final = "text"
+
 
 def merge_of(member: dict[str, Any]) -> dict[str, Any]:
     """Return the merge data of a snapshot's member, in the ledger's form."""

@@ -94,6 +94,22 @@ async def test_a_message_asked_twice_is_sent_once_also_to_somebody_who_opted_out
     assert len(await said(runtime, MessageOutcome)) == 1
 
 
+@pytest.mark.parametrize("asked", [None, "html", "text"])
+async def test_who_reads_text_gets_a_mail_without_html(
+    runtime: Runtime, catcher: Catcher, asked: str | None
+) -> None:
+    command = message(await receipt(runtime), order="A-7", total="12")
+    command = command.model_copy(update={"email_format": asked})
+    async with sending(runtime):
+        await runtime.execute(command)
+        assert (await outcome(runtime, command)).outcome is Outcome.SENT
+    [mail] = await catcher.to("buyer@x.example")
+    assert "Order A-7: 12" in part(mail, "plain")
+    kinds = [one.get_content_type() for one in mail.walk()]
+    both = ["multipart/alternative", "text/plain", "text/html"]
+    assert kinds == (["text/plain"] if asked == "text" else both)
+
+
 async def test_two_messages_to_one_person_are_two_messages(
     runtime: Runtime, catcher: Catcher
 ) -> None:

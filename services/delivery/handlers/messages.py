@@ -10,6 +10,7 @@ from uuid import UUID
 from services.delivery.approving import settings_of
 from services.delivery.domain.runs import NOT_TAKEN, Reason
 from services.delivery.mail import is_address
+from services.delivery.personal import EMAIL_FORMAT, TEXT
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.ledger import LedgerStore, NewRow
 from services.delivery.store.runs import RunStore
@@ -127,4 +128,5 @@ def _merge(command: SendMessage, address: str) -> dict[str, Any]:
                 "time": received_at.isoformat() if received_at else None,
             }
             return {"ctx": command.ctx, "event": event}
-    return {"ctx": command.ctx, "contact": {"email": command.address}}
+    merge = {"ctx": command.ctx, "contact": {"email": command.address}}
+    return merge | {EMAIL_FORMAT: TEXT} if command.email_format == TEXT else merge

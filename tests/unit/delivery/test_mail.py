@@ -10,6 +10,8 @@ from uuid import UUID
 
 import pytest
 
+from services.delivery.content.attached import parts_of_files
+from services.delivery.domain.attachments import Attachment
 from services.delivery.links import (
     Link,
     ListUnsubscribe,
@@ -29,6 +31,8 @@ ENVELOPE = Envelope(
     unsubscribe=ListUnsubscribe("<https://m.example/u/x>", one_click=True),
     at=datetime(2026, 3, 2, 12, tzinfo=UTC),
 )
+FILE = Attachment("a.csv", "text/csv", "5" * 64)
+ATTACHED = parts_of_files([FILE], {FILE.sha256: b"a,b"})
 WRITER = Writer("Société, Été", "news@example.org")
 PARTS = parts_of(Rendered("Été " * 40, "<p>Été</p>\n.\n" + "x" * 2000, "Été\n.\nfin"))
 
@@ -47,6 +51,21 @@ def test_a_mail_survives_the_way_through_seven_bit_lines() -> None:
     html = mail.get_body(("html",))
     assert html is not None
     assert html.get_content().splitlines()[:2] == ["<p>Été</p>", "."]
+
+
+@pytest.mark.parametrize("attached", [b"", ATTACHED])
+def test_who_reads_text_gets_no_html(attached: bytes) -> None:
+    writer = Writer("News", "news@example.org", attached=attached)
+    raw = writer.write(replace(PARTS, html=b""), ENVELOPE)
+    mail = message_from_bytes(raw, policy=default)
+    assert mail.get_body(("html",)) is None
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert text.get_content().splitlines()[:3] == ["Été", ".", "fin"]
+    kinds = [one.get_content_type() for one in mail.walk()]
+    assert kinds == (["multipart/mixed", "text/plain", "text/csv"] if attached else ["text/plain"])
+    assert [one.get_content() for one in mail.iter_attachments()] == (["a,b"] if attached else [])
+    assert raw.endswith(b"\r\n")
 
 
 def test_without_a_link_there_is_no_header() -> None:
