@@ -44,6 +44,7 @@ SENDING: Final = (
     "supplierMgt",
     "rtEventsProcessing",
     "batchEventsProcessing",
+    "eventsRecycling",
     "slackPosting",
 )
 """The technical workflows that make something leave the house, be it to Slack."""

@@ -11,6 +11,7 @@ from services.events_status.announcing import announce
 from services.events_status.archive.incoming import keep_late
 from services.events_status.at_once import is_at_hand, take_tally, tally
 from services.events_status.domain import Move, Told, copy_outcomes
+from services.events_status.recycling import note_errors
 from services.events_status.store import EventStore
 from services.events_status.tries import await_tries, retries_of
 from shared.uow import Work
@@ -57,5 +58,6 @@ async def _copy(work: Work, told: Sequence[Told]) -> int:
         moves += copy_outcomes(event, by_event[event_id], now=work.now, retries=retries_of(work))
     await store.move(moves)
     await await_tries(work, moves)
+    await note_errors(work, moves)
     announce(work, moves)
     return len(moves)

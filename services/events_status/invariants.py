@@ -83,6 +83,29 @@ SELECT DISTINCT event_id FROM (SELECT event_id FROM event_history
 WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.event_id = parts.event_id)
 """
 
+# An event once recycled names the channels before its own, and what it was recycled from failed.
+_RECYCLED: Final = """
+SELECT e.event_id, e.channel, e.tried_channels, e.recycled_from, f.status, f.channel AS from_channel
+FROM events e LEFT JOIN events f ON f.event_id = e.recycled_from
+WHERE e.recycled_from IS NOT NULL
+  AND (e.tried_channels IS NULL OR e.channel = ANY (e.tried_channels)
+       OR (f.event_id IS NOT NULL
+           AND (f.status <> 'delivery_error' OR NOT f.channel = ANY (e.tried_channels))))
+   OR EXISTS (SELECT 1 FROM events o WHERE o.recycled_from = e.recycled_from
+              AND o.channel = e.channel AND o.event_id <> e.event_id)
+"""
+# Each failed try is a line of the history; a pending event with failures has a next try before it.
+_TRIES: Final = """
+SELECT e.event_id, e.status, e.errors, tries.failed
+FROM events e LEFT JOIN (
+    SELECT event_id, count(*) AS failed FROM event_history
+    WHERE after = 'pending' AND before IN ('pending', 'pending_delivery')
+       OR after = 'expired' AND before = 'pending_delivery'
+       OR after = 'expired' AND reason LIKE '%; given up after % tries'
+    GROUP BY event_id) tries USING (event_id)
+WHERE e.errors <> coalesce(tries.failed, 0)
+"""
+
 INVARIANTS: Final[dict[str, str]] = {
     "I4 an event's status is its last change, its version their number": _LATEST,
     "I4 an event goes one legal way from intake to its end": _PATH,
@@ -91,6 +114,8 @@ INVARIANTS: Final[dict[str, str]] = {
     "I2 the statistics of a day are its events, counted": _STATISTICS,
     "I1 an event has one message from its routing on, and none before": _MESSAGES,
     "I6 an event is sent with what its published version pins": _VERSIONS,
+    "I4 an event has failed as often as its history says": _TRIES,
+    "I1 an event is recycled once to each channel, from one that failed": _RECYCLED,
     "I4 a status copied from the delivery is one that it gave": _COPIES,
 } | ARCHIVE
 SHOWN: Final = 20

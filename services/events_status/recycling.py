@@ -5,23 +5,25 @@ Source: Adobe Campaign, Message Center, recycling of events in delivery error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from services.events_status.announcing import announce
-from services.events_status.domain import Tracked, move, processing_of
+from services.events_status.domain import Move, Tracked, move, processing_of
+from services.events_status.rules import RECYCLED_TO, RuleStore
 from services.events_status.store import EventStore
 from shared.errors import Refused
 from shared.uow import Work
-from shared.workflows import wake
+from shared.workflows import Step, wake
 from topics.events import EventStatus
-from topics.outside import EMAIL, SMS, Queue, event_id
+from topics.outside import Queue, event_id
 
 SOURCE: Final = "/muster/events_status"
-CHANNELS: Final = (EMAIL, SMS)
-"""The channels an event may be recycled to: those that write to a person's own address."""
+RECYCLING: Final = "eventsRecycling"
+CHUNK: Final = 200
 _READ: Final = """
 SELECT e.channel, e.expires_at, e.erased_at, coalesce(e.tried_channels, '{}') AS tried_channels,
        ARRAY(SELECT a.channel FROM event_addresses a WHERE a.event_id = e.event_id) AS others,
@@ -48,6 +50,15 @@ UNION ALL
 SELECT $2::uuid, channel, address, recipient_key FROM events
 WHERE event_id = $1 AND address <> ''
 """
+# Whoever works beside takes others; what is taken here is gone when this transaction ends.
+_TAKE: Final = """
+DELETE FROM recycling_due WHERE event_id IN (
+    SELECT event_id FROM recycling_due ORDER BY at, event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING event_id
+"""
+_DUE: Final = """
+INSERT INTO recycling_due (event_id, at) SELECT unnest($1::uuid[]), $2 ON CONFLICT DO NOTHING
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +72,18 @@ class Recyclable:
     others: tuple[str, ...]
     done: tuple[str, ...] = ()
 
-    def offers(self, status: EventStatus, now: datetime) -> tuple[str, ...]:
+    def offers(self, status: EventStatus | None, now: datetime) -> tuple[str, ...]:
         """Return the channels that an event may be recycled to and was not yet."""
         return tuple(
             one
-            for one in CHANNELS
+            for one in RECYCLED_TO
             if one not in self.done and self.refusal(status, one, now) is None
         )
 
     def refusal(self, status: EventStatus | None, to: str, now: datetime) -> Refused | None:
         """Return why an event cannot be recycled to a channel; ``None`` when it can."""
-        if to not in CHANNELS:
-            return Refused(f"is neither {' nor '.join(CHANNELS)}", field="channel")
+        if to not in RECYCLED_TO:
+            return Refused(f"is neither {' nor '.join(RECYCLED_TO)}", field="channel")
         if status is not EventStatus.DELIVERY_ERROR:
             return Refused(f"an event that is {status} is not recycled", field="control")
         if self.erased_at is not None:
@@ -129,3 +140,32 @@ async def recyclable(work: Work, event: UUID) -> Recyclable:
         tuple(row["others"]),
         tuple(row["done"]),
     )
+
+
+async def note_errors(work: Work, moves: Sequence[Move]) -> None:
+    """Leave events that are in delivery error now, of types with that rule, to eventsRecycling."""
+    failed = [one.event for one in moves if one.after is EventStatus.DELIVERY_ERROR]
+    if not failed:
+        return
+    ruled = await RuleStore(work.connection).recycled(event.event_type for event in failed)
+    due = [event.event_id for event in failed if event.event_type in ruled]
+    if due:
+        await work.connection.execute(_DUE, due, work.now)
+        await wake(work, RECYCLING)
+
+
+async def recycle_events(work: Work) -> Step:
+    """Recycle a chunk of what failed, each as its type's rule is now; the rest stays in error."""
+    rows = await work.connection.fetch(_TAKE, CHUNK)
+    events = await EventStore(work.connection).lock([row["event_id"] for row in rows])
+    ruled = await RuleStore(work.connection).recycled(one.event_type for one in events.values())
+    recycled = 0
+    for event in events.values():
+        to = ruled.get(event.event_type)
+        if to is None:
+            continue
+        found = await recyclable(work, event.event_id)
+        if to in found.offers(event.status, work.now):
+            await recycle(work, event, to, RECYCLING)
+            recycled += 1
+    return Step(len(rows), recycled, more=len(rows) == CHUNK)

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from services.events_status.recycling import CHANNELS
 from services.events_status.settings import settings_of
 from shared.database import Connection
 from shared.errors import Refused
 from shared.ids import new_id_text
 from shared.uow import Work
 from topics.events import EventRulesSet, SetEventRules
+from topics.outside import EMAIL, SMS
+
+RECYCLED_TO: Final = (EMAIL, SMS)
+"""The channels an event may be recycled to: those that write to a person's own address."""
 
 _REMEMBER: Final = """
 INSERT INTO event_rule_changes (source, command_id, event_type, enrich, recycle_to, actor, at)
@@ -74,8 +77,8 @@ async def set_rules(work: Work, command: SetEventRules) -> None:
         raise Refused("holds a NUL character", field="event_type")
     if command.enrich and settings_of(work.settings).events_enrichment_url is None:
         raise Refused("EVENTS_ENRICHMENT_URL names no enrichment service", field="enrich")
-    if command.recycle_to not in {None, *CHANNELS}:
-        raise Refused(f"is neither {' nor '.join(CHANNELS)}", field="recycle_to")
+    if command.recycle_to not in {None, *RECYCLED_TO}:
+        raise Refused(f"is neither {' nor '.join(RECYCLED_TO)}", field="recycle_to")
     cause = work.cause
     identity = (cause.source, cause.id) if cause else (f"/muster/{work.service}", new_id_text())
     if await RuleStore(work.connection).set(command, identity, work.now):

@@ -13,6 +13,7 @@ from services.events_status.domain import (
     processing_of,
 )
 from services.events_status.purge import purge_events
+from services.events_status.recycling import RECYCLING, recycle_events
 from services.events_status.routes import RouteStore
 from services.events_status.routing import given, route
 from services.events_status.statistics import count_events
@@ -96,6 +97,13 @@ WORKFLOWS: Final = (
         "Mise à jour du statut des événements",
         PACKAGE,
         update_statuses,
+    ),
+    TechnicalWorkflow(
+        RECYCLING,
+        "Recycling of events in delivery error",
+        "Recyclage des événements en erreur de diffusion",
+        PACKAGE,
+        recycle_events,
     ),
     TechnicalWorkflow(
         "agg_messageCenter_full",

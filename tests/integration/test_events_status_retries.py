@@ -13,6 +13,7 @@ import pytest
 from services.events_status.app import SERVICE
 from services.events_status.copying import update_statuses
 from services.events_status.erase import erase
+from services.events_status.recycling import recycle_events
 from services.events_status.workflows import process_realtime
 from shared.clock import DrivenClock
 from shared.http import create_app
@@ -32,8 +33,16 @@ from tests.integration.events_story import (
     statuses,
 )
 from tests.integration.test_events_status_rows import TEMPLATE, as_, link, say, step, take
+from topics.cloudevents import Envelope
 from topics.delivery import MessageOutcome, Outcome, SendMessage
-from topics.events import EventsFound, FindEvents, FoundEvent, RouteEventType
+from topics.events import (
+    EventRulesRefused,
+    EventsFound,
+    FindEvents,
+    FoundEvent,
+    RouteEventType,
+    SetEventRules,
+)
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 PHONE = "+33612345678"
@@ -288,3 +297,88 @@ async def test_slack_is_told_where_an_event_may_be_recycled_to_and_when_it_is_tr
     assert (shown.status, shown.errors, shown.recycles_to) == ("pending", 1, ())
     assert shown.next_try_at is not None
     assert [one.reason for one in shown.history] == ["", "", "unknown_template"]
+
+
+def rules(kind: str = KIND, *, by: UUID = MANAGER, **more: Any) -> SetEventRules:
+    return SetEventRules(event_type=kind, actor=actor(by), **more)
+
+
+async def recycled(runtime: Runtime) -> list[tuple[str, str, str]]:
+    """Have what failed recycled; return channel, status and sender's name of what came of it."""
+    await step(runtime, recycle_events)
+    rows = await runtime.pool.fetch(
+        "SELECT channel, status, external_id FROM events WHERE recycled_from IS NOT NULL"
+        " ORDER BY seq"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_events_of_a_type_with_that_rule_are_recycled_by_themselves(
+    runtime: Runtime,
+) -> None:
+    await failed(runtime, "before", phone=PHONE, external_id="before")
+    await runtime.execute(rules(recycle_to="sms"))
+    await failed(runtime, "1", phone=PHONE, external_id="1")
+    await failed(runtime, "no phone", external_id="no phone")
+    await failed(runtime, "by sms", email=None, phone=PHONE, external_id="by sms")
+    late = await take(runtime, "late", phone=PHONE, external_id="late")
+    for outcome, minutes in ((Outcome.SENT, 1), (Outcome.FAILED, 9)):
+        await say(runtime, late, outcome, minutes=minutes)
+    assert await runtime.pool.fetchval("SELECT count(*) FROM workflow_wakes") > 0
+    expected = [("sms", "pending", "1"), ("sms", "pending", "late")]
+    assert await recycled(runtime) == expected
+    assert await recycled(runtime) == expected
+    assert await broken(runtime) == []
+
+
+async def test_a_rule_that_is_taken_back_recycles_nothing_any_more(runtime: Runtime) -> None:
+    await runtime.execute(rules(recycle_to="sms"))
+    await failed(runtime, "1", phone=PHONE)
+    await runtime.execute(rules())
+    assert await recycled(runtime) == []
+    await failed(runtime, "2", phone=PHONE)
+    assert await runtime.pool.fetchval("SELECT count(*) FROM recycling_due") == 0
+
+
+async def test_what_was_recycled_by_itself_does_not_go_round_in_circles(runtime: Runtime) -> None:
+    sms = RouteEventType(
+        event_type=KIND, channel="sms", template_id=TEMPLATE, publish=True, actor=actor(MANAGER)
+    )
+    await runtime.execute(sms)
+    await runtime.execute(rules(recycle_to="sms"))
+    await failed(runtime, "1", phone=PHONE)
+    assert len(await recycled(runtime)) == 1
+    await runtime.execute(rules(recycle_to="email"))
+    await step(runtime, process_realtime)
+    again = await runtime.pool.fetchval("SELECT event_id FROM events WHERE channel = 'sms'")
+    await say(runtime, again, Outcome.FAILED)
+    assert len(await recycled(runtime)) == 1
+    assert await broken(runtime) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (rules(recycle_to="pigeon"), "is neither email nor sms"),
+        (rules(enrich=True), "EVENTS_ENRICHMENT_URL names no enrichment service"),
+        (rules(recycle_to="sms", by=READER), "may not manage event types"),
+    ],
+)
+async def test_rules_that_cannot_be_are_refused(
+    runtime: Runtime, wanted: SetEventRules, why: str
+) -> None:
+    [answer] = await runtime.execute(wanted)
+    assert isinstance(answer, EventRulesRefused)
+    assert why in answer.reason
+    assert await runtime.pool.fetchval("SELECT count(*) FROM event_rules") == 0
+
+
+async def test_a_rule_that_is_replayed_does_not_come_back(runtime: Runtime) -> None:
+    entry = runtime.registry.entry(SetEventRules)
+    assert entry is not None
+    old, new = rules(recycle_to="sms"), rules(recycle_to="email")
+    for identity, command in (("c-1", old), ("c-2", new), ("c-1", old)):
+        async with runtime.uow.begin() as work:
+            work.cause = Envelope("/cli", identity, command.ce_type, work.now, b"")
+            await entry.handle(command, work)
+    assert await runtime.pool.fetchval("SELECT recycle_to FROM event_rules") == "email"

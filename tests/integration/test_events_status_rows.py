@@ -318,6 +318,8 @@ BREAKS = {
     "I1 an event has one message": "DELETE FROM event_messages",
     "I6 an event is sent": "UPDATE events SET template_version = 7",
     "I4 a status copied": "DELETE FROM outcomes",
+    "I4 an event has failed": "UPDATE events SET errors = 1",
+    "I1 an event is recycled": "UPDATE events SET recycled_from = event_id",
 }
 
 
