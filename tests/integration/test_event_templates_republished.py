@@ -162,7 +162,7 @@ async def _compare(center: Center, catcher: Catcher, given: dict[str, tuple[int,
 async def test_a_published_content_outlives_every_run_that_was_made_of_it(
     center: Center, catcher: Catcher
 ) -> None:
-    """The delivery's purge takes rows, never a content: what is published can always be sent."""
+    """Rows of runs go in time, here all of them; a content never: what is published can be sent."""
     await center.edits(1)
     await send(
         center.events,
