@@ -204,7 +204,11 @@ class EventStatusChanged(Event, topic=EVENTS_STATUS, key="event_id"):
 
 
 class EventState(State, topic=EVENTS_STATE, key="event_id"):
-    """The latest status of an event; carries neither address nor ``ctx``."""
+    """The latest status of an event; carries neither address nor ``ctx``.
+
+    With ``channel`` and ``queue`` the archive and the statistics can be rebuilt from it; states of
+    before they were there have none.
+    """
 
     event_id: UUID
     event_type: str
@@ -212,3 +216,5 @@ class EventState(State, topic=EVENTS_STATE, key="event_id"):
     external_id: str | None = None
     received_at: datetime
     changed_at: datetime
+    channel: str | None = None
+    queue: str | None = None

@@ -48,5 +48,7 @@ def emit_state(work: Work, one: Move) -> None:
             received_at=event.received_at,
             changed_at=one.at,
             version=event.version,
+            channel=event.channel,
+            queue=event.queue,
         )
     )

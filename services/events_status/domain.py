@@ -156,6 +156,7 @@ class Tracked:
     since: datetime | None = None
     due_at: datetime | None = None
     errors: int = 0
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

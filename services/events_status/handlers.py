@@ -15,7 +15,7 @@ from services.events_status.finding import find_events
 from services.events_status.intake import read_event
 from services.events_status.publishing import registry as event_templates
 from services.events_status.rules import set_rules
-from services.events_status.steering import steer
+from services.events_status.steering import first_time, steer
 from services.events_status.taking import take_in
 from shared.errors import Refused
 from shared.ids import new_id_text
@@ -66,6 +66,8 @@ def _control_refused(command: ControlEvent, refusal: Refused) -> EventControlRef
 async def control_event(command: ControlEvent, work: Work) -> None:
     """Hold an event back, let it go on, have it sent again or recycled."""
     await require(work, command.actor, Right.MANAGE_EVENTS)
+    if not await first_time(work, command):
+        return
     cause = work.cause.id if work.cause else new_id_text()
     result = await steer(work, command, cause)
     work.emit(

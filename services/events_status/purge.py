@@ -14,6 +14,7 @@ from services.events_status.archive.purging import ARCHIVED, note_purged, purge_
 from services.events_status.domain import move
 from services.events_status.settings import settings_of
 from services.events_status.statistics import keep_purged
+from services.events_status.steering import forget_controls
 from services.events_status.store import EventStore
 from shared.uow import Work
 from shared.workflows import Step
@@ -55,6 +56,7 @@ async def purge_events(work: Work) -> Step:
             work.bury(EventState, str(event_id))
         if len(over) == CHUNK:
             return Step(CHUNK, CHUNK, more=True)
+    await forget_controls(work, before)
     await recall(work, before)
     old = await purge_archive(work)
     if old:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -33,6 +34,34 @@ SELECT $2, $3, $4, event_type, queue, channel, address, recipient_key, language,
 FROM events WHERE event_id = $1
 ON CONFLICT DO NOTHING RETURNING queue
 """
+MOST_FORGOTTEN: Final = 20_000
+_NOTE: Final = """
+INSERT INTO event_controls (source, command_id, event_id, control, at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING RETURNING 1
+"""
+_FORGET: Final = """
+DELETE FROM event_controls WHERE (source, command_id) IN (
+    SELECT source, command_id FROM event_controls WHERE at < $1 ORDER BY at LIMIT $2)
+"""
+
+
+async def first_time(work: Work, command: ControlEvent) -> bool:
+    """Note a control that came as a message; return whether it is its first time.
+
+    Also one that is refused: what it asks may have become possible when it is replayed.
+    """
+    if work.cause is None:
+        return True
+    identity = work.cause.source, work.cause.id
+    noted = await work.connection.fetchval(
+        _NOTE, *identity, command.event_id, command.control.value, work.now
+    )
+    return bool(noted)
+
+
+async def forget_controls(work: Work, before: datetime) -> None:
+    """Forget controls that no topic holds any more."""
+    await work.connection.execute(_FORGET, before, MOST_FORGOTTEN)
 
 
 async def steer(work: Work, command: ControlEvent, cause: str) -> UUID:
@@ -81,7 +110,14 @@ async def _resend(work: Work, event: Tracked, cause: str, by: str) -> UUID:
     if queue is not None:
         await copy_addresses(work, event.event_id, again)
         unborn = Tracked(
-            again, event.event_type, event.external_id, work.now, None, 0, event.channel
+            again,
+            event.event_type,
+            event.external_id,
+            work.now,
+            None,
+            0,
+            event.channel,
+            queue=queue,
         )
         await _move(work, unborn, EventStatus.PENDING, f"{event.event_id} sent again by {by}")
         await wake(work, processing_of(Queue(queue)))

@@ -18,7 +18,7 @@ from topics.events import EventStatus
 from topics.outside import Queue
 
 _TRACKED: Final = (
-    "event_id, event_type, external_id, received_at, status, version, channel, errors,"
+    "event_id, event_type, external_id, received_at, status, version, channel, errors, queue,"
     " greatest(changed_at, scheduled_at) AS since, greatest(received_at, scheduled_at) AS due_at"
 )
 _ADD: Final = """
@@ -293,4 +293,5 @@ def _tracked(row: Any) -> Tracked:
         row["since"],
         row["due_at"],
         row["errors"],
+        row["queue"],
     )

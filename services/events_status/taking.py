@@ -80,7 +80,17 @@ async def _templates_at_once(
 def _pending(event: Received, work: Work) -> Taken:
     due_at = max(event.scheduled or work.now, work.now)
     kind, name = event.event_type, event.external_id
-    unborn = Tracked(event.event_id, kind, name, work.now, None, 0, event.channel, due_at=due_at)
+    unborn = Tracked(
+        event.event_id,
+        kind,
+        name,
+        work.now,
+        None,
+        0,
+        event.channel,
+        due_at=due_at,
+        queue=event.queue,
+    )
     key = recipient_key(work.settings.secret, *event.known_by)
     return Taken(event, key, (move(unborn, EventStatus.PENDING, at=work.now),))
 

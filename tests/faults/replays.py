@@ -11,6 +11,7 @@ from services.cli.catalogue import find
 from services.cli.replaying import members_of
 from shared import kafka
 from shared.registry import Registry
+from shared.settings import Settings
 from tests.faults import checks
 from tests.faults.scenario import Stage
 from tests.waiting import eventually
@@ -53,7 +54,7 @@ async def replay(stage: Stage, *, forget: bool) -> list[str]:
     before = await effects(stage)
     rig = stage.world.rig
     await rig.stop(*(rig.workers[name, 1] for name in stage.services))
-    await asyncio.gather(*(_rewind(stage, *reader) for reader in _readers(stage)))
+    await asyncio.gather(*(rewind(rig.settings, *reader) for reader in _readers(stage)))
     if forget:
         for name in stage.services:
             await rig.owner.execute(f"DELETE FROM {name}.inbox")
@@ -86,13 +87,13 @@ def _readers(stage: Stage) -> list[tuple[str, Registry]]:
     return [reader for name in stage.services for reader in find(name).registries.items()]
 
 
-async def _rewind(stage: Stage, name: str, registry: Registry) -> None:
-    settings = stage.world.rig.settings
-    await eventually(lambda: _left(stage, name), what=f"{name}'s group being without members")
+async def rewind(settings: Settings, name: str, registry: Registry) -> None:
+    """Have a consumer read all its topics from their beginning, once its group has no members."""
+    await eventually(lambda: _left(settings, name), what=f"{name}'s group being without members")
     client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
     await client.start()
     try:
-        partitions = _partitions(stage, registry)
+        partitions = _partitions(settings, registry)
         client.assign(partitions)
         beginnings = await client.beginning_offsets(partitions)
         await client.commit(beginnings)
@@ -100,12 +101,12 @@ async def _rewind(stage: Stage, name: str, registry: Registry) -> None:
         await client.stop()
 
 
-async def _left(stage: Stage, name: str) -> bool:
-    return not await members_of(stage.world.rig.settings, name)
+async def _left(settings: Settings, name: str) -> bool:
+    return not await members_of(settings, name)
 
 
-def _partitions(stage: Stage, registry: Registry) -> list[TopicPartition]:
-    prefix = stage.world.rig.settings.kafka_namespace
+def _partitions(settings: Settings, registry: Registry) -> list[TopicPartition]:
+    prefix = settings.kafka_namespace
     return [
         TopicPartition(prefix + topic.name, number)
         for topic in registry.topics
@@ -114,19 +115,19 @@ def _partitions(stage: Stage, registry: Registry) -> list[TopicPartition]:
 
 
 async def _caught_up(stage: Stage) -> bool:
-    return not any([await _behind(stage, *reader) for reader in _readers(stage)])
+    settings = stage.world.rig.settings
+    return not any([await behind(settings, *reader) for reader in _readers(stage)])
 
 
-async def _behind(stage: Stage, name: str, registry: Registry) -> bool:
+async def behind(settings: Settings, name: str, registry: Registry) -> bool:
     """Whether a consumer has records still to read.
 
     The last offsets of a partition may be transaction marks, which no reader is ever handed.
     """
-    settings = stage.world.rig.settings
     client = kafka.consumer(settings, [], group=f"muster.{name}", instance=None)
     await client.start()
     try:
-        partitions = _partitions(stage, registry)
+        partitions = _partitions(settings, registry)
         client.assign(partitions)
         ends = await client.end_offsets(partitions)
         for part in partitions:

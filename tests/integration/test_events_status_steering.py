@@ -21,6 +21,7 @@ from services.events_status.workflows import process_batch, process_realtime
 from shared.clock import DrivenClock
 from shared.http import create_app
 from shared.ids import recipient_key
+from shared.registry import answer
 from shared.service import Runtime
 from shared.uow import Work
 from tests.conftest import Open
@@ -38,7 +39,7 @@ from tests.integration.events_story import (
 from tests.integration.test_events_status_rows import TEMPLATE, as_, link, say, step, take
 from topics.cloudevents import Envelope
 from topics.delivery import Outcome, SendMessage
-from topics.events import ControlEvent, EventControl, EventsFound, FindEvents
+from topics.events import ControlEvent, EventControl, EventControlled, EventsFound, FindEvents
 from topics.names import EVENTS_BATCH
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
@@ -134,6 +135,24 @@ async def test_a_resend_that_is_replayed_makes_one_event(runtime: Runtime) -> No
             work.cause = Envelope("/bot", identity, command.ce_type, work.now, b"")
             await entry.handle(command, work)
     assert await runtime.pool.fetchval("SELECT count(*) FROM events") == 3
+
+
+async def test_a_pause_replayed_later_holds_nothing_back_and_is_answered_once(
+    runtime: Runtime,
+) -> None:
+    event = await take(runtime, "1", scheduled=(NOW + timedelta(hours=1)).isoformat())
+    entry = runtime.registry.entry(ControlEvent)
+    assert entry is not None
+    said: list[Any] = []
+    for identity, control in (("c-0", "resume"), ("c-1", "pause"), ("c-2", "resume")) * 2:
+        command = ControlEvent(event_id=event, control=EventControl(control), actor=actor(MANAGER))
+        async with runtime.uow.begin() as work:
+            work.cause = Envelope("/bot", identity, command.ce_type, work.now, b"")
+            await answer(entry, command, work)
+            said += [one for one in work.emitted if isinstance(one, EventControlled)]
+    assert [one.control for one in said] == ["resume", "pause", "resume"]
+    history = await runtime.pool.fetch("SELECT after FROM event_history ORDER BY version")
+    assert [row["after"] for row in history] == ["pending", "paused", "pending"]
 
 
 async def test_what_was_not_covered_or_was_erased_is_not_sent_again(

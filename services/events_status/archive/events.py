@@ -41,7 +41,8 @@ known AS (
     FROM archived_events a JOIN fresh USING (event_id)
 ), put AS (
     INSERT INTO archived_events AS a ({COLUMNS}, week, archived_at, purged_at)
-    SELECT {COLUMNS}, date_trunc('week', changed_at AT TIME ZONE $1)::date, $2, purged_at
+    SELECT {COLUMNS}, date_trunc('week', changed_at AT TIME ZONE $1)::date,
+           $2::timestamptz, purged_at
     FROM fresh ORDER BY event_id
     ON CONFLICT (event_id) DO UPDATE
     SET status = excluded.status, reason = excluded.reason, version = excluded.version,
@@ -49,6 +50,7 @@ known AS (
         recipient_key = excluded.recipient_key,
         changed_at = excluded.changed_at, week = excluded.week, archived_at = excluded.archived_at
     WHERE a.version < excluded.version
+       OR (a.version = excluded.version AND a.status <> excluded.status)
     RETURNING event_id, account, week, template_id, channel, event_type, status
 ), due AS (
     INSERT INTO archive_due (event_id, account) SELECT event_id, account FROM put

@@ -30,10 +30,16 @@ SET reason = excluded.reason, severity = excluded.severity, status = excluded.st
     at = excluded.at
 WHERE q.at < excluded.at
 """
+# A message that was asked for anew has an id of its own.
+_EVENT: Final = """coalesce((
+    SELECT r.event_id FROM event_retries r WHERE r.message_id = told.message_id), told.message_id)"""
 _ANSWERS: Final = f"""
 INSERT INTO incoming_answers (event_id, text, kind, at)
-SELECT told.* FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
-    AS told (event_id, text, kind, at) WHERE {_KNOWN} ORDER BY 1, 2, 3
+SELECT * FROM (
+    SELECT {_EVENT} AS event_id, text, kind, at
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
+        AS told (message_id, text, kind, at)) told
+WHERE {_KNOWN} ORDER BY 1, 2, 3
 ON CONFLICT DO NOTHING
 """
 _URLS: Final = """
@@ -44,9 +50,11 @@ ON CONFLICT DO NOTHING
 """
 _TRACKING: Final = f"""
 INSERT INTO incoming_tracking (tracking_id, event_id, content_hash, number, kind, at, is_machine)
-SELECT told.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::smallint[],
-        $6::timestamptz[], $7::boolean[])
-    AS told (tracking_id, event_id, content_hash, number, kind, at, is_machine)
+SELECT * FROM (
+    SELECT tracking_id, {_EVENT} AS event_id, content_hash, number, kind, at, is_machine
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::smallint[],
+                $6::timestamptz[], $7::boolean[])
+        AS told (tracking_id, message_id, content_hash, number, kind, at, is_machine)) told
 WHERE {_KNOWN} ORDER BY 1
 ON CONFLICT DO NOTHING
 """

@@ -86,3 +86,28 @@ CREATE TABLE archived_quarantine (
     at            timestamptz NOT NULL,
     PRIMARY KEY (recipient_key, channel)
 );
+
+-- Every control of an event that came as a message, by its identity: one replayed does nothing.
+CREATE TABLE event_controls (
+    source     text NOT NULL,
+    command_id text NOT NULL,
+    event_id   uuid NOT NULL,
+    control    text NOT NULL,
+    at         timestamptz NOT NULL,
+    PRIMARY KEY (source, command_id)
+);
+CREATE INDEX event_controls_age ON event_controls (at);
+
+-- States read back from their topic by a rebuild; empty otherwise. Lost in a crash of the server: it
+-- begins anew then.
+CREATE UNLOGGED TABLE rebuilt_states (
+    event_id    uuid PRIMARY KEY,
+    version     bigint NOT NULL,
+    event_type  text NOT NULL,
+    status      text NOT NULL,
+    channel     text,
+    queue       text,
+    external_id text,
+    received_at timestamptz NOT NULL,
+    changed_at  timestamptz NOT NULL
+);

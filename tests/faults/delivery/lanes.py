@@ -60,6 +60,7 @@ _READ_OR_WRITTEN: Final = (
     names.DELIVERY_MESSAGES,
     names.DELIVERY_EVENTS,
     names.DELIVERY_ACTIVITY,
+    names.DELIVERY_LOGS,
     names.TEMPLATES_STATE,
     names.APPROVALS_STATE,
     names.OPERATORS_STATE,
