@@ -31,8 +31,9 @@ SET reason = excluded.reason, severity = excluded.severity, status = excluded.st
 WHERE q.at < excluded.at
 """
 # A message that was asked for anew has an id of its own.
-_EVENT: Final = """coalesce((
-    SELECT r.event_id FROM event_retries r WHERE r.message_id = told.message_id), told.message_id)"""
+_EVENT: Final = """coalesce(
+    (SELECT r.event_id FROM event_retries r WHERE r.message_id = told.message_id),
+    told.message_id)"""
 _ANSWERS: Final = f"""
 INSERT INTO incoming_answers (event_id, text, kind, at)
 SELECT * FROM (
