@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 from services.delivery.content.kitchen import KITCHEN
 from services.delivery.domain.content import Content
 from services.delivery.domain.runs import RunKind
+from services.delivery.http.contents import text_alone
 from services.delivery.personal import variables
 from services.delivery.rendering import BadTemplate, Rendered
 from services.delivery.settings import DeliverySettings
@@ -86,6 +87,8 @@ async def rendered(one: Sample, settings: DeliverySettings) -> Rendered:
 def _render(one: Sample, settings: DeliverySettings) -> Rendered:
     merge = {"ctx": one.ctx, "contact": SOMEBODY.get(one.content.channel, {})}
     values = variables(merge, number=None, label="", unsubscribe_url="")
+    if one.content.channel is not Channel.EMAIL:
+        return KITCHEN.render(text_alone(one.content), values)
     return KITCHEN.render(one.content, values | proof_links(one.content, values, settings))
 
 

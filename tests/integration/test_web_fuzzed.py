@@ -60,6 +60,7 @@ def fuzz(operation: APIOperation[Any, Any, Any, Any], url: str, headers: dict[st
         (EVENTS, "events"),
         (EVENTS, "events_status"),
         (DELIVERY, "delivery/templates"),
+        (DELIVERY, "delivery/webhooks"),
     ],
 )
 async def test_no_described_call_ends_in_a_failure(

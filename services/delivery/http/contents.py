@@ -37,9 +37,13 @@ class Contents:
             async with self._pool.acquire() as connection:
                 for one in due:
                     content = await TemplateStore(connection).content(one)
-                    # Nothing but the text is rendered for these channels.
-                    self._kept[one] = replace(content, subject="", html="")
+                    self._kept[one] = text_alone(content)
         return {one: self._kept[one] for one in wanted}
+
+
+def text_alone(content: Content) -> Content:
+    """Return a content without what these channels leave out, so that it is not rendered."""
+    return replace(content, subject="", html="")
 
 
 def text_of(content: Content, row: Claimed) -> str:
