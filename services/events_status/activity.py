@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -17,14 +17,29 @@ from topics.events import EventStatus
 from topics.levels import MOST_LINES, OTHER, ActivityLine, EventsActivity, QueueLength
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_ENDS: Final[dict[EventStatus, str]] = {
-    EventStatus.PENDING_DELIVERY: "routed",
-    EventStatus.SENT: "sent",
-    EventStatus.IGNORED: "ignored",
-    EventStatus.DELIVERY_ERROR: "delivery_error",
-    EventStatus.NOT_COVERED: "not_covered",
-    EventStatus.EXPIRED: "expired",
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_FIELDS: Final = tuple(
+    name for name in ActivityLine.model_fields if name not in {"channel", "event_type", "minute"}
+)
+_QUEUED: Final = _FIELDS.index("queued")
+_ENTERED: Final = _FIELDS.index("entered")
+_ROUTED_EVENTS: Final = _FIELDS.index("routed")
+_QUEUE_MS: Final = _FIELDS.index("queue_ms")
+_PROCESSING_MS: Final = _FIELDS.index("processing_ms")
+_SENDING_MS: Final = _FIELDS.index("sending_ms")
+_PENDING: Final = EventStatus.PENDING
+_ROUTED: Final = EventStatus.PENDING_DELIVERY
+_ENDS: Final = {
+    status: _FIELDS.index(status)
+    for status in (
+        EventStatus.SENT,
+        EventStatus.IGNORED,
+        EventStatus.DELIVERY_ERROR,
+        EventStatus.NOT_COVERED,
+        EventStatus.EXPIRED,
+    )
 }
+"""The statuses that are counted by their own name."""
 Line = tuple[str, str, datetime]
 """Channel, event type, and the minute's beginning."""
 
@@ -88,33 +103,48 @@ def _tell(
 
 
 def lines_of(moves: Sequence[Move]) -> list[ActivityLine]:
-    """Return what changes did by channel, type and minute; types beyond the bound as others."""
-    found: dict[Line, Counter[str]] = {}
+    """Return what changes did by channel, type and minute; types beyond the bound as others.
+
+    Every event of the hot path passes here, a few times: so it adds up in plain lists.
+    """
+    found: dict[Line, list[int]] = {}
+    at, minute = None, _NEVER
     for one in moves:
-        minute = one.happened_at.replace(second=0, microsecond=0)
-        key = (one.event.channel, one.event.event_type, minute)
-        if key not in found and len(found) >= MOST_LINES:
-            key = (one.event.channel, OTHER, minute)
-        found.setdefault(key, Counter()).update(_counts(one))
+        event, happened_at = one.event, one.happened_at
+        if happened_at is not at:
+            at, minute = happened_at, happened_at.replace(second=0, microsecond=0)
+        counts = found.get((event.channel, event.event_type, minute))
+        if counts is None:
+            counts = _new_line(found, (event.channel, event.event_type, minute))
+        counts[_QUEUED] += _queued(one)
+        if one.before is None:
+            counts[_ENTERED] += 1
+        if one.after is _ROUTED:
+            counts[_ROUTED_EVENTS] += 1
+            counts[_QUEUE_MS] += _elapsed(one.since, one.at)
+        elif one.after is not _PENDING:
+            _end(counts, one, happened_at)
     return [
-        ActivityLine(channel=channel, event_type=kind, minute=minute, **counts)
-        for (channel, kind, minute), counts in found.items()
+        ActivityLine(
+            channel=channel, event_type=kind, minute=minute, **dict(zip(_FIELDS, line, strict=True))
+        )
+        for (channel, kind, minute), line in found.items()
     ]
 
 
-def _counts(one: Move) -> dict[str, int]:
-    """Return what one change adds to the counts of a line."""
-    counts = {"queued": _queued(one)}
-    if one.before is None:
-        counts["entered"] = 1
-    if one.after in _ENDS:
-        counts[_ENDS[one.after]] = 1
-    if one.after is EventStatus.PENDING_DELIVERY:
-        counts["queue_ms"] = _elapsed(one.since, one.at)
-    elif one.after is EventStatus.SENT:
-        counts["processing_ms"] = _elapsed(one.since, one.happened_at)
-        counts["sending_ms"] = _elapsed(one.event.due_at, one.happened_at)
-    return counts
+def _new_line(found: dict[Line, list[int]], key: Line) -> list[int]:
+    if len(found) >= MOST_LINES:
+        key = (key[0], OTHER, key[2])
+    return found.setdefault(key, [0] * len(_FIELDS))
+
+
+def _end(counts: list[int], one: Move, happened_at: datetime) -> None:
+    field = _ENDS.get(one.after)
+    if field is not None:
+        counts[field] += 1
+    if one.after is EventStatus.SENT:
+        counts[_PROCESSING_MS] += _elapsed(one.since, happened_at)
+        counts[_SENDING_MS] += _elapsed(one.event.due_at, happened_at)
 
 
 def _queued(one: Move) -> int:
@@ -125,8 +155,7 @@ def _queued(one: Move) -> int:
     event = one.event
     if event.due_at is not None and event.due_at > event.received_at:
         return 0
-    before, after = (status is EventStatus.PENDING for status in (one.before, one.after))
-    return int(after) - int(before)
+    return (one.after is _PENDING) - (one.before is _PENDING)
 
 
 def _elapsed(since: datetime | None, until: datetime) -> int:

@@ -82,6 +82,19 @@ SELECT DISTINCT event_id FROM (SELECT event_id FROM event_history
     UNION ALL SELECT event_id FROM event_messages UNION ALL SELECT event_id FROM outcomes) parts
 WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.event_id = parts.event_id)
 """
+# Minutes that are over in the view, also for the longest transaction; where the queue was counted
+# the view ran. What is told later than a view that does not keep up is not held against it.
+_LEVELS: Final = """
+WITH shown AS (
+    SELECT (m ->> 'minute')::timestamptz AS minute, (m ->> 'incoming')::bigint AS shown
+    FROM level_snapshots s, jsonb_array_elements(s.snapshot -> 'minutes') m
+    WHERE (m ->> 'minute')::timestamptz <= s.told_until - interval '4 minutes'
+      AND m ->> 'queued' IS NOT NULL)
+SELECT minute, shown, count(e.event_id) AS rows
+FROM shown LEFT JOIN events e
+    ON e.received_at >= minute AND e.received_at < minute + interval '1 minute'
+GROUP BY minute, shown HAVING shown <> count(e.event_id) ORDER BY minute
+"""
 
 # An event once recycled names the channels before its own, and what it was recycled from failed.
 _RECYCLED: Final = """
@@ -112,6 +125,7 @@ INVARIANTS: Final[dict[str, str]] = {
     "I4 history, message and outcomes leave with their event": _ORPHANS,
     "I2 events taken in = finished + still open, each taken in once": _COUNTS,
     "I2 the statistics of a day are its events, counted": _STATISTICS,
+    "I2 the minutes of the live view are the events that came in": _LEVELS,
     "I1 an event has one message from its routing on, and none before": _MESSAGES,
     "I6 an event is sent with what its published version pins": _VERSIONS,
     "I4 an event has failed as often as its history says": _TRIES,

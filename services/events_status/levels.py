@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import add, attrgetter
 from typing import Final
 
 from topics.levels import ActivityLine, Level, MinuteFigures, Window
@@ -56,9 +57,12 @@ class Tally:
 NOTHING: Final = Tally()
 
 
+_counts: Final = attrgetter(*COUNTED)
+
+
 def tally_of(line: ActivityLine) -> Tally:
     """Return what a line of a summary adds."""
-    return Tally(tuple(getattr(line, name) for name in COUNTED))
+    return Tally(_counts(line))
 
 
 def seen(*lengths: int, sampled: bool) -> Tally:
@@ -70,12 +74,18 @@ def seen(*lengths: int, sampled: bool) -> Tally:
 def plus(one: Tally, other: Tally) -> Tally:
     """Return the sum of two."""
     return Tally(
-        tuple(a + b for a, b in zip(one.counts, other.counts, strict=True)),
-        min((n for n in (one.least, other.least) if n is not None), default=None),
-        max((n for n in (one.most, other.most) if n is not None), default=None),
+        tuple(map(add, one.counts, other.counts)),
+        _either(min, one.least, other.least),
+        _either(max, one.most, other.most),
         one.lengths + other.lengths,
         one.samples + other.samples,
     )
+
+
+def _either(pick: Callable[[int, int], int], one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return pick(one, other)
 
 
 def keys_of(channel: str, event_type: str) -> tuple[str, str, str]:

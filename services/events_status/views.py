@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -210,7 +209,7 @@ def _activity(message: Any) -> EventsActivity | None:
 
 
 def _packed(tally: Tally) -> list[Any]:
-    return list(astuple(tally))
+    return [tally.counts, tally.least, tally.most, tally.lengths, tally.samples]
 
 
 def _tally(packed: list[Any] | None) -> Tally:

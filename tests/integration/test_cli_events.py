@@ -12,14 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from services.cli.letters import opened
 from services.events_status.domain import Received
 from services.events_status.intake import read_event
+from services.events_status.settings import EventsStatusSettings
 from shared.settings import Settings
 from tests.integration.cli_shell import Shell, shell
 from tests.records import records_of
 from tests.servers import Servers
 from topics.cloudevents import decode_envelope
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
+from topics.operators import OperatorState, Role
 from topics.outside import Queue
 
 WHO = ("--operator", "ops@example.org")
@@ -44,6 +47,47 @@ def events(cli: Shell, topic: Topic = EVENTS_BATCH) -> list[Received]:
 def rejected(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def known_to_message_center(cli: Shell) -> None:
+    """Have events_status know the operators, as its consumer would."""
+    rows = cli.sql("SELECT operator_id, name, roles FROM web.operators")
+
+    async def hear() -> None:
+        settings = cli.instance.settings(EventsStatusSettings)
+        async with opened("events_status", settings) as events_status:
+            for row in rows:
+                roles = tuple(Role(one) for one in row["roles"])
+                known = {"operator_id": row["operator_id"], "name": row["name"], "roles": roles}
+                await events_status.execute(OperatorState(version=9, **known))
+
+    asyncio.run(hear())
+
+
+def test_service_levels_and_thresholds_are_set_and_shown(cli: Shell) -> None:
+    known_to_message_center(cli)
+    assert "nothing is known yet" in cli.muster("events", "levels").output
+    page = json.loads(cli.muster("events", "levels", "--json", "--window", "hour").output)
+    assert (page["is_late"], page["levels"]) == (True, [])
+    limits = ("--warning", "100", "--alert", "1000")
+    said = cli.muster("events", "threshold", "set", "queued", *limits, *WHO, "--channel", "email")
+    assert said.code == 0, said
+    listed = json.loads(cli.muster("events", "threshold", "list", "--json").output)["thresholds"]
+    [mine] = [one for one in listed if one["indicator"] == "queued"]
+    assert (mine["channel"], mine["warning"], mine["alert"]) == ("email", 100, 1000)
+    assert "error_rate" in cli.muster("events", "threshold", "list").output
+    refused = {
+        ("queued", "--warning", "9", "--alert", "1", *WHO): "an alert lies over its warning",
+        ("error_rate", "--warning", "5", *WHO): "warning: a rate is between 0 and 1",
+        ("queued", *WHO): "give --warning",
+        ("queued", *limits, "--operator", "rita@example.org"): "right",
+    }
+    for words, why in refused.items():
+        said = cli.muster("events", "threshold", "set", *words)
+        assert (said.code != 0, why in said.error + said.output) == (True, True), said
+    gone = cli.muster("events", "threshold", "remove", "queued", *WHO, "--channel", "email")
+    assert gone.code == 0
+    assert '"queued"' not in cli.muster("events", "threshold", "list", "--json").output
 
 
 def test_a_csv_file_is_pushed_once_and_its_bad_rows_are_kept_apart(cli: Shell) -> None:

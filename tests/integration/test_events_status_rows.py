@@ -320,6 +320,11 @@ BREAKS = {
     "I4 a status copied": "DELETE FROM outcomes",
     "I4 an event has failed": "UPDATE events SET errors = 1",
     "I1 an event is recycled": "UPDATE events SET recycled_from = event_id",
+    "I2 the minutes of the live view": """
+        INSERT INTO level_snapshots (told_until, as_of, snapshot)
+        SELECT now() + interval '5 minutes', now(), jsonb_build_object('minutes', jsonb_build_array(
+            jsonb_build_object('minute', date_trunc('minute', now()), 'incoming', 7, 'queued', 0)))
+    """,
 }
 
 
