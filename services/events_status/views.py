@@ -105,7 +105,8 @@ def _put_part(
 def _queue(table: Any, activity: EventsActivity, lines: Iterable[ActivityLine]) -> dict[str, Tally]:
     """Move the queue's lengths on; return what was seen of them, by key."""
     known = table.get(QUEUE) or {"latest": 0.0, "lengths": {}, "sources": {}}
-    before: dict[str, int] = known["lengths"]
+    before: Mapping[str, int] = known["lengths"]
+    after: Mapping[str, int]
     last, _ = known["sources"].get(activity.source, (0, 0.0))
     if activity.queue is not None:
         types = table.get(TYPES) or {}
@@ -114,8 +115,10 @@ def _queue(table: Any, activity: EventsActivity, lines: Iterable[ActivityLine]) 
         shown = (keys_of(*key.split(" ", 1)) for key in types)
         touched = {TOTAL, *before, *after, *(key for keys in shown for key in keys)}
     else:
-        # Killed after this part was written: the lengths have moved on already.
-        after, touched = _moved(before, lines if activity.sequence > last else ())
+        after, touched = _moved(before, lines)
+        if activity.sequence <= last:
+            # Killed after this part was written: the lengths have moved on already.
+            after = before
     if activity.sequence > last:
         at = activity.at.timestamp()
         latest = max(known["latest"], at)

@@ -127,7 +127,7 @@ def test_killed_between_two_parts_of_a_summary_it_still_counts_once(survived: in
         put(killed, summary)
     told.table = dict(killed)
     assert told.take(summary).level().incoming == 10
-    assert (told.level().outgoing, told.level().queued) == (4, 10)
+    assert (told.level().outgoing, told.level().queued, told.level().queued_max) == (4, 10, 10)
     assert told.level(window=Window.DAY).incoming == 10
 
 
