@@ -31,10 +31,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A record that is no message of ours, and why."""
+    """A record that is no message of ours, and why; ``outside``: nor was it to be one."""
 
     record: Record
     reason: str
+    outside: bool = False
 
 
 def read(record: Record, registry: Registry) -> Item | Broken | None:
@@ -52,7 +53,7 @@ def read(record: Record, registry: Registry) -> Item | Broken | None:
             return Item(record, envelope, intake.read(envelope), None, intake)
         return _typed(record, envelope, registry)
     except (Malformed, Permanent) as problem:
-        return Broken(record, str(problem))
+        return Broken(record, str(problem), outside=intake is not None)
 
 
 def _typed(record: Record, envelope: Envelope, registry: Registry) -> Item | None:

@@ -30,7 +30,10 @@ log = logger(__name__)
 
 POLL_MS: Final = 500
 HALT_AFTER: Final = 50
-"""Dead letters in a row that stop a partition: a bad deploy must not drain a topic."""
+"""Dead letters in a row that stop a partition: a bad deploy must not drain a topic.
+
+What outside producers write wrong on an intake topic does not count: it hurts nobody else.
+"""
 
 
 class Batcher:
@@ -43,7 +46,7 @@ class Batcher:
         self._spread = random.Random()
 
     async def handle(self, records: Sequence[Record]) -> set[Record]:
-        """Handle a batch whole; return the records that went to the dead letters.
+        """Handle a batch whole; return the records that went to the dead letters by our doing.
 
         Raises:
             BaseException: one of ``INFRASTRUCTURE``; nothing of the failing part was kept.
@@ -73,7 +76,7 @@ class Batcher:
                 for item in broken:
                     await dead_letters.bury(work, self.name, item.record, reason=item.reason)
         self._count(ready, broken)
-        return {item.record for item in broken}
+        return {item.record for item in broken if not item.outside}
 
     async def _admit(self, work: Work, items: Sequence[Item]) -> list[Item]:
         """Return the items to handle now: new to the inbox, no earlier one of the key waiting."""

@@ -73,6 +73,7 @@ class Kind(StrEnum):
     ROUTING = "events routed"
     BATCH_ROUTING = "batch events routed"
     STATUSES = "statuses written"
+    ARCHIVE = "events archived"
 
 
 _now_in: ContextVar[frozenset[Kind]] = ContextVar("_now_in", default=frozenset())

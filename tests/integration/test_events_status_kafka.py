@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from uuid import uuid4
 
 import pytest
 
 from services.cli.checking import verdicts
+from services.events_status import handlers
 from services.events_status.app import SERVICE
+from services.events_status.domain import Queue, Received
 from shared.consumer import HALT_AFTER
+from shared.errors import Permanent
+from shared.registry import Taken
 from shared.service import Runtime
+from shared.uow import Work
 from tests.conftest import Open
 from tests.instances import make_topics
 from tests.integration.events_story import (
@@ -46,6 +51,7 @@ from topics.workflows import Control, ControlWorkflow
 
 Place = tuple[Runtime, Outside]
 TEMPLATE = uuid4()
+BAD_DEPLOY = "order.of-a-bad-deploy"
 
 
 @pytest.fixture
@@ -163,11 +169,31 @@ async def test_the_check_sees_what_the_batch_queue_has_not_handled(open_service:
     assert verdict.broken == ()
 
 
-async def test_a_halted_partition_of_the_batch_queue_shows_in_readiness(place: Place) -> None:
+async def test_what_outsiders_write_wrong_halts_nobody(place: Place) -> None:
     runtime, outside = place
+    for _ in range(HALT_AFTER + 5):
+        await outside.send(b"{", STRUCTURED, key="one")
+    await outside.send(structured("behind"), STRUCTURED, key="one")
+    await reach(runtime, "behind", EventStatus.PENDING_DELIVERY)
+    assert runtime.problems == []
+
+
+async def test_a_halted_partition_of_the_batch_queue_shows_in_readiness(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, outside = place
+    take_in = handlers.take_in
+
+    async def take_some(events: Sequence[Taken[Received]], work: Work, queue: Queue) -> None:
+        if any(event.event_type == BAD_DEPLOY for _, event in events):
+            raise Permanent("a bad deploy")
+        await take_in(events, work, queue)
+
+    monkeypatch.setattr(handlers, "take_in", take_some)
     await eventually(lambda: not runtime.problems, what="the service being ready")
-    for _ in range(HALT_AFTER):
-        await outside.send(b"{", STRUCTURED, topic=EVENTS_BATCH, key="one")
+    for number in range(HALT_AFTER):
+        bad = structured(f"bad-{number}", kind=BAD_DEPLOY)
+        await outside.send(bad, STRUCTURED, topic=EVENTS_BATCH, key="one")
     [problem] = await eventually(lambda: runtime.problems, what="the halt")
     assert EVENTS_BATCH.name in problem
     await stays_halted(runtime, outside)
@@ -180,7 +206,8 @@ async def stays_halted(runtime: Runtime, outside: Outside) -> None:
     assert former is not None
     await former.stop()
     for number in range(8):
-        await outside.send(b"{", STRUCTURED, topic=EVENTS_BATCH, key="one")
+        bad = structured(f"more-{number}", kind=BAD_DEPLOY)
+        await outside.send(bad, STRUCTURED, topic=EVENTS_BATCH, key="one")
         await outside.event(f"good-{number}", topic=EVENTS_BATCH)
     await eventually(lambda: statuses(runtime), what="an event of another partition")
     assert consumer._client is not former

@@ -110,6 +110,15 @@ class Center:
         }
         return self.rig.start(service, **(QUICK | more | environment))
 
+    async def is_ready(self, worker: Worker) -> bool:
+        """Whether a process says that it is ready."""
+        async with httpx.AsyncClient(timeout=2) as client:
+            try:
+                answer = await client.get(f"http://127.0.0.1:{worker.port}/health/ready")
+            except httpx.HTTPError:
+                return False
+        return answer.is_success
+
     async def mend(self, **environment: str) -> None:
         """Bring back what a seed that went wrong left behind."""
         for service in SERVICES:

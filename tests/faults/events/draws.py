@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from services.events_status.archive.pointers import Stage
 from tests.faults.delivery.receiver import Manners
 from tests.faults.kinds import Kind
 
@@ -46,6 +47,7 @@ RELAYED: Final = ("relay.before_send", "relay.between_send_and_mark")
 PUSHED: Final = ("intake.keys_written", "intake.before_publish", "intake.after_publish")
 CALLED: Final = ("sender.window_open", "sender.before_call", "sender.after_call")
 WRITTEN: Final = ("sender.before_results", "uow.before_commit", "sender.after_results")
+ARCHIVED: Final = tuple(f"archive.{stage}" for stage in Stage)
 PLACES: Final = (
     *_at("web", Kind.PUSH, *PUSHED, hits=4),
     Place("uow.before_commit", "web", Kind.PUSH, 8),
@@ -55,6 +57,7 @@ PLACES: Final = (
     *_at("events_status", Kind.BATCH_ROUTING, *STEP),
     *_at("events_status", Kind.BATCH, *COMMITS),
     *_at("events_status", Kind.STATUSES, *STEP),
+    *_at("events_status", Kind.ARCHIVE, *ARCHIVED, *STEP),
     *_at("events_status", Kind.RELAY, *RELAYED, hits=3),
     *_at("delivery", Kind.BATCH, *COMMITS),
     *_at("delivery", Kind.URGENT, *CALLED, hits=2),

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.cli.checking import verdicts
 from tests.faults import checks
 from tests.faults.checks import Mails
+from tests.faults.events.archived import archived
 from tests.faults.events.center import SERVICES, Center
 from tests.faults.events.draws import Fate
 from tests.faults.events.pushing import Client, Event
@@ -65,6 +66,7 @@ async def judge(
         assumed=assumed,
     )
     broken += mails.broken + _mailed(center, events)
+    broken += await archived(center, [one.name for one in events])
     broken += [
         f"I4 {row['consumer']} buried {row['ce_id']}: {row['reason']}"
         for row in await center.rig.rows(_LETTERS)

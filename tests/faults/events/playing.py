@@ -6,8 +6,8 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,8 +15,10 @@ from typing import Any, Final
 
 from services.delivery import ambiguous
 from shared.errors import INFRASTRUCTURE
-from tests.driving import Worker
+from shared.kafka import KafkaError
+from tests.driving import SUPERVISOR, Worker
 from tests.faults.checks import Mails
+from tests.faults.events.archived import SYNCHRONISATION
 from tests.faults.events.center import SERVICES, Center
 from tests.faults.events.draws import BROKER, DATABASE, Draw, Fate
 from tests.faults.events.judging import ENDS, ROWS, checked, judge
@@ -25,11 +27,15 @@ from tests.faults.scenario import Result, hits_in
 from tests.waiting import eventually
 from topics.delivery import MessageOutcome, Outcome
 from topics.events import EventStatus
+from topics.message import Actor, Via
 from topics.names import DELIVERY_EVENTS
+from topics.workflows import Control, ControlWorkflow
 
 HIT_SECONDS: Final = 60.0
 SETTLE_SECONDS: Final = 60.0
 PUSHERS: Final = 4
+ARCHIVE_SECONDS: Final = 0.5
+supervisor: Final = Actor(id=str(SUPERVISOR), via=Via.WEB)
 NO_MAILS: Final = Mails((), (), (), 0)
 BOUNCE: Final = "5.1.1 nobody here any more"
 # A bounced one first has to be sent.
@@ -102,8 +108,14 @@ class Playing:
             MUSTER_TEST_KIND=str(place.kind),
             **self.environment,
         )
-        await self.center.rig.ready(place.service)
+        # What is left of a former seed may be its death before it is ready.
+        await eventually(
+            partial(self._up_or_dead, worker), seconds=HIT_SECONDS, what=f"{place.service} being up"
+        )
         return worker
+
+    async def _up_or_dead(self, worker: Worker) -> bool:
+        return not worker.alive or await self.center.is_ready(worker)
 
     async def nurse(self, armed: Worker | None) -> None:
         """Wait for the death, then start a successor; or restart the server."""
@@ -137,6 +149,15 @@ class Playing:
                     await do(work)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.over.wait(), 0.2)
+
+    async def archive(self) -> None:
+        """Have events brought into the archive, again and again, until the seed is over."""
+        run = ControlWorkflow(name=SYNCHRONISATION, control=Control.RUN_NOW, actor=supervisor)
+        while not self.over.is_set():
+            with suppress(KafkaError):
+                await self.center.rig.send(run)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.over.wait(), ARCHIVE_SECONDS)
 
     async def tell_again(self) -> None:
         """Publish outcomes once more: as they were, and as if they were new; late and shuffled.
@@ -241,9 +262,10 @@ async def play(center: Center, drawn: Draw) -> Result:
     mails, recovered = NO_MAILS, 0.0
     try:
         await center.mend(**playing.environment)
-        await _act(playing)
-        recovered = time.monotonic() - playing.down_at
-        broken, mails = await playing.judged()
+        async with _meanwhile(playing):
+            await _act(playing)
+            recovered = time.monotonic() - playing.down_at
+            broken, mails = await playing.judged()
     except Exception as problem:  # noqa: BLE001 - a seed that goes wrong is a result
         broken = [f"seed {drawn.seed}: {line}" for line in _reasons(problem)]
     new = [line for line in broken if line not in center.blamed]
@@ -259,20 +281,27 @@ async def play(center: Center, drawn: Draw) -> Result:
     )
 
 
+@asynccontextmanager
+async def _meanwhile(playing: Playing) -> AsyncIterator[None]:
+    """Have a person decide, and events archived, for the length of the block."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(playing.decide())
+        group.create_task(playing.archive())
+        try:
+            yield
+        finally:
+            playing.over.set()
+
+
 async def _act(playing: Playing) -> None:
     armed = await playing.strike()
-    deciding = asyncio.create_task(playing.decide())
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(playing.nurse(armed))
-            group.create_task(playing.push())
-            group.create_task(playing.bounce())
-        await playing.tell_again()
-        await playing.at_rest()
-        await playing.mails_known()
-    finally:
-        playing.over.set()
-        await deciding
+    async with asyncio.TaskGroup() as group:
+        group.create_task(playing.nurse(armed))
+        group.create_task(playing.push())
+        group.create_task(playing.bounce())
+    await playing.tell_again()
+    await playing.at_rest()
+    await playing.mails_known()
 
 
 def _reasons(problem: BaseException) -> Iterator[str]:

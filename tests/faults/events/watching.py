@@ -22,6 +22,7 @@ WORKFLOWS: Final = {
     "rtEventsProcessing": Kind.ROUTING,
     "batchEventsProcessing": Kind.BATCH_ROUTING,
     "updateEventsStatus": Kind.STATUSES,
+    "mcSynch_default": Kind.ARCHIVE,
 }
 
 
@@ -64,7 +65,8 @@ def _watch_workflows() -> None:
             return workflow
 
         async def run(work: Work) -> Step:
-            step = await workflow.run(work)
+            with doing(kind):
+                step = await workflow.run(work)
             if step.rows_in:
                 also_doing(kind)
             return step
