@@ -67,8 +67,11 @@ def main(words: Sequence[str]) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--seeds", type=int, default=len(PLACES), help="play seeds 1 to this")
     which.add_argument("--seed", type=int, help="play this one")
+    parser.add_argument(
+        "--first", type=int, default=1, help="begin with this seed; nothing is kept"
+    )
     asked = parser.parse_args(words)
-    seeds = [asked.seed] if asked.seed else list(range(1, asked.seeds + 1))
+    seeds = [asked.seed] if asked.seed else list(range(asked.first, asked.seeds + 1))
     folder = Path(tempfile.mkdtemp(prefix="muster-faults-"))
     console.print(f"logs of the services: {folder}")
     with running_servers(ROOT) as servers:
@@ -78,7 +81,7 @@ def main(words: Sequence[str]) -> None:
     if not whole:
         console.print(f"[red]never hit: {', '.join(missed)}[/]")
     console.print(f"{len(seeds)} runs, {played.events} events; failed: {played.failed or 'none'}")
-    if not asked.seed:
+    if not asked.seed and asked.first == 1:
         results.write(
             played.results,
             part="events",
