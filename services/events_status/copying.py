@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.events_status.announcing import announce
 from services.events_status.archive.incoming import keep_late
+from services.events_status.archive.logs import archive_again
 from services.events_status.at_once import is_at_hand, take_tally, tally
 from services.events_status.domain import Move, Told, copy_outcomes
 from services.events_status.recycling import note_errors
@@ -59,5 +60,6 @@ async def _copy(work: Work, told: Sequence[Told]) -> int:
     await store.move(moves)
     await await_tries(work, moves)
     await note_errors(work, moves)
+    await archive_again(work, events.keys() - {one.event.event_id for one in moves})
     announce(work, moves)
     return len(moves)

@@ -111,6 +111,21 @@ async def test_a_late_bounce_moves_an_archived_event_to_the_week_it_came_in(
     assert await broken(runtime) == []
 
 
+async def test_an_outcome_that_changes_nothing_is_archived_too(
+    runtime: Runtime, clock: DrivenClock
+) -> None:
+    event = await take(runtime, "1")
+    await ends(runtime, event, Outcome.FAILED)
+    await exhausted(runtime, DEFAULT)
+    clock.advance(timedelta(seconds=1))
+    await say(runtime, event, Outcome.SENT)  # it was overtaken by its bounce
+    await step(runtime, update_statuses)
+    await exhausted(runtime, DEFAULT)
+    assert await archived(runtime) == {event: ("delivery_error", 3)}
+    logs = await runtime.pool.fetch("SELECT outcome FROM archived_delivery_logs ORDER BY at")
+    assert [row["outcome"] for row in logs] == ["failed", "sent"]
+
+
 async def test_what_commits_behind_the_pointer_is_archived_by_the_next_run(
     runtime: Runtime, clock: DrivenClock
 ) -> None:

@@ -6,8 +6,10 @@ Until then it waits as a row, so neither the order of messages nor that of commi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from services.events_status.archive.accounts import DEFAULT
 from services.events_status.archive.pointers import Pointer, PointerStore
@@ -35,6 +37,11 @@ WITH due AS (
 SELECT (SELECT count(*) FROM due) AS taken, count(*) AS rows,
        count(*) FILTER (WHERE outcome = 'sent') AS sent
 FROM put
+"""
+_AGAIN: Final = """
+INSERT INTO archive_due (event_id, account)
+SELECT event_id, account FROM archived_events WHERE event_id = ANY ($1::uuid[])
+ORDER BY event_id ON CONFLICT DO NOTHING
 """
 _ANSWERS: Final = f"""
 WITH taken AS (
@@ -79,6 +86,12 @@ async def archive_logs(work: Work, account: str, pointer: Pointer) -> tuple[int,
     more = CHUNK in {row["taken"], answers}
     await pointers.move(pointer.stage, None if more else work.now, row["rows"] + answers)
     return row["rows"] + answers, more
+
+
+async def archive_again(work: Work, event_ids: Collection[UUID]) -> None:
+    """Have the logs of archived events read again: more was said, and no status changed by it."""
+    if event_ids:
+        await work.connection.execute(_AGAIN, list(event_ids))
 
 
 async def archive_tracking(work: Work, account: str, pointer: Pointer) -> tuple[int, bool]:
