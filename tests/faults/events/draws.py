@@ -47,6 +47,11 @@ RELAYED: Final = ("relay.before_send", "relay.between_send_and_mark")
 PUSHED: Final = ("intake.keys_written", "intake.before_publish", "intake.after_publish")
 CALLED: Final = ("sender.window_open", "sender.before_call", "sender.after_call")
 WRITTEN: Final = ("sender.before_results", "uow.before_commit", "sender.after_results")
+HELD: Final[dict[Kind | None, str]] = {
+    Kind.ROUTING: "rtEventsProcessing",
+    Kind.BATCH_ROUTING: "batchEventsProcessing",
+    Kind.STATUSES: "updateEventsStatus",
+}
 ARCHIVED: Final = tuple(f"archive.{stage}" for stage in Stage)
 PLACES: Final = (
     *_at("web", Kind.PUSH, *PUSHED, hits=4),
@@ -120,6 +125,8 @@ class Draw:
         nth: the hit that kills.
         again_after: after so many seconds the successor is killed, too.
         resends: what a person does with ambiguous messages; else they are taken for sent.
+        held: a technical workflow that is stopped while the first events come, if any: what it does
+            is then done by its steps, not where events and outcomes come in.
     """
 
     seed: int
@@ -130,6 +137,7 @@ class Draw:
     window: int
     again_after: float | None
     resends: bool
+    held: str | None
 
     @property
     def fault(self) -> str:
@@ -160,6 +168,7 @@ def draw(seed: int) -> Draw:
         window=chance.randint(1, 6),
         again_after=chance.uniform(0.3, 1.0) if chance.random() < 0.2 else None,
         resends=chance.random() < 0.6,
+        held=HELD.get(place.kind) or chance.choice((None, None, None, *HELD.values())),
     )
 
 

@@ -159,6 +159,36 @@ class Playing:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.over.wait(), ARCHIVE_SECONDS)
 
+    async def hold(self) -> None:
+        """Stop a technical workflow while the first events come, then have it go on."""
+        if self.drawn.held is None:
+            return
+        await self._control(Control.STOP)
+        await eventually(
+            lambda: self.center.rig.value(
+                "SELECT status = 'stopped' FROM events_status.technical_workflows WHERE name = $1",
+                self.drawn.held,
+            ),
+            seconds=SETTLE_SECONDS,
+            what=f"{self.drawn.held} being stopped",
+        )
+
+    async def let_go(self) -> None:
+        """Start again what was stopped, once some events are kept."""
+        if self.drawn.held is not None:
+            await eventually(self._some_kept, seconds=SETTLE_SECONDS, what="some events")
+            await self._control(Control.START)
+
+    async def _some_kept(self) -> bool:
+        rows = await self.center.rig.rows(ROWS, [one.name for one in self.events])
+        return len(rows) >= len(self.events) / 2
+
+    async def _control(self, control: Control) -> None:
+        assert self.drawn.held is not None, "nothing is held"
+        await self.center.rig.send(
+            ControlWorkflow(name=self.drawn.held, control=control, actor=supervisor)
+        )
+
     async def tell_again(self) -> None:
         """Publish outcomes once more: as they were, and as if they were new; late and shuffled.
 
@@ -294,10 +324,12 @@ async def _meanwhile(playing: Playing) -> AsyncIterator[None]:
 
 
 async def _act(playing: Playing) -> None:
+    await playing.hold()
     armed = await playing.strike()
     async with asyncio.TaskGroup() as group:
         group.create_task(playing.nurse(armed))
         group.create_task(playing.push())
+        group.create_task(playing.let_go())
         group.create_task(playing.bounce())
     await playing.tell_again()
     await playing.at_rest()

@@ -101,7 +101,7 @@ def test_an_intake_topic_takes_any_type_as_it_is_read_there() -> None:
 
 def test_what_an_intake_cannot_read_is_broken_with_its_reason() -> None:
     event = record(COUNT, topic=EVENTS_REALTIME.name, ce_type=b"something.else")
-    assert read(event, registry()) == Broken(event, "is no order")
+    assert read(event, registry()) == Broken(event, "is no order", outside=True)
 
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"\xff", b"{}"])
