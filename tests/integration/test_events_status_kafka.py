@@ -12,7 +12,8 @@ import pytest
 from services.cli.checking import verdicts
 from services.events_status import handlers
 from services.events_status.app import SERVICE
-from services.events_status.domain import Queue, Received
+from services.events_status.domain import Received
+from services.events_status.taking import take_in
 from shared.consumer import HALT_AFTER
 from shared.errors import Permanent
 from shared.registry import Taken
@@ -46,7 +47,7 @@ from tests.waiting import eventually
 from topics.delivery import Outcome
 from topics.events import EventState, EventStatus, EventStatusChanged, RouteEventType
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, EVENTS_STATE, EVENTS_STATUS
-from topics.outside import event_id
+from topics.outside import Queue, event_id
 from topics.workflows import Control, ControlWorkflow
 
 Place = tuple[Runtime, Outside]
@@ -182,7 +183,6 @@ async def test_a_halted_partition_of_the_batch_queue_shows_in_readiness(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime, outside = place
-    take_in = handlers.take_in
 
     async def take_some(events: Sequence[Taken[Received]], work: Work, queue: Queue) -> None:
         if any(event.event_type == BAD_DEPLOY for _, event in events):
