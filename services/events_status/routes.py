@@ -29,10 +29,11 @@ LEFT JOIN templates t USING (template_id)
 LEFT JOIN event_template_versions v ON v.event_type = r.event_type AND v.channel = r.channel
     AND v.version = r.published_version
 """
-_LOCK: Final = f"""
+_LOCK: Final = "SELECT 1 FROM routes WHERE event_type = $1 AND channel = $2 FOR UPDATE"
+_DRAFT: Final = f"""
 SELECT r.template_id, t.content_hash, v.version, v.template_id AS published_id,
        v.content_hash AS published_hash
-{_JOINED} WHERE r.event_type = $1 AND r.channel = $2 FOR UPDATE OF r
+{_JOINED} WHERE r.event_type = $1 AND r.channel = $2
 """
 _PUBLISHED: Final = """
 SELECT r.event_type, r.channel, v.version, v.template_id, v.content_hash
@@ -111,7 +112,9 @@ class RouteStore:
 
     async def lock(self, route: Route) -> Draft | None:
         """Return the draft of a type and channel with what is published, its row locked."""
-        row = await self._connection.fetchrow(_LOCK, *route)
+        # Not in one statement: after a wait it would join the new row with what it read before.
+        await self._connection.execute(_LOCK, *route)
+        row = await self._connection.fetchrow(_DRAFT, *route)
         if row is None:
             return None
         published = None
