@@ -36,6 +36,8 @@ POINTS: Final = (
     "budget.invoiced",
     "stock.reserved",
     "stock.consumed",
+    "enricher.before_call",
+    "enricher.after_call",
     "archive.events",
     "archive.qualifications",
     "archive.delivery_logs",

@@ -120,16 +120,20 @@ def _text(text: str) -> str:
     return text
 
 
-def _context(ctx: dict[str, Any]) -> dict[str, Any]:
+def ctx_fault(ctx: dict[str, Any]) -> str | None:
+    """Return why an event cannot have a ``ctx``, or ``None``."""
     try:
         why = unstorable(ctx)
         size = len(orjson.dumps(ctx)) if why is None else 0
     except orjson.JSONEncodeError:
-        raise _wrong("holds what is no text") from None
+        return "holds what is no text"
+    return f"{size} bytes, at most {MAX_CTX_BYTES}" if size > MAX_CTX_BYTES else why
+
+
+def _context(ctx: dict[str, Any]) -> dict[str, Any]:
+    why = ctx_fault(ctx)
     if why is not None:
         raise _wrong(why)
-    if size > MAX_CTX_BYTES:
-        raise _wrong(f"{size} bytes, at most {MAX_CTX_BYTES}")
     return ctx
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from services.events_status import api, api_archive, api_levels, api_templates, threshold_handlers
 from services.events_status.archive import incoming
+from services.events_status.enrichment.enriching import enrich_events
 from services.events_status.handlers import batch_registry, registry
 from services.events_status.settings import EventsStatusSettings
 from services.events_status.views import watch_levels
@@ -29,5 +30,5 @@ SERVICE: Final = Service(
     workflows=WORKFLOWS,
     router=routes,
     consumers={"events_status_batch": batch_registry},
-    tasks=(watch_levels,),
+    tasks=(watch_levels, enrich_events),
 )

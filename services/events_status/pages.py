@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,7 +22,8 @@ _SHOWN: Final = (
     " template_id, template_version, content_hash, received_at, changed_at, source, ce_id, origin,"
     " country, email_format, scheduled_at, expires_at, resent_from, recycled_from, errors,"
     " CASE WHEN errors > 0 AND status = 'pending' AND isfinite(waits_until) THEN waits_until END"
-    " AS next_try_at"
+    " AS next_try_at, (SELECT CASE WHEN n.done_at IS NULL THEN 'waiting' ELSE 'done' END"
+    " FROM event_enrichments n WHERE n.event_id = events.event_id) AS enrichment"
 )
 _LIST: Final = f"""
 SELECT {_SHOWN} FROM events
@@ -81,6 +82,7 @@ class EventRow(BaseModel):
     recycled_from: UUID | None = None
     errors: int = Field(default=0, description="how many tries failed")
     next_try_at: datetime | None = None
+    enrichment: Literal["waiting", "done"] | None = None
     held_by: HeldBy | None = None
     archived: bool = Field(default=False, description="it was purged: the archive alone knows it")
 

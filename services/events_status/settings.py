@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.settings import Settings
 
@@ -40,6 +43,37 @@ class EventsStatusSettings(Settings):
     events_enrichment_url: str | None = Field(
         default=None, description="the service that enriches events of types with that rule"
     )
+    events_enrichment_secret: SecretStr | None = Field(
+        default=None,
+        min_length=24,
+        description="at least 24 characters; signs the calls of the enrichment service",
+    )
+    events_enrichment_seconds: float = Field(
+        default=5.0, ge=0.1, le=60, description="how long one of its calls may take"
+    )
+    events_enrichment_batch: int = Field(
+        default=50, ge=1, le=500, description="how many events it is asked about at once"
+    )
+    events_enrichment_connections: int = Field(
+        default=2, ge=1, le=8, description="how many of its calls a process makes at once"
+    )
+
+    @field_validator("events_enrichment_url")
+    @classmethod
+    def _guarded(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "")
+        inside = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        if url is not None and (not parts.hostname or not (parts.scheme == "https" or inside)):
+            message = "is no https URL (http is for this machine only)"
+            raise ValueError(message)
+        return url
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.events_enrichment_url is not None and self.events_enrichment_secret is None:
+            message = "EVENTS_ENRICHMENT_SECRET: is needed with EVENTS_ENRICHMENT_URL"
+            raise ValueError(message)
+        return self
 
 
 def settings_of(settings: Settings) -> EventsStatusSettings:

@@ -20,6 +20,7 @@ from services.events_status.domain import (
 )
 from services.events_status.routes import RouteStore
 from services.events_status.routing import Routed, Waiting, given, route
+from services.events_status.rules import RuleStore
 from services.events_status.store import EventStore, Taken
 from services.events_status.tries import next_second
 from shared import registry
@@ -37,10 +38,15 @@ async def take_in(events: Sequence[registry.Taken[Received]], work: Work, queue:
     """Keep events once each; route them, or have their queue processed."""
     templates = await _templates_at_once(work, queue, [event for _, event in events])
     store = EventStore(work.connection)
+    enriched: frozenset[str] = frozenset()
+    if templates is not None:
+        rules = RuleStore(work.connection)
+        enriched = await rules.enriched(event.event_type for _, event in events)
     taken, routed = [], {}
     for _, event in events:
         one = _pending(event, work)
-        if templates is not None and not _is_ahead(event, work.now):
+        at_once = not _is_ahead(event, work.now) and event.event_type not in enriched
+        if templates is not None and at_once:
             found = routed[event.event_id] = route(_waiting(one), templates, work.now)
             one = Taken(event, one.recipient_key, (*one.moves, found.move), found.published)
         taken.append(one)

@@ -12,12 +12,14 @@ from services.events_status.domain import (
     due_timer,
     processing_of,
 )
+from services.events_status.enrichment.enriching import set_aside
 from services.events_status.purge import purge_events
 from services.events_status.recycling import RECYCLING, recycle_events
 from services.events_status.routes import RouteStore
 from services.events_status.routing import given, route
 from services.events_status.statistics import count_events
 from services.events_status.store import EventStore
+from services.events_status.tries import await_tries
 from services.events_status.watching import watch_service_levels
 from shared.schedules import Cron
 from shared.timers import take_due
@@ -61,10 +63,13 @@ async def route_chunk(work: Work, queue: Queue) -> Step:
     if not waiting:
         return before
     published = await RouteStore(work.connection).published(one.event.event_type for one in waiting)
-    routed = [route(one, published, work.now) for one in waiting]
+    aside, failed = await set_aside(work, queue, waiting, published)
+    routed = [route(one, published, work.now) for one in waiting if one.event.event_id not in aside]
     messages = [one.message for one in routed if one.message]
-    await store.move([one.move for one in routed], given(routed))
-    announce(work, [one.move for one in routed])
+    moves = [*(one.move for one in routed), *failed]
+    await store.move(moves, given(routed))
+    await await_tries(work, failed)
+    announce(work, moves)
     for message in messages:
         work.emit(message)
     return Step(

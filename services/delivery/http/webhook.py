@@ -30,11 +30,11 @@ from services.delivery.store.sending import Claimed
 from services.delivery.store.webhooks import EndpointStore, Target
 from services.delivery.webhooks.addresses import PublicResolver, is_public, literal
 from services.delivery.webhooks.keeping import keys_of
-from services.delivery.webhooks.signing import headers
 from shared.errors import INTERRUPTIONS
 from shared.logs import logger
 from shared.sealing import WrongSecret
 from shared.service import Runtime
+from shared.webhook_signatures import headers
 from topics.delivery import Channel
 
 log = logger(__name__)

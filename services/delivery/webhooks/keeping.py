@@ -9,10 +9,10 @@ from typing import Final
 from services.delivery.approving import settings_of
 from services.delivery.store.webhooks import Endpoint, EndpointStore, Target
 from services.delivery.webhooks.addresses import fault_of
-from services.delivery.webhooks.signing import new_secret, secret_text
 from shared.errors import Refused
 from shared.sealing import seal, unseal
 from shared.uow import Work
+from shared.webhook_signatures import new_secret, secret_text
 
 PURPOSE: Final = "webhook"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
