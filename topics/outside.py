@@ -34,6 +34,7 @@ EVENT_NAMESPACE: Final = UUID("823796f8-6e05-540d-a289-af091b7fad21")
 MAX_TYPE: Final = 200
 MAX_CTX_BYTES: Final = 262_144
 MAX_DEPTH: Final = 100
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 EMAIL: Final = "email"
 SMS: Final = "sms"
 WEBHOOK: Final = "webhook"
@@ -142,6 +143,16 @@ Context = Annotated[dict[str, Any], AfterValidator(_context)]
 Words = Annotated[str, Field(max_length=200), AfterValidator(_text)]
 
 
+def _in_calendar(at: datetime) -> datetime:
+    """Refuse what another zone, or a second more, takes out of Python's calendar."""
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise _wrong(f"is not between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return at
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
+
+
 class OutsideEvent(BaseModel):
     """The data of an outside CloudEvent on an intake topic; its ``type`` is the event's type.
 
@@ -177,10 +188,8 @@ class OutsideEvent(BaseModel):
     email_format: str | None = Field(
         default=None, pattern=r"^(html|text)$", description="what the recipient reads"
     )
-    scheduled: AwareDatetime | None = Field(
-        default=None, description="the event is not processed before"
-    )
-    expiration: AwareDatetime | None = Field(
+    scheduled: Time | None = Field(default=None, description="the event is not processed before")
+    expiration: Time | None = Field(
         default=None, description="an event not processed by then expires"
     )
     ctx: Context = Field(

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError, from_json
 
+from services.web.events.splitting import apart
 from topics.cloudevents import describe
 from topics.outside import MAX_TYPE, OutsideEvent
 
@@ -110,7 +111,7 @@ def read_json(body: bytes) -> tuple[Chunk, bool]:
     try:
         found = from_json(body, allow_inf_nan=False)
     except ValueError:
-        raise NotRead(400, "the body is no JSON, or nested too deep") from None
+        return _read_apart(body), False
     sha256 = hashlib.sha256(body).digest()
     if isinstance(found, dict):
         return Chunk(0, [read_item(0, found)], sha256), True
@@ -120,6 +121,21 @@ def read_json(body: bytes) -> tuple[Chunk, bool]:
         reason = f"an array holds 1 to {MOST_ITEMS} events; send more as application/x-ndjson"
         raise NotRead(422, reason)
     return Chunk(0, [read_item(index, one) for index, one in enumerate(found)], sha256), False
+
+
+def _read_apart(body: bytes) -> Chunk:
+    """Return the items of an array that is no JSON as a whole: some may be.
+
+    Raises:
+        NotRead: it is no array, or has too many items.
+    """
+    pieces = apart(body)
+    if pieces is None:
+        raise NotRead(400, "the body is no JSON, or nested too deep")
+    if len(pieces) > MOST_ITEMS:
+        raise NotRead(422, f"an array holds 1 to {MOST_ITEMS} events")
+    items = [_line(index, piece) for index, piece in enumerate(pieces)]
+    return Chunk(0, items, hashlib.sha256(body).digest())
 
 
 def read_item(index: int, found: Any) -> Item:
