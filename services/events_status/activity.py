@@ -150,11 +150,15 @@ def _end(counts: list[int], one: Move, happened_at: datetime) -> None:
 def _queued(one: Move) -> int:
     """Return by how many a change makes the queue longer.
 
-    Whatever is scheduled joins it unseen, so it does not leave it either; a count sets it right.
+    What is scheduled, or waits for its next try, joins it unseen once its time has come, so it does
+    not leave it either; a count sets it right.
     """
     event = one.event
     if event.due_at is not None and event.due_at > event.received_at:
         return 0
+    if event.errors:
+        is_first = one.failed and event.errors == 1
+        return -1 if is_first and one.before is _PENDING else 0
     return (one.after is _PENDING) - (one.before is _PENDING)
 
 

@@ -79,7 +79,7 @@ def test_service_levels_and_thresholds_are_set_and_shown(cli: Shell) -> None:
         ("queued", "--warning", "9", "--alert", "1", *WHO): "an alert lies over its warning",
         ("error_rate", "--warning", "5", *WHO): "warning: a rate is between 0 and 1",
         ("queued", *WHO): "give --warning",
-        ("queued", *limits, "--operator", "rita@example.org"): "right",
+        ("queued", *limits, "--operator", "rita@example.org"): "may not manage",
     }
     for words, why in refused.items():
         said = cli.muster("events", "threshold", "set", *words)

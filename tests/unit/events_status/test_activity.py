@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.events_status.activity import Lanes, _shortened, lines_of
-from services.events_status.domain import Move, Told, Tracked, copy_outcomes, move
+from services.events_status.domain import Move, Retries, Told, Tracked, copy_outcomes, move, put_off
 from topics.delivery import Outcome
 from topics.events import EventStatus
 from topics.levels import MOST_LINES, OTHER, ActivityLine
@@ -101,6 +101,18 @@ def test_a_scheduled_event_waits_in_nobodys_queue_and_its_wait_is_no_delay() -> 
     )
     [routed] = course(ready, (EventStatus.PENDING_DELIVERY, 3603))
     assert only(lines_of([routed])[0]) == {"routed": 1, "queue_ms": 3_000}
+
+
+def test_what_waits_for_its_next_try_is_out_of_the_queue_until_it_is_counted() -> None:
+    retries = Retries(most=3, base_seconds=60)
+    [taken, given] = course(unborn(), (EventStatus.PENDING, 0), (EventStatus.PENDING_DELIVERY, 1))
+    for event, wanted in ((taken.event, -1), (given.event, 0)):
+        failed = put_off(event, at=after(2), reason="no", retries=retries)
+        assert lines_of([failed])[0].queued == wanted
+        again = put_off(failed.event, at=after(90), reason="no", retries=retries)
+        assert lines_of([again])[0].queued == 0
+        [expired] = lines_of([put_off(again.event, at=after(900), reason="no", retries=retries)])
+        assert (expired.expired, expired.queued) == (1, 0)
 
 
 def test_lines_are_by_channel_type_and_minute_and_bounded() -> None:
