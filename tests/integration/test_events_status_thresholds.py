@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -14,7 +14,7 @@ from services.events_status.app import SERVICE
 from services.events_status.level_store import LevelStore, Snapshot
 from services.events_status.levels import NOTHING, level_of
 from services.events_status.watching import watch_service_levels
-from services.events_status.workflows import process_realtime
+from services.events_status.workflows import process_batch
 from shared.clock import DrivenClock
 from shared.http import create_app
 from shared.service import Runtime
@@ -22,15 +22,18 @@ from tests.conftest import Open
 from tests.integration.events_story import MANAGER, READER, actor, know_operators
 from tests.integration.test_events_status_rows import as_, link, step, take
 from topics.levels import (
+    AskForLevels,
     EventsActivity,
     Grade,
     Indicator,
+    LevelsTold,
     ServiceLevelCrossed,
     SetThreshold,
     ThresholdRefused,
     ThresholdSet,
     Window,
 )
+from topics.names import EVENTS_BATCH
 
 N, W, A = Grade.NORMAL, Grade.WARNING, Grade.ALERT
 
@@ -116,7 +119,7 @@ async def test_nothing_is_decided_on_a_view_that_does_not_keep_up(runtime: Runti
 
 async def test_an_event_that_waits_too_long_is_told_from_the_rows(runtime: Runtime) -> None:
     await runtime.execute(link("order.confirmed", uuid4()))
-    await take(runtime, "1")
+    await take(runtime, "1", topic=EVENTS_BATCH)
     clock_of(runtime).advance(timedelta(minutes=31))
     _, emitted = await step(runtime, watch_service_levels)
     [sample] = [one for one in emitted if isinstance(one, EventsActivity)]
@@ -126,7 +129,7 @@ async def test_an_event_that_waits_too_long_is_told_from_the_rows(runtime: Runti
     assert (waits.indicator, waits.after) == (Indicator.OLDEST_WAIT, A)
     assert waits.value is not None
     assert waits.value > 1800
-    await step(runtime, process_realtime)
+    assert (await step(runtime, process_batch))[0].rows_out == 1
     told = [one for _ in range(3) for one in await look(runtime, late=True)]
     assert [one.after for one in told] == [N]
 
@@ -152,6 +155,29 @@ async def test_a_threshold_is_set_by_who_may_and_a_command_counts_once(
     gone = await client.delete("/thresholds/queued", params={"channel": "email"})
     assert gone.status_code == 204
     assert len((await client.get("/thresholds")).json()["thresholds"]) == 3
+
+
+async def test_levels_are_told_to_who_may_read_with_what_is_not_well_first(
+    runtime: Runtime,
+) -> None:
+    async def told(operator: UUID) -> LevelsTold:
+        said = await runtime.execute(AskForLevels(ask_id=uuid4(), actor=actor(operator)))
+        [answer] = said
+        assert isinstance(answer, LevelsTold)
+        return answer
+
+    unknown = await told(READER)
+    assert (unknown.as_of, unknown.is_late, len(unknown.thresholds)) == (None, True, 3)
+    for _ in range(4):
+        await look(runtime, 0.5)
+    found = await told(READER)
+    assert (found.is_late, found.levels[0].error_rate) == (False, 0.5)
+    grades = [(one.indicator, one.grade) for one in found.thresholds]
+    assert grades[0] == (Indicator.ERROR_RATE, A)
+    clock_of(runtime).advance(timedelta(minutes=5))
+    assert (await told(MANAGER)).is_late
+    stranger = await told(uuid4())
+    assert (stranger.as_of, stranger.levels, stranger.thresholds) == (None, (), ())
 
 
 async def test_removing_a_threshold_ends_what_it_told(runtime: Runtime) -> None:
