@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.delivery import invariants
+from services.delivery import ambiguous, invariants
 from services.delivery.app import SERVICE
+from services.delivery.claims import Claims
+from services.delivery.erase import erase
+from services.delivery.settings import DeliverySettings
 from shared.ids import recipient_key
 from shared.service import Runtime
 from tests.conftest import Open
@@ -257,3 +260,68 @@ async def test_a_campaign_takes_no_sms_template(runtime: Runtime) -> None:
     [refused] = await runtime.execute(case.prepare())
     assert isinstance(refused, DeliveryRefused)
     assert refused.field == "template_id"
+
+
+async def test_each_channel_is_claimed_by_its_own_senders_alone(
+    runtime: Runtime, gateway: Sink
+) -> None:
+    mail = Case([])
+    await runtime.execute(mail.template(subject="Hello", body="<p>Hello</p>"))
+    letter = SendMessage(
+        message_id=uuid4(), template_id=mail.template_id, address="a@x.example", recipient_key="k"
+    )
+    text = sms(await template(runtime))
+    await runtime.execute(text)
+    await runtime.execute(letter)
+    settings = cast("DeliverySettings", runtime.settings)
+    found = {}
+    for channel in (Channel.EMAIL, Channel.SMS, Channel.WEBHOOK):
+        claims = Claims(runtime.uow, settings, f"test-{channel}", channel)
+        if await claims.due_urgent():
+            batch = await claims.take_urgent()
+            assert batch is not None
+            found[channel] = [row.run_id for row in batch.rows]
+        assert not await claims.due_urgent()
+    assert found == {Channel.EMAIL: [letter.message_id], Channel.SMS: [text.message_id]}
+    # What is in doubt and sent again by a person waits in the queue of its own channel again.
+    await runtime.pool.execute(
+        "UPDATE queue SET lease_until = clock_timestamp() - interval '1 second'"
+    )
+    async with sending(runtime):
+
+        async def doubted() -> bool:
+            rows = await runtime.pool.fetch("SELECT outcome FROM ledger")
+            return {one["outcome"] for one in rows} == {"ambiguous"}
+
+        await eventually(doubted, what="both in doubt")
+        async with runtime.uow.begin() as work:
+            assert await ambiguous.resend(work) == 2
+        assert await outcome(runtime, text) == (Outcome.SENT, "")
+    assert len(gateway.posted) == 1
+    assert await holds(runtime)
+
+
+async def test_a_stopped_delivery_holds_its_sms_back_too(runtime: Runtime) -> None:
+    command = sms(await template(runtime))
+    await runtime.execute(command)
+    await runtime.pool.execute(
+        "UPDATE technical_workflows SET status = 'stopped' WHERE name = 'deliveryMgt'"
+    )
+    settings = cast("DeliverySettings", runtime.settings)
+    claims = Claims(runtime.uow, settings, "test", Channel.SMS)
+    assert not await claims.due_urgent()
+    assert await claims.take_urgent() is None
+
+
+async def test_erasing_a_number_takes_its_message_back(runtime: Runtime, gateway: Sink) -> None:
+    command = sms(await template(runtime))
+    await runtime.execute(command)
+    async with runtime.uow.begin() as work:
+        await erase(work, command.recipient_key, NUMBER)
+    assert await outcome(runtime, command) == (Outcome.IGNORED, "erased")
+    assert await runtime.pool.fetchval("SELECT count(*) FROM queue") == 0
+    async with sending(runtime):
+        other = sms(await template(runtime))
+        await runtime.execute(other)
+        assert await outcome(runtime, other) == (Outcome.SENT, "")
+    assert len(gateway.posted) == 1
