@@ -48,7 +48,7 @@ type that has one from being shown.
 """
 QUEUE: Final = "queue"
 TYPES: Final = "types"
-SHOW_EVERY: Final = timedelta(seconds=2)
+SHOW_EVERY: Final = timedelta(seconds=4)
 SHOW_AT_LEAST: Final = timedelta(seconds=15)
 
 
@@ -224,20 +224,24 @@ class LevelWatch(LiveTable):
 
     def snapshot(self, now: datetime) -> Snapshot | None:
         """Return how service levels stand at a time."""
-        entries = dict(self.items())
-        queue = entries.get(QUEUE)
-        if queue is None:
-            return None
-        books: dict[int, dict[int, dict[str, Tally]]] = {width: {} for width in KEPT}
-        for name, width, start in _parts(entries):
-            lines = entries[name]["lines"]
-            books[width][start] = {key: _tally(line) for key, line in lines.items()}
-        return Snapshot(
-            told_until=datetime.fromtimestamp(queue["latest"], UTC),
-            as_of=now,
-            levels=levels(books[MINUTE], books[HOUR], queue["lengths"], now),
-            minutes=chart(books[MINUTE], now),
-        )
+        return snapshot_of(dict(self.items()), now)
+
+
+def snapshot_of(entries: Mapping[str, Any], now: datetime) -> Snapshot | None:
+    """Return what a table's entries say at a time; ``None`` of an empty one."""
+    queue = entries.get(QUEUE)
+    if queue is None:
+        return None
+    books: dict[int, dict[int, dict[str, Tally]]] = {width: {} for width in KEPT}
+    for name, width, start in _parts(entries):
+        lines = entries[name]["lines"]
+        books[width][start] = {key: _tally(line) for key, line in lines.items()}
+    return Snapshot(
+        told_until=datetime.fromtimestamp(queue["latest"], UTC),
+        as_of=now,
+        levels=levels(books[MINUTE], books[HOUR], queue["lengths"], now),
+        minutes=chart(books[MINUTE], now),
+    )
 
 
 _WATCHES: WeakKeyDictionary[Runtime, LevelWatch] = WeakKeyDictionary()
@@ -255,15 +259,16 @@ async def watch_levels(runtime: Runtime, stop: asyncio.Event) -> None:
 
     async def show() -> None:
         now = runtime.clock.now()
-        latest = dict(watch.items()).get("queue")
-        if not _is_due(written, latest, now):
+        # Entries are replaced, never changed: beside the loop they may be read while it goes on.
+        entries = dict(watch.items())
+        if not _is_due(written, entries.get(QUEUE), now):
             return
-        snapshot = watch.snapshot(now)
+        snapshot = await asyncio.to_thread(snapshot_of, entries, now)
         if snapshot is None:
             return
         async with runtime.uow.begin() as work:
             await LevelStore(work.connection).show(snapshot)
-        written.update(at=now, queue=latest)
+        written.update(at=now, queue=entries[QUEUE])
 
     await keep_running(runtime, VIEW, watch, show, stop)
 

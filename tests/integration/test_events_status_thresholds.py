@@ -13,6 +13,7 @@ import pytest
 from services.events_status.app import SERVICE
 from services.events_status.level_store import LevelStore, Snapshot
 from services.events_status.levels import NOTHING, level_of
+from services.events_status.threshold_handlers import set_threshold
 from services.events_status.watching import watch_service_levels
 from services.events_status.workflows import process_batch
 from shared.clock import DrivenClock
@@ -21,6 +22,7 @@ from shared.service import Runtime
 from tests.conftest import Open
 from tests.integration.events_story import MANAGER, READER, actor, know_operators
 from tests.integration.test_events_status_rows import as_, link, step, take
+from topics.cloudevents import Envelope
 from topics.levels import (
     AskForLevels,
     EventsActivity,
@@ -178,6 +180,17 @@ async def test_levels_are_told_to_who_may_read_with_what_is_not_well_first(
     assert (await told(MANAGER)).is_late
     stranger = await told(uuid4())
     assert (stranger.as_of, stranger.levels, stranger.thresholds) == (None, (), ())
+
+
+async def test_a_command_read_again_changes_nothing(runtime: Runtime) -> None:
+    command = SetThreshold(indicator=Indicator.QUEUED, warning=5, actor=actor(MANAGER))
+    async with runtime.uow.begin() as work:
+        for ce_id, warning in (("1", 5), ("2", 9), ("1", 5)):
+            work.cause = Envelope("/test", ce_id, command.ce_type, None, b"")
+            await set_threshold(command.model_copy(update={"warning": warning}), work)
+        assert [type(one) for one in work.emitted] == [ThresholdSet] * 2
+    query = "SELECT warning FROM level_thresholds WHERE indicator = 'queued'"
+    assert await runtime.pool.fetchval(query) == 9
 
 
 async def test_removing_a_threshold_ends_what_it_told(runtime: Runtime) -> None:
