@@ -18,7 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from services.cli import event_templates, levels
+from services.cli import archive, event_templates, levels
 from services.cli.choices import actor_of
 from services.cli.contexts import context_in, is_xml, sample_in
 from services.cli.letters import opened
@@ -34,6 +34,8 @@ from topics.outside import Queue
 app = typer.Typer(help="Outside events of the Message Center.", no_args_is_help=True)
 app.command("levels")(levels.levels)
 app.add_typer(levels.app, name="threshold")
+app.command("archive")(archive.archive)
+app.command("rebuild")(archive.rebuild)
 app.command("templates")(event_templates.list_templates)
 app.add_typer(event_templates.app, name="template")
 console = Console()

@@ -199,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Read everything again, and make it anew.")
     parser.add_argument("--count", type=int, default=COUNT)
     count = parser.parse_args().count
-    logs.configure(level="warning", service="bench")
+    logs.configure(level="error", service="bench")
     with running_servers(Path(ROOT), durable=True) as servers:
         figures = uvloop.run(replay(servers, count))
     print(json.dumps(figures, indent=2))  # noqa: T201 - what it is for

@@ -224,3 +224,11 @@ def test_a_sample_that_is_no_context_is_refused(cli: Shell, content: str, reason
     said = cli.muster("events", "ctx", str(path))
     assert said.code == 1
     assert reason in said.error
+
+
+def test_the_archive_is_shown_and_made_anew(cli: Shell) -> None:
+    said = cli.does("events", "archive")
+    assert "0 events are archived" in said
+    assert json.loads(cli.does("events", "archive", "--weeks", "--json")) == {"deliveries": []}
+    said = cli.does("events", "rebuild")
+    assert "0 states of 0 events read" in said

@@ -12,13 +12,17 @@ import httpx
 import pytest
 
 from services.events_status.app import SERVICE
+from services.events_status.archive.accounts import Account, read_accounts
+from services.events_status.archive.pointers import Stage
 from services.events_status.archive.synchronising import synchronise
 from services.events_status.copying import update_statuses
 from services.events_status.purge import purge_events
 from services.events_status.statistics import LONGEST_TRANSACTION
+from services.events_status.workflows import process_realtime
 from shared.clock import DrivenClock
 from shared.http import create_app
 from shared.service import Runtime
+from shared.settings import SettingsError
 from tests.conftest import Open
 from tests.integration.events_story import (
     ADDRESS,
@@ -175,6 +179,9 @@ async def test_the_purge_waits_for_the_archive_and_says_so(
     assert [(one["ce_id"], one["archived"]) for one in page["events"]] == [("1", True)]
     found = (await client.get("/archive", headers=headers)).json()
     assert (found["purge_waits_for"], found["events"]) == (0, 1)
+    steps = found["accounts"][0]["steps"]
+    assert [one["step"] for one in steps] == list(Stage)
+    assert [one["waiting"] for one in steps] == [None, 0, 0, 0, 0, 0]
     weeks = (await client.get("/archive/deliveries", headers=headers)).json()["deliveries"]
     assert [(one["week"], one["status"], one["events"]) for one in weeks] == [
         (str(MONDAY), "sent", 1)
@@ -231,3 +238,36 @@ async def test_each_check_of_the_archive_notices_what_it_is_for(
     assert await broken(runtime) == []
     await runtime.pool.execute(BREAKS[name])
     assert any(one.startswith(name) for one in await broken(runtime))
+
+
+async def test_each_account_takes_the_events_of_its_systems_and_the_default_one_what_is_left(
+    runtime: Runtime, clock: DrivenClock
+) -> None:
+    two = read_accounts("shop=/shop/")
+    shop = partial(synchronise, account="shop", accounts=two)
+    first = await take(runtime, "1", kind="unheard.of")
+    await exhausted(runtime, process_realtime)
+    await exhausted(runtime, partial(synchronise, account="default", accounts=two))
+    assert await archived(runtime) == {}
+    await exhausted(runtime, shop)
+    assert set(await archived(runtime)) == {first}
+    await ends(runtime, await take(runtime, "2"), Outcome.SENT)
+    await step(runtime, shop)  # killed once its events were archived; then it is named no more
+    clock.advance(timedelta(hours=1))
+    await exhausted(runtime, DEFAULT)
+    logs = await runtime.pool.fetch("SELECT outcome FROM archived_delivery_logs")
+    assert [row["outcome"] for row in logs] == ["sent"]
+    assert await broken(runtime) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Shop=/shop", "shop", "shop=", "shop=/a,shop=/b", "a=/s,b=/s", "x-1=/s", "default=/s"]
+)
+def test_a_setting_of_accounts_that_is_wrong_says_what_is(text: str) -> None:
+    with pytest.raises(SettingsError, match="MESSAGE_CENTER_ACCOUNTS: "):
+        read_accounts(text)
+
+
+def test_there_is_always_a_default_account() -> None:
+    assert read_accounts("") == read_accounts("default") == (Account("default"),)
+    assert read_accounts("shop=/shop/") == (Account("default"), Account("shop", "/shop/"))

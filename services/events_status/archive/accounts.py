@@ -77,7 +77,7 @@ def read_accounts(text: str) -> tuple[Account, ...]:
 ACCOUNTS: Final = read_accounts(os.environ.get(VARIABLE, DEFAULT))
 
 
-async def keep_accounts(work: Work, accounts: Sequence[Account] = ACCOUNTS) -> None:
+async def keep_accounts(work: Work, accounts: Sequence[Account]) -> None:
     """Have one row per account; the events of one that is named no more go to others."""
     rows = await work.connection.fetch(
         "SELECT name, source_prefix FROM execution_accounts WHERE active"

@@ -24,8 +24,14 @@ ORDER BY d.week DESC, d.event_type, d.channel, d.status, d.template_id LIMIT 100
 _ACCOUNTS: Final = "SELECT name, label, source_prefix, active FROM execution_accounts ORDER BY name"
 # A pointer that has not moved yet has come nowhere: JSON knows no infinite time.
 _STEPS: Final = """
-SELECT account, step, nullif(reached_at, '-infinity') AS reached_at, rows, due_at
-FROM archive_pointers ORDER BY account, array_position($1::text[], step)
+SELECT account, step, nullif(reached_at, '-infinity') AS reached_at, rows, due_at, CASE step
+    WHEN 'qualifications' THEN (SELECT count(*) FROM incoming_qualifications)
+    WHEN 'delivery_logs' THEN (SELECT count(*) FROM archive_due d WHERE d.account = p.account)
+                            + (SELECT count(*) FROM incoming_answers)
+    WHEN 'urls' THEN (SELECT count(*) FROM incoming_urls)
+    WHEN 'tracking_logs' THEN (SELECT count(*) FROM incoming_tracking)
+    WHEN 'quarantine' THEN (SELECT count(*) FROM incoming_quarantine) END AS waiting
+FROM archive_pointers p ORDER BY account, array_position($1::text[], step)
 """
 
 
@@ -37,6 +43,9 @@ class StepRow(BaseModel):
     reached_at: datetime | None
     rows: int = Field(description="how many rows it has brought in all")
     due_at: datetime | None = Field(default=None, description="when a step that waits is done")
+    waiting: int | None = Field(
+        default=None, description="rows that wait for it; events are counted when they are read"
+    )
 
 
 class AccountRow(BaseModel):

@@ -6,7 +6,7 @@ chunk is one transaction with its pointer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -36,9 +36,9 @@ PIECES: Final[dict[Stage, Piece]] = {
 }
 
 
-async def synchronise(work: Work, account: str) -> Step:
+async def synchronise(work: Work, account: str, accounts: Sequence[Account] = ACCOUNTS) -> Step:
     """Do a chunk of the step that comes next; the run ends with the last step."""
-    await keep_accounts(work)
+    await keep_accounts(work, accounts)
     pointers = PointerStore(work.connection, account)
     pointer = await pointers.take()
     rows, more = await PIECES[pointer.stage](work, account, pointer)
