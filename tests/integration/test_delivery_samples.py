@@ -55,15 +55,8 @@ class Asking:
     async def asks(
         self, what: str, status: int = 200, *, by: UUID = MANAGER, **body: Any
     ) -> dict[str, Any]:
-        token = identity.issue(
-            self.runtime.settings.secret,
-            actor(by),
-            audience="delivery",
-            now=self.runtime.clock.now(),
-        )
-        answer = await self._http.post(
-            f"/templates/{self.template_id}/{what}", json=body, headers={identity.HEADER: token}
-        )
+        path = f"/templates/{self.template_id}/{what}"
+        answer = await self._http.post(path, json=body, headers=self._headers(by))
         assert answer.status_code == status, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -77,11 +70,14 @@ class Asking:
         return state.content_hash
 
     async def recipients(self, test_id: str) -> list[dict[str, Any]]:
-        rows = await self.runtime.pool.fetch(
-            "SELECT address, outcome, reason FROM ledger WHERE run_id = $1 ORDER BY address",
-            UUID(test_id),
-        )
-        return [dict(row) for row in rows]
+        answer = await self._http.get(f"/runs/{test_id}/recipients", headers=self._headers(MANAGER))
+        assert answer.status_code == 200, answer.text
+        return sorted(answer.json(), key=lambda one: str(one["address"]))
+
+    def _headers(self, by: UUID) -> dict[str, str]:
+        settings, now = self.runtime.settings, self.runtime.clock.now()
+        token = identity.issue(settings.secret, actor(by), audience="delivery", now=now)
+        return {identity.HEADER: token}
 
 
 @pytest.fixture
@@ -199,9 +195,9 @@ async def test_a_test_goes_to_the_seeds_once_and_is_no_event(
     assert "Order A-7: 12 <EUR>" in part(mail, "plain")
     assert mail["List-Unsubscribe"] is None
     rows = await asking.recipients(test_id)
-    assert [(row["outcome"], row["reason"]) for row in rows] == [
-        ("failed", "refused_by_server"),
-        ("sent", ""),
+    assert [(row["outcome"], row["reason"], row["seed"]) for row in rows] == [
+        ("failed", "refused_by_server", True),
+        ("sent", "", True),
     ]
     assert await said(asking.runtime, MessageOutcome) == []
 

@@ -24,7 +24,7 @@ SELECT number, starts_at, size, opened_at FROM waves WHERE run_id = $1 ORDER BY 
 _SEEDS: Final = "SELECT run_id FROM runs WHERE seeds_of = $1"
 _RECIPIENTS: Final = """
 SELECT member_id, channel, outcome, reason, code, attempts, outcome_at, address,
-       EXISTS (SELECT 1 FROM runs r WHERE r.run_id = $1 AND r.kind = 'seeds') AS seed
+       EXISTS (SELECT 1 FROM runs r WHERE r.run_id = $1 AND r.kind IN ('seeds', 'test')) AS seed
 FROM ledger
 WHERE run_id = $1 AND ($2::text IS NULL OR outcome = $2) AND ($3::uuid IS NULL OR member_id > $3)
 ORDER BY member_id LIMIT $4
