@@ -37,7 +37,8 @@ from topics.events import (
     FoundEvent,
 )
 from topics.message import Via
-from topics.outside import EMAIL, SMS, is_address
+from topics.outside import EMAIL, SMS, WEBHOOK, is_address
+from topics.phones import e164
 
 registry: Final = Registry()
 LONGEST: Final = 200
@@ -49,7 +50,7 @@ _OFFERED: Final[dict[EventStatus, EventControl]] = {
     EventStatus.DELIVERY_ERROR: EventControl.RESEND,
     EventStatus.EXPIRED: EventControl.RESEND,
 }
-_CHANNELS: Final = {EMAIL: "channel_email", SMS: "channel_sms"}
+_CHANNELS: Final = {EMAIL: "channel_email", SMS: "channel_sms", WEBHOOK: "channel_webhook"}
 
 
 def attach(app: AsyncApp, front: Front) -> None:
@@ -99,6 +100,8 @@ def _search(visit: Visit, search_id: UUID, words: str) -> FindEvents:
         pass
     if is_address(words):
         return FindEvents(recipient_key=recipient_key(visit.settings.secret, EMAIL, words), **by)
+    if words.startswith("+") and (number := e164(words)):
+        return FindEvents(recipient_key=recipient_key(visit.settings.secret, SMS, number), **by)
     return FindEvents(external_id=words, **by)
 
 

@@ -8,12 +8,13 @@ EVENTS: Final[dict[str, tuple[str, str]]] = {
     "events_title": ("Outside events", "Événements externes"),
     "events_help": (
         (
-            "`/events` and an event’s id, an e-mail address, or the sender’s own name of the event;"
+            "`/events` and an event’s id, an e-mail address, a phone number (+33…), or the sender’s"
+            " own name of the event;"
             " `/events levels` for the service levels"
         ),
         (
-            "`/events` et l’id d’un événement, une adresse e-mail, ou le nom que lui donne"
-            " l’émetteur ; `/events niveaux` pour les niveaux de service"
+            "`/events` et l’id d’un événement, une adresse e-mail, un numéro de téléphone (+33…),"
+            " ou le nom que lui donne l’émetteur ; `/events niveaux` pour les niveaux de service"
         ),
     ),
     "events_asked": ("Looking for it…", "Recherche en cours…"),
@@ -33,6 +34,7 @@ EVENTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "channel_email": ("e-mail", "e-mail"),
     "channel_sms": ("SMS", "SMS"),
+    "channel_webhook": ("webhook", "webhook"),
     "event_pending": ("Pending", "En attente"),
     "event_pending_delivery": ("Pending delivery", "En attente de diffusion"),
     "event_sent": ("Sent", "Envoyé"),

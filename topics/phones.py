@@ -18,3 +18,9 @@ def e164(text: str) -> str | None:
     digits = _FILLING.sub("", text.strip().replace("(0)", ""))
     number = "+" + digits[2:] if digits.startswith("00") else digits
     return number if _E164.fullmatch(number) else None
+
+
+def reached_by(text: str) -> tuple[str, str]:
+    """Return the channel and the address that somebody types: of a number SMS, else of e-mail."""
+    number = e164(text)
+    return ("sms", number) if number else ("email", text)

@@ -25,7 +25,7 @@ from shared.database import without_time_limit
 from shared.errors import Refused
 from shared.ids import recipient_key
 from topics.operators import Role
-from topics.phones import e164
+from topics.phones import reached_by
 
 operators = typer.Typer(help="Who uses Muster.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens.", no_args_is_help=True)
@@ -135,8 +135,7 @@ def erase(
 
 
 async def _erase(address: str) -> int:
-    number = e164(address)
-    channel, address = ("sms", number) if number else ("email", address)
+    channel, address = reached_by(address)
     key = recipient_key(settings_or_exit().secret, channel, address)
     cleared = 0
     for name in NAMES:

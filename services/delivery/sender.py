@@ -40,6 +40,7 @@ log = logger(__name__)
 
 IDLE_SECONDS: Final = 0.2
 URGENT_IDLE_SECONDS: Final = 0.05
+CHANNEL_IDLE_SECONDS: Final = 0.1
 STOP_SECONDS: Final = 5.0
 URGENT_SPEED: Final = 6.0
 """Somebody waits for a proof or an answer: it is tried again that much sooner."""
@@ -67,7 +68,15 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
             turn = asyncio.Lock()
             for i, carrier in enumerate(carriers):
                 claims = Claims(runtime.uow, settings, f"{owner}.{channel}.{i}", channel)
-                worker = Worker(runtime, carrier, claims, turn, urgent=True, bulk=False)
+                worker = Worker(
+                    runtime,
+                    carrier,
+                    claims,
+                    turn,
+                    urgent=True,
+                    bulk=False,
+                    idle=CHANNEL_IDLE_SECONDS,
+                )
                 group.create_task(worker.run(stop))
 
 
@@ -80,6 +89,7 @@ class Worker:
         turn: held while looking for work, so that idle workers of a process ask once, not each.
         urgent: whether it takes proofs and single messages.
         bulk: whether it takes what campaigns send.
+        idle: how long it waits when there is nothing (seconds); by default as urgent work needs.
     """
 
     def __init__(
@@ -91,6 +101,7 @@ class Worker:
         *,
         urgent: bool,
         bulk: bool,
+        idle: float | None = None,
     ) -> None:
         self._runtime = runtime
         self._settings = cast("DeliverySettings", runtime.settings)
@@ -98,6 +109,7 @@ class Worker:
         self._turn = turn
         self._urgent = urgent
         self._bulk = bulk
+        self._idle = idle or (URGENT_IDLE_SECONDS if urgent else IDLE_SECONDS)
         self._carrier = carrier
         self._spread = random.Random()
         self._in_doubt = False
@@ -128,7 +140,7 @@ class Worker:
             found = await self._claim_surely(stop)
             if found is None:
                 await self._claims.tell()
-                await wait_or_stop(stop, URGENT_IDLE_SECONDS if self._urgent else IDLE_SECONDS)
+                await wait_or_stop(stop, self._idle)
         try:
             if isinstance(found, Share):
                 await self._send_share(found, stop)

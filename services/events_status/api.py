@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.events_status.domain import DEFAULT_CHANNEL
 from services.events_status.pages import (
     NO_NUL,
     Counts,
@@ -29,13 +28,14 @@ from shared.ids import recipient_key
 from shared.rights import Right, require
 from topics.events import ControlEvent, EventControl, EventControlled, RouteEventType
 from topics.outside import MAX_TYPE
+from topics.phones import reached_by
 
 router = APIRouter(dependencies=[Depends(may_read)])
 EventType = Annotated[str, Path(min_length=1, max_length=MAX_TYPE, pattern=NO_NUL)]
 
 
 class Search(Filters):
-    """A search that may name an address; it travels in the body, so that no log of paths has it."""
+    """A search that may name an address or a number, in the body: no log of paths has it."""
 
     address: str | None = Field(default=None, min_length=3, max_length=254, pattern=NO_NUL)
 
@@ -71,12 +71,12 @@ async def list_events(filters: Annotated[Filters, Query()], runtime: Here) -> Ev
 
 @router.post("/events/search")
 async def search_events(search: Search, actor: Caller, runtime: Here) -> EventPage:
-    """Search events, by address too: that asks for the right to manage event types."""
+    """Search events, by address or number too: that asks for the right to manage event types."""
     key = None
     async with runtime.uow.begin() as work:
         if search.address is not None:
             await require(work, actor, Right.MANAGE_EVENTS)
-            key = recipient_key(work.settings.secret, DEFAULT_CHANNEL, search.address)
+            key = recipient_key(work.settings.secret, *reached_by(search.address))
         return await event_page(work.connection, search, recipient_key=key)
 
 

@@ -94,7 +94,7 @@ class Client:
             ) as response:
                 faults.reach("sender.after_call")
                 said = await _read(response) if read else b""
-                return Reply(response.status, said, _wait(response.headers.get("Retry-After")))
+                return Reply(response.status, said, wait_of(response.headers.get("Retry-After")))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as problem:
             raise _lost(problem, written=written.headers) from None
 
@@ -161,7 +161,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return found
 
 
-def _wait(header: str | None) -> float:
+def wait_of(header: str | None) -> float:
     """Return the seconds of a Retry-After (RFC 9110, 10.2.3), a number or a date; 0 without one."""
     text = (header or "").strip()
     if not text:

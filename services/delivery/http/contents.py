@@ -49,6 +49,8 @@ def text_alone(content: Content) -> Content:
 def text_of(content: Content, row: Claimed) -> str:
     """Return the text of a message for its recipient, plain.
 
+    An author's template may take seconds before it is given up: call it in a thread.
+
     Raises:
         BadTemplate: a value is missing or does not fit; the field is named.
     """

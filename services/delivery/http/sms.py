@@ -81,7 +81,7 @@ class SmsCarrier:
 
     async def _call(self, contents: dict[str, Content], row: Claimed) -> Outcome:
         try:
-            text = text_of(contents[row.template_hash], row)
+            text = await asyncio.to_thread(text_of, contents[row.template_hash], row)
         except BadTemplate as problem:
             return Answer(Verdict.FAILED), f"{Reason.PERSONALISATION}: {problem}"
         parts, most = parts_of(text), self._settings.sms_max_parts

@@ -106,7 +106,8 @@ class WebhookCarrier:
             # Not called; those that wait come back more and more seldom, so that they are no load.
             return Answer(Verdict.RELEASED, wait_seconds=rest.left), ""
         try:
-            body = _body(row, text_of(contents[row.template_hash], row))
+            text = await asyncio.to_thread(text_of, contents[row.template_hash], row)
+            body = _body(row, text)
             keys = keys_of(self._settings.secret, target)
         except BadTemplate as problem:
             return Answer(Verdict.FAILED), f"{Reason.PERSONALISATION}: {problem}"
