@@ -94,6 +94,7 @@ class Receiver:
     Attributes:
         log: takes a line for each mail kept, before its 250 leaves.
         kept: all of them, oldest first.
+        contents: by message, each content that was kept; ``None``: they are not.
         going_on: while it is not set, no mail gets its 354: every sender stands before its content.
     """
 
@@ -106,6 +107,7 @@ class Receiver:
     recipients: dict[str, str] = field(default_factory=dict)
     put_off: Counter[str] = field(default_factory=Counter)
     cut: int = 0
+    contents: dict[str, list[bytes]] | None = None
     going_on: asyncio.Event = field(default_factory=asyncio.Event)
     _most: int | None = None
 
@@ -153,6 +155,8 @@ class Receiver:
         with self.log.open("a") as file:
             file.write(json.dumps(asdict(mail), default=str) + "\n")
         self.kept.append(mail)
+        if self.contents is not None:
+            self.contents.setdefault(message_id, []).append(content)
         self.by_message[message_id] += 1
         self.recipients[message_id] = recipient
 
