@@ -18,6 +18,7 @@ from uuid import UUID
 from shared import faults, metrics, tracing
 from shared.consumer import wait_or_stop
 from shared.controls import carry_out_orders, registry_of
+from shared.due import IDLE_SECONDS, Due
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.ids import new_id
 from shared.logs import logger
@@ -33,7 +34,6 @@ log = logger(__name__)
 
 LEASE_SECONDS: Final = 30.0
 MAX_STEPS: Final = 10_000
-IDLE_SECONDS: Final = 0.25
 IDLE_TOLD: Final = timedelta(minutes=10)
 """How often the state of a workflow that finds nothing to do is told all the same."""
 STOPPED_IN_MID_STEP: Final = "ended by an unconditional stop"
@@ -121,6 +121,7 @@ class Engine:
         self._supervision = supervision
         self._sweep = Every(settings.workflow_sweep_seconds)
         self._owner = f"{settings.muster_instance}:{id(self)}"
+        self._due = Due(uow, workflows)
 
     async def register(self) -> None:
         """Make a row for each workflow that has none, and publish how each stands."""
@@ -145,19 +146,19 @@ class Engine:
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self._supervision.keep("heartbeats", self._beat, stop))
+            group.create_task(self._supervision.keep("what is due", self._due.look, stop))
             for name, workflow in self._workflows.items():
                 watching = partial(self._watch, workflow)
                 group.create_task(self._supervision.keep(f"workflow {name}", watching, stop))
 
     async def _watch(self, workflow: TechnicalWorkflow, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            await self._due.wait(workflow.name, stop)
             try:
-                ran = await self._run_if_due(workflow)
+                while not stop.is_set() and await self._run_if_due(workflow):
+                    pass
             except INTERRUPTIONS as problem:
                 log.warning("workflow.interrupted", name=workflow.name, error=reason_of(problem))
-                ran = False
-            if not ran:
-                await wait_or_stop(stop, IDLE_SECONDS)
 
     async def _run_if_due(self, workflow: TechnicalWorkflow) -> bool:
         async with self._uow.begin() as work:

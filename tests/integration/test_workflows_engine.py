@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
+import pytest
 
 from shared.clock import DrivenClock
 from shared.controls import apply_control
@@ -518,3 +519,32 @@ async def test_heartbeats_are_sent_as_often_as_they_say(open_service: Open) -> N
     assert {(one["service"], tuple(one["names"]), one["interval_seconds"]) for one in beats} == {
         ("targeting", (NAME,), 0.5)
     }
+
+
+async def test_a_workflow_that_is_not_due_is_not_claimed_while_others_are(
+    open_service: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed: list[str] = []
+    claim = Engine._run_if_due
+
+    async def seen(self: Engine, workflow: TechnicalWorkflow) -> bool:
+        claimed.append(workflow.name)
+        return await claim(self, workflow)
+
+    monkeypatch.setattr(Engine, "_run_if_due", seen)
+    busy, idle = Duty(), Duty()
+    runtime = await opened(open_service, busy.workflow())
+    workflows = (busy.workflow(), replace(idle.workflow(), name="idleMgt"))
+    engine = Engine(runtime.uow, workflows, runtime.settings, runtime.supervision)
+    await engine.register()
+    async with running(engine):
+        # Both run once, being new, and find then that nothing more is due.
+        await eventually(lambda: min(claimed.count(one.name) for one in workflows) >= 2)
+        claimed.clear()
+        for _ in range(3):
+            busy.waiting = 1
+            async with runtime.uow.begin() as work:
+                await wake(work, NAME)
+            await eventually(lambda: not busy.waiting)
+    assert "idleMgt" not in claimed
+    assert NAME in claimed
