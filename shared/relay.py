@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import asyncpg
@@ -25,6 +26,7 @@ from shared import faults, kafka, metrics, tracing
 from shared.database import Pool, connect
 from shared.errors import INFRASTRUCTURE
 from shared.logs import logger
+from shared.outbox import OutboxRow, unpack
 from shared.producer import send_all, unpack_headers
 from shared.settings import Settings, role_url
 
@@ -42,9 +44,13 @@ WHERE expires_at < now() OR owner = $1 RETURNING epoch
 _RENEW: Final = """
 UPDATE relay_lease SET expires_at = now() + $2 * interval '1 second' WHERE epoch = $1 RETURNING 1
 """
+# Rows of at most so many records together, one at the least.
 _NEXT: Final = """
-SELECT seq, topic, key, headers, value, extract(epoch FROM now() - created_at)::float AS age
-FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2
+SELECT seq, topic, key, headers, value, records,
+       extract(epoch FROM now() - created_at)::float AS age
+FROM (SELECT *, sum(records) OVER (ORDER BY seq) - records AS before
+      FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2) AS next
+WHERE before < $2 ORDER BY seq
 """
 _MARK: Final = """
 WITH held AS (SELECT 1 FROM relay_lease WHERE epoch = $1 FOR SHARE),
@@ -68,11 +74,22 @@ UPDATE relay_wake SET waiting = true WHERE single IN (
 """
 
 
+def _records(rows: Sequence[asyncpg.Record]) -> Iterator[OutboxRow]:
+    for row in rows:
+        yield from unpack(OutboxRow(row["topic"], row["key"], row["headers"], row["value"]))
+
+
+def _count(rows: Sequence[asyncpg.Record]) -> int:
+    return sum(row["records"] for row in rows)
+
+
 def _traces_of(rows: Sequence[asyncpg.Record]) -> list[str]:
     """Return the traces of the first few rows; none while spans are off."""
     if not tracing.is_on():
         return []
-    headers = (dict(unpack_headers(row["headers"])) for row in rows[: tracing.MOST_LINKS])
+    headers = (
+        dict(unpack_headers(one.headers)) for one in islice(_records(rows), tracing.MOST_LINKS)
+    )
     return [found[TRACEPARENT].decode() for found in headers if TRACEPARENT in found]
 
 
@@ -174,7 +191,7 @@ class Relay:
             self._measure(rows)
             if rows:
                 await self._publish(producer, epoch, rows)
-            if len(rows) < self._settings.relay_batch:
+            if _count(rows) < self._settings.relay_batch:
                 await self._advance(watermark)
                 await self._sleep_until_woken(watermark.passed)
 
@@ -187,7 +204,7 @@ class Relay:
         self, producer: AIOKafkaProducer, epoch: int, rows: Sequence[asyncpg.Record]
     ) -> None:
         with tracing.span(
-            self._service, "publish batch", links=_traces_of(rows), messages=len(rows)
+            self._service, "publish batch", links=_traces_of(rows), messages=_count(rows)
         ):
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._send(producer, rows)
@@ -195,7 +212,7 @@ class Relay:
         held = await self._pool.fetchval(_MARK, epoch, [row["seq"] for row in rows])
         if not held:
             raise LeaseLost
-        metrics.RELAYED.labels(self._service).inc(len(rows))
+        metrics.RELAYED.labels(self._service).inc(_count(rows))
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
         """Send rows in one transaction; a failed one is aborted by the next producer's start.
@@ -209,12 +226,12 @@ class Relay:
             producer,
             (
                 (
-                    prefix + row["topic"],
-                    row["key"].encode() if row["key"] is not None else None,
-                    unpack_headers(row["headers"]),
-                    row["value"] or None,  # a tombstone: no message has an empty body
+                    prefix + one.topic,
+                    one.key.encode() if one.key is not None else None,
+                    unpack_headers(one.headers),
+                    one.value or None,  # a tombstone: no message has an empty body
                 )
-                for row in rows
+                for one in _records(rows)
             ),
         )
         await producer.commit_transaction()

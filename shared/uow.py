@@ -46,6 +46,7 @@ class Work:
         self.emitted: list[Message] = []
         self.refusals: list[Refused] = []
         self._rows: list[OutboxRow] = []
+        self._traced: tuple[Envelope | None, str] | None = None
 
     def emit(self, message: Message) -> None:
         """Publish a message when, and only when, this transaction commits."""
@@ -60,11 +61,16 @@ class Work:
             time=self._now_text,
             correlation_id=(cause.correlation_id or cause.id) if cause else message_id,
             causation_id=cause.id if cause else None,
-            traceparent=tracing.current()
-            or child_traceparent(cause.traceparent if cause else None),
+            traceparent=tracing.current() or self._trace(cause),
         )
         value = message.model_dump_json().encode()
         self._rows.append(OutboxRow(message.topic.name, key, pack_headers(headers), value))
+
+    def _trace(self, cause: Envelope | None) -> str:
+        """Return the span of what is done for a cause, the same for all that is emitted by it."""
+        if self._traced is None or self._traced[0] is not cause:
+            self._traced = cause, child_traceparent(cause.traceparent if cause else None)
+        return self._traced[1]
 
     def bury(self, kind: type[State], key: str) -> None:
         """Publish that a state is no more: compaction then removes all of its key."""

@@ -123,12 +123,15 @@ def _text(text: str) -> str:
 
 def ctx_fault(ctx: dict[str, Any]) -> str | None:
     """Return why an event cannot have a ``ctx``, or ``None``."""
-    try:
+    written = _written(ctx)
+    if written is None or _is_suspect(written):
         why = unstorable(ctx)
-        size = len(orjson.dumps(ctx)) if why is None else 0
-    except orjson.JSONEncodeError:
+        if why is not None:
+            return why
+    if written is None:
         return "holds what is no text"
-    return f"{size} bytes, at most {MAX_CTX_BYTES}" if size > MAX_CTX_BYTES else why
+    size = len(written)
+    return f"{size} bytes, at most {MAX_CTX_BYTES}" if size > MAX_CTX_BYTES else None
 
 
 def _context(ctx: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +139,26 @@ def _context(ctx: dict[str, Any]) -> dict[str, Any]:
     if why is not None:
         raise _wrong(why)
     return ctx
+
+
+def _written(ctx: dict[str, Any]) -> bytes | None:
+    try:
+        return orjson.dumps(ctx)
+    except orjson.JSONEncodeError:
+        return None
+
+
+def _is_suspect(written: bytes) -> bool:
+    """Whether a value written as JSON may be unstorable; looked at as a whole, for it rarely is.
+
+    A NUL is escaped, a number that is not finite becomes null, and nothing is nested deeper than
+    it has beginnings.
+    """
+    return (
+        b"\\u0000" in written
+        or b"null" in written
+        or written.count(b"{") + written.count(b"[") > MAX_DEPTH
+    )
 
 
 Context = Annotated[dict[str, Any], AfterValidator(_context)]

@@ -136,7 +136,8 @@ async def _unhandled(consumer: Consumer, runtime: Runtime, seen: Seen) -> list[s
 async def _unsent(runtime: Runtime) -> list[str]:
     """I4: what was emitted is published, or will be within a minute."""
     left = await runtime.pool.fetchval(
-        "SELECT count(*) FROM outbox WHERE created_at < now() - interval '1 minute'"
+        "SELECT coalesce(sum(records), 0)::int FROM outbox"
+        " WHERE created_at < now() - interval '1 minute'"
     )
     if not left:
         return []

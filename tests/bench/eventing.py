@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -59,6 +60,11 @@ class Center:
     async def ready(self) -> None:
         """Wait until the services are up and events have their template."""
         await self.rig.ready(*SERVICES)
+        for name in SERVICES:
+            await eventually(
+                partial(self.rig.value, f"SELECT count(*) FROM {name}.operators"),
+                what="the operators",
+            )
         template_id = new_id()
         await self.rig.send(
             SaveTemplate(

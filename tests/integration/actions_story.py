@@ -10,11 +10,10 @@ from uuid import UUID, uuid4
 from services.actions.generation import generate_step
 from services.actions.invariants import broken
 from services.actions.moving import move_step
-from shared.producer import unpack_headers
 from shared.service import Runtime
+from tests.outboxes import emitted_by
 from tests.unit.actions.samples import MANAGER, a_generation, chunks_of, operators
 from topics.actions import ActionMove, ActionsCompleted, MoveActions, SaveActionModel
-from topics.cloudevents import decode_envelope, decode_message
 from topics.message import Message
 from topics.targeting import Member
 
@@ -85,12 +84,4 @@ class Story:
 
 async def emitted(runtime: Runtime, kind: type[M]) -> Sequence[M]:
     """Return the messages of a type that wait in the outbox, in order."""
-    rows = await runtime.pool.fetch("SELECT headers, value FROM outbox ORDER BY seq")
-    found = []
-    for row in rows:
-        envelope = decode_envelope(unpack_headers(row["headers"]), row["value"])
-        if envelope.type == kind.ce_type:
-            message = decode_message(envelope)
-            assert isinstance(message, kind)
-            found.append(message)
-    return found
+    return await emitted_by(runtime, kind)

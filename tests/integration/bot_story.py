@@ -12,12 +12,12 @@ from typing import Any, Literal, TypeVar
 
 from bot.app import SERVICE, run_slack
 from deploy.embedded.slack import SlackStub, View, Workspace
-from shared.producer import unpack_headers
 from shared.service import Runtime
 from tests.conftest import Open
+from tests.outboxes import emitted_by
 from tests.unit.bot.samples import OPERATORS
 from tests.waiting import PATIENCE, eventually
-from topics.message import Message, message_type
+from topics.message import Message
 
 Mode = Literal["socket", "http"]
 M = TypeVar("M", bound=Message)
@@ -71,14 +71,7 @@ class BotStory:
 
     async def emitted(self, kind: type[M]) -> list[M]:
         """Return the bot's commands of one kind, in order."""
-        rows = await self.runtime.pool.fetch("SELECT headers, value FROM outbox ORDER BY seq")
-        found = []
-        for row in rows:
-            made = message_type(dict(unpack_headers(row["headers"]))["ce_type"].decode())
-            assert made is not None
-            if made is kind:
-                found.append(kind.model_validate_json(row["value"]))
-        return found
+        return await emitted_by(self.runtime, kind)
 
     async def rows(self) -> dict[str, int]:
         """Return how many rows the bot's own tables have."""

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
-import orjson
 from aiohttp import web
 
 from deploy.embedded.mail.faults import FaultPlayer, FaultRule, FaultScript
@@ -34,8 +33,8 @@ from shared.ids import recipient_key
 from shared.service import Runtime
 from tests.conftest import Open
 from tests.instances import SECRET
+from tests.outboxes import emitted_by
 from tests.waiting import PATIENCE, eventually
-from topics.catalogue import catalogue
 from topics.delivery import (
     ApprovalRequested,
     DecideApproval,
@@ -172,17 +171,7 @@ class Case:
 
 async def said(runtime: Runtime, kind: type[M]) -> list[M]:
     """Return what the service published of a kind, oldest first."""
-    rows = await runtime.pool.fetch("SELECT headers, value FROM outbox ORDER BY seq")
-    return [
-        kind.model_validate_json(row["value"])
-        for row in rows
-        if catalogue()[_type(row["headers"])] is kind
-    ]
-
-
-def _type(raw: bytes) -> str:
-    headers: list[str] = orjson.loads(raw)
-    return headers[headers.index("ce_type") + 1]
+    return await emitted_by(runtime, kind)
 
 
 async def first(runtime: Runtime, kind: type[M], seconds: float = PATIENCE) -> M:

@@ -19,10 +19,9 @@ from services.supplier.settings import SupplierSettings
 from services.supplier.workflows import manage
 from shared import identity
 from shared.http import create_app
-from shared.producer import unpack_headers
 from shared.service import Runtime
+from tests.outboxes import emitted_by
 from tests.unit.actions.samples import MANAGER, operators
-from topics.cloudevents import decode_envelope, decode_message
 from topics.message import Actor, Message
 from topics.supplier import ExtractionRow, ExtractRows, SaveService
 
@@ -143,15 +142,7 @@ class Story:
 
     async def emitted(self, kind: type[M]) -> list[M]:
         """Return the messages of a type that wait in the outbox, in order."""
-        rows = await self.runtime.pool.fetch("SELECT headers, value FROM outbox ORDER BY seq")
-        found = []
-        for row in rows:
-            envelope = decode_envelope(unpack_headers(row["headers"]), row["value"])
-            if envelope.type == kind.ce_type:
-                message = decode_message(envelope)
-                assert isinstance(message, kind)
-                found.append(message)
-        return found
+        return await emitted_by(self.runtime, kind)
 
 
 @contextmanager

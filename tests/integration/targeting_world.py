@@ -14,6 +14,7 @@ from services.targeting.imports import ImportReport, Kind, import_csv
 from shared.producer import unpack_headers
 from shared.service import Runtime
 from tests.conftest import Open
+from tests.outboxes import outbox_of
 from topics.message import Actor, Message, Via, system_actor
 from topics.operators import OperatorState, Role
 from topics.targeting import (
@@ -99,11 +100,9 @@ async def saved(runtime: Runtime, *criteria: Criterion, **more: object) -> UUID:
 
 async def emitted(runtime: Runtime) -> list[tuple[str, bytes]]:
     """Return type and body of what waits in the outbox, in order, and empty it."""
-    rows = await runtime.pool.fetch("DELETE FROM outbox RETURNING seq, headers, value")
-    ordered = sorted(rows, key=lambda row: int(row["seq"]))
-    return [
-        (dict(unpack_headers(row["headers"]))["ce_type"].decode(), row["value"]) for row in ordered
-    ]
+    rows = await outbox_of(runtime)
+    await runtime.pool.execute("DELETE FROM outbox")
+    return [(dict(unpack_headers(row.headers))["ce_type"].decode(), row.value) for row in rows]
 
 
 async def answers(runtime: Runtime, kind: type[Message]) -> list[Message]:

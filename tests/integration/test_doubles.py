@@ -20,6 +20,7 @@ from shared.service import Runtime, Service
 from shared.testing import DatabaseTouched, RecordedWork
 from shared.uow import Work
 from tests.conftest import Open
+from tests.outboxes import outbox_of
 from topics.cloudevents import Envelope
 from topics.targeting import CountTarget, TargetCounted, TargetCounts, TargetRefused
 
@@ -126,10 +127,7 @@ class TestRealWork(WorkSuite):
         return self.runtime.uow.begin()
 
     async def published(self) -> list[OutboxRow]:
-        rows = await self.runtime.pool.fetch(
-            "SELECT topic, key, headers, value FROM outbox ORDER BY seq"
-        )
-        return [OutboxRow(**dict(row)) for row in rows]
+        return await outbox_of(self.runtime)
 
 
 class TestRecordedWork(WorkSuite):

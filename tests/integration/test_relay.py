@@ -286,3 +286,26 @@ async def test_two_relays_publish_once_and_the_lease_names_one(runtime: Runtime)
         await topic.numbers(20)
         assert await runtime.pool.fetchval("SELECT epoch FROM relay_lease") == 1
     assert len(topic.seen) == 20
+
+
+async def test_packed_records_leave_in_their_order_between_single_ones(runtime: Runtime) -> None:
+    campaign = uuid4()
+    await say(runtime, 0)
+    async with runtime.uow.begin() as work:
+        for number in range(1, 451):
+            emit(work, number, campaign)
+    async with runtime.uow.begin() as work:
+        emit(work, 451, campaign)
+    rows = await runtime.pool.fetch("SELECT topic = '' AS packed, records FROM outbox ORDER BY seq")
+    assert [tuple(row) for row in rows] == [
+        (False, 1), (True, 200), (True, 200), (True, 50), (False, 1)
+    ]  # fmt: skip
+    smaller = runtime.settings.model_copy(update={"relay_batch": 300})
+    made = Relay(runtime.pool, smaller, "targeting")
+    task = asyncio.create_task(made.run())
+    async with Topic(runtime) as topic:
+        await topic.numbers(452)
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)
+    assert [number for key, number, _ in topic.seen if key == campaign] == list(range(1, 452))
+    assert len({id_ for *_, id_ in topic.seen}) == 452
