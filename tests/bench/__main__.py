@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from shared import logs
-from tests.bench import actions, bounces, core, delivery, screens, timings
+from tests.bench import actions, bounces, core, delivery, events, replaying, screens, timings
 from tests.bench.results import Figure, write
 from tests.servers import Servers, running_servers
 
 console = Console()
-WHATS = ["core", "actions", "bounces", "delivery", "screens", "timings"]
+WHATS = ["core", "actions", "bounces", "delivery", "events", "screens", "timings"]
 
 
 def show(figures: list[Figure]) -> None:
@@ -33,6 +33,8 @@ async def _measure(servers: Servers, arguments: argparse.Namespace) -> list[Figu
         return await delivery.measure(
             servers, messages=arguments.mails, runs=arguments.runs, whole=not arguments.quick
         )
+    if arguments.what == "events":
+        return await events.measure(servers, seconds=arguments.seconds, replayed=arguments.replayed)
     if arguments.what == "bounces":
         return await bounces.measure(servers, runs=arguments.runs)
     if arguments.what == "screens":
@@ -62,6 +64,8 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=core.MESSAGES)
     parser.add_argument("--mails", type=int, default=delivery.MESSAGES)
     parser.add_argument("--quick", action="store_true", help="leave out a delivery's largest sizes")
+    parser.add_argument("--seconds", type=int, default=events.SUSTAINED_SECONDS)
+    parser.add_argument("--replayed", type=int, default=replaying.COUNT)
     parser.add_argument("--runs", type=int, default=core.RUNS)
     parser.add_argument(
         "--part", choices=list(timings.COMMANDS), action="append", help="of timings: only these"

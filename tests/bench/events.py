@@ -1,0 +1,187 @@
+"""How fast an event becomes a sent message: durable all along, into a real sink.
+
+Every process runs on the same machine: PostgreSQL, Kafka, the sink and the sender of the events
+take their part of its cores. What is compared is measured in one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from services.cli.catalogue import find
+from shared.service import open_runtime
+from tests.bench.delivery import ROOT, percentile
+from tests.bench.eventing import SOURCE, Center, center
+from tests.bench.intake import intake
+from tests.bench.mailing import Site
+from tests.bench.processes import cpu_seconds, server_pids, smtp_sink
+from tests.bench.replaying import replay
+from tests.bench.results import Figure
+from tests.servers import Servers
+from tests.waiting import eventually
+from topics.outside import event_id
+
+BOUND: Final = "two cores, shared with PostgreSQL, Kafka, the sink and the sender of the events"
+FLOOR: Final = 1_000.0
+GOAL: Final = 2_000.0
+PROBE: Final = 20_000
+SUSTAINED_SECONDS: Final = 300
+SHARE: Final = 0.9
+"""The rate that is kept up, of the rate at which a burst was worked off before."""
+LATENCY_A_SECOND: Final = 300
+LATENCY_SECONDS: Final = 15
+CAMPAIGN: Final = 100_000
+P99_MS: Final = 1_000.0
+
+
+@dataclass
+class Pace:
+    """A steady rate and what was waiting at each second of it."""
+
+    per_s: float
+    backlog: list[int] = field(default_factory=list)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether as much waits in the last third as in the second, but for half a second's."""
+        third = len(self.backlog) // 3
+        second, last = self.backlog[third : 2 * third], self.backlog[2 * third :]
+        return statistics.mean(last) <= statistics.mean(second) + self.per_s / 2
+
+
+async def measure(servers: Servers, *, seconds: int, replayed: int) -> list[Figure]:
+    """Measure Message Center: a sustained rate, times beside a campaign, doors, a replay."""
+    with tempfile.TemporaryDirectory(prefix="muster-bench-") as name:
+        figures = await _sustained(servers, Path(name), seconds)
+        figures += await _times(servers, Path(name))
+        figures += await intake(servers, Path(name))
+    if replayed:
+        found = await replay(servers, replayed)
+        figures += [
+            Figure(key, _unit(key), [value], None, f"{replayed:,} events read again")
+            for key, value in found.items()
+        ]
+    return figures
+
+
+def _unit(name: str) -> str:
+    return "records/s" if name.endswith("_per_s") else "MB" if name.endswith("_mb") else "number"
+
+
+async def _sustained(servers: Servers, folder: Path, seconds: int) -> list[Figure]:
+    with smtp_sink() as sink:
+        async with center(servers, folder, sink) as made:
+            await made.ready()
+            burst = await _burst(made, PROBE)
+            pids = {name: [one.process.pid] for (name, _), one in made.rig.workers.items()}
+            pids |= {"sink": [sink.pid]} | server_pids(ROOT)
+            before = {name: sum(map(cpu_seconds, some)) for name, some in pids.items()}
+            pace = await _keep_up(made, min(burst * SHARE, 1.1 * GOAL), seconds, first=PROBE)
+            spent = {
+                name: sum(map(cpu_seconds, some)) - before[name] for name, some in pids.items()
+            }
+    assert pace.is_flat, f"the backlog grew at {pace.per_s:.0f} events/s: {pace.backlog[::10]}"
+    return [
+        Figure("events.burst_per_s", "events/s", [burst], None, BOUND),
+        Figure("events.sustained_per_s", "events/s", [pace.per_s], FLOOR, BOUND),
+        Figure(
+            "events.sustained_backlog", "events", [statistics.mean(pace.backlog)], None,
+            "what is on its way at the rate",
+        ),
+        *(
+            Figure(f"events.{name}_millicores", "cores/1000", [1000 * used / seconds], None, BOUND)
+            for name, used in spent.items()
+        ),
+    ]  # fmt: skip
+
+
+async def _burst(made: Center, count: int) -> float:
+    """Return at which rate a burst is worked off."""
+    began = time.perf_counter()
+    for number in range(count):
+        made.push(number)
+    await made.flush()
+    await _sent(made, count, seconds=300)
+    return count / (time.perf_counter() - began)
+
+
+async def _sent(made: Center, count: int, *, seconds: float) -> None:
+    async def all_sent() -> bool:
+        return await made.count("sent") >= count
+
+    await eventually(all_sent, seconds=seconds, what=f"{count} sent events")
+
+
+async def _keep_up(made: Center, per_s: float, seconds: int, *, first: int) -> Pace:
+    """Push events at a rate; return it with what was waiting meanwhile; all must be sent then."""
+    pace, pushed, began = Pace(per_s), 0, time.perf_counter()
+    looked = 0
+    while (elapsed := time.perf_counter() - began) < seconds:
+        while pushed < elapsed * per_s:
+            made.push(first + pushed)
+            pushed += 1
+        made.producer.poll(0)
+        if elapsed >= looked + 1:
+            looked += 1
+            pace.backlog.append(first + pushed - await made.count("sent"))
+        await asyncio.sleep(0.01)
+    await made.flush()
+    took = time.perf_counter() - began
+    await _sent(made, first + pushed, seconds=120)
+    return Pace(pushed / took, pace.backlog)
+
+
+async def _times(servers: Servers, folder: Path) -> list[Figure]:
+    """Return how long events take while a campaign runs: from their sending to their outcome.
+
+    The outcome is written after the mail server's answer, so it is a little late.
+    """
+    with smtp_sink() as sink:
+        async with center(servers, folder, sink) as made:
+            await made.ready()
+            delivery = find("delivery")
+            settings = made.rig.instance.settings(delivery.settings)
+            runtime = await open_runtime(delivery, settings)
+            owner = await asyncpg.connect(made.rig.instance.database_url)
+            try:
+                site = Site(runtime, owner, {}, folder)
+                campaign = await site.approved(CAMPAIGN)
+                await runtime.execute(campaign.start())
+                await eventually(lambda: site.sent(campaign), seconds=60, what="the first mail")
+                sent_at = await _at_a_rate(made, LATENCY_A_SECOND, LATENCY_SECONDS)
+                under_way = await site.sent(campaign) < campaign.count
+            finally:
+                await owner.close()
+            await _sent(made, len(sent_at), seconds=120)
+            rows = await made.rig.rows(
+                "SELECT run_id, extract(epoch FROM outcome_at)::float8 AS at"
+                " FROM delivery.ledger WHERE urgent"
+            )
+            await runtime.pool.close()
+    assert under_way, "the campaign ended too soon: give it more messages"
+    ended = {row["run_id"]: row["at"] for row in rows}
+    times = [1000 * (ended[event_id(SOURCE, ce_id)] - at) for ce_id, at in sent_at.items()]
+    waits = f"a campaign of {CAMPAIGN:,} beside {LATENCY_A_SECOND} events/s"
+    return [
+        Figure("events.p50_ms", "ms", [percentile(times, 0.5)], None, waits),
+        Figure("events.p99_ms", "ms", [percentile(times, 0.99)], P99_MS, waits),
+    ]
+
+
+async def _at_a_rate(made: Center, per_s: int, seconds: int) -> dict[str, float]:
+    """Push events at a rate; return when each was, in seconds since the epoch."""
+    sent_at, began = {}, time.perf_counter()
+    for number in range(per_s * seconds):
+        sent_at[made.push(number)] = time.time()
+        made.producer.poll(0)
+        await asyncio.sleep(max(0.0, began + (number + 1) / per_s - time.perf_counter()))
+    await made.flush()
+    return sent_at
