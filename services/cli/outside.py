@@ -18,7 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from services.cli import archive, event_templates, levels
+from services.cli import archive, event_control, event_templates, levels
 from services.cli.choices import actor_of
 from services.cli.contexts import context_in, is_xml, sample_in
 from services.cli.letters import opened
@@ -32,6 +32,15 @@ from shared.rights import Right, require
 from topics.outside import Queue
 
 app = typer.Typer(help="Outside events of the Message Center.", no_args_is_help=True)
+for each in (
+    event_control.show,
+    event_control.pause,
+    event_control.resume,
+    event_control.resend,
+    event_control.recycle,
+):
+    app.command()(each)
+app.add_typer(event_control.rules, name="rules")
 app.command("levels")(levels.levels)
 app.add_typer(levels.app, name="threshold")
 app.command("archive")(archive.archive)

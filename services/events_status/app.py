@@ -7,7 +7,14 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from services.events_status import api, api_archive, api_levels, api_templates, threshold_handlers
+from services.events_status import (
+    api,
+    api_archive,
+    api_levels,
+    api_rules,
+    api_templates,
+    threshold_handlers,
+)
 from services.events_status.archive import incoming
 from services.events_status.enrichment.enriching import enrich_events
 from services.events_status.handlers import batch_registry, registry
@@ -17,7 +24,7 @@ from services.events_status.workflows import WORKFLOWS
 from shared.service import Service
 
 routes = APIRouter()
-for part in (api, api_archive, api_levels, api_templates):
+for part in (api, api_archive, api_levels, api_rules, api_templates):
     routes.include_router(part.router)
 
 for more in (incoming, threshold_handlers):

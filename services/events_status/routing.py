@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from topics.events import EventStatus
 from topics.outside import WEBHOOK
 
 NOT_COVERED: Final = "no template is published for this event type and channel"
+TOO_LONG: Final = "it waited longer in its queue than events may"
 TOO_LATE: Final = "it was to be sent before its expiration only"
 
 
@@ -39,8 +40,18 @@ class Routed:
     message: SendMessage | None = None
 
 
-def route(one: Waiting, published: Mapping[Route, Published], now: datetime) -> Routed:
-    """Return what becomes of a pending event, given what is published for types and channels."""
+def route(
+    one: Waiting,
+    published: Mapping[Route, Published],
+    now: datetime,
+    longest: timedelta | None = None,
+) -> Routed:
+    """Return what becomes of a pending event, given what is published for types and channels.
+
+    ``longest`` is how long it may have waited since it was due, if that is limited.
+    """
+    if longest is not None and one.event.due_at is not None and now - one.event.due_at > longest:
+        return Routed(move(one.event, EventStatus.EXPIRED, at=now, reason=TOO_LONG))
     if one.expires_at is not None and one.expires_at <= now:
         return Routed(move(one.event, EventStatus.EXPIRED, at=now, reason=TOO_LATE))
     template = published.get(Route(one.event.event_type, one.event.channel))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -57,6 +58,12 @@ class EventsStatusSettings(Settings):
     events_enrichment_connections: int = Field(
         default=2, ge=1, le=8, description="how many of its calls a process makes at once"
     )
+
+    @property
+    def longest_wait(self) -> timedelta | None:
+        """How long an event may wait in its queue from when it was due, if that is limited."""
+        hours = self.events_max_queue_hours
+        return None if hours is None else timedelta(hours=hours)
 
     @field_validator("events_enrichment_url")
     @classmethod

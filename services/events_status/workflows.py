@@ -17,6 +17,7 @@ from services.events_status.purge import purge_events
 from services.events_status.recycling import RECYCLING, recycle_events
 from services.events_status.routes import RouteStore
 from services.events_status.routing import given, route
+from services.events_status.settings import settings_of
 from services.events_status.statistics import count_events
 from services.events_status.store import EventStore
 from services.events_status.tries import await_tries
@@ -63,8 +64,13 @@ async def route_chunk(work: Work, queue: Queue) -> Step:
     if not waiting:
         return before
     published = await RouteStore(work.connection).published(one.event.event_type for one in waiting)
+    longest = settings_of(work.settings).longest_wait
     aside, failed = await set_aside(work, queue, waiting, published)
-    routed = [route(one, published, work.now) for one in waiting if one.event.event_id not in aside]
+    routed = [
+        route(one, published, work.now, longest)
+        for one in waiting
+        if one.event.event_id not in aside
+    ]
     messages = [one.message for one in routed if one.message]
     moves = [*(one.move for one in routed), *failed]
     await store.move(moves, given(routed))

@@ -7,20 +7,29 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from services.cli.letters import opened
+from services.events_status.app import SERVICE as EVENTS
+from services.events_status.copying import update_statuses
 from services.events_status.domain import Received
 from services.events_status.intake import read_event
 from services.events_status.settings import EventsStatusSettings
+from services.events_status.workflows import process_realtime
+from shared.service import open_runtime
 from shared.settings import Settings
 from tests.integration.cli_shell import Shell, shell
+from tests.integration.events_story import KIND, MANAGER, actor, know_operators
+from tests.integration.test_events_status_rows import step, take
 from tests.records import records_of
 from tests.servers import Servers
 from topics.cloudevents import decode_envelope
+from topics.delivery import MessageOutcome, Outcome
+from topics.events import RouteEventType
 from topics.names import EVENTS_BATCH, EVENTS_REALTIME, Topic
 from topics.operators import OperatorState, Role
 from topics.outside import Queue
@@ -232,3 +241,56 @@ def test_the_archive_is_shown_and_made_anew(cli: Shell) -> None:
     assert json.loads(cli.does("events", "archive", "--weeks", "--json")) == {"deliveries": []}
     said = cli.does("events", "rebuild")
     assert "0 states of 0 events read" in said
+
+
+def test_an_event_is_shown_and_what_is_done_with_it_is_refused_with_the_reason(cli: Shell) -> None:
+    known_to_message_center(cli)
+    event = asyncio.run(an_event(cli))
+    shown = cli.does("events", "show", str(event))
+    assert "order.confirmed" in shown
+    assert "unknown_template" in shown
+    assert json.loads(cli.does("events", "show", str(event), "--json"))["event"]["errors"] == 1
+    said = cli.muster("events", "recycle", str(event), "--channel", "sms", *WHO)
+    assert (said.code, "an event that is pending is not recycled" in said.error) == (1, True)
+    assert cli.does("events", "pause", str(event), *WHO).strip() == str(event)
+    assert "paused" in cli.does("events", "show", str(event))
+    assert cli.does("events", "resume", str(event), *WHO).strip() == str(event)
+    assert "is not sent again" in cli.muster("events", "resend", str(event), *WHO).error
+    missing = cli.muster("events", "show", "00000000-0000-0000-0000-000000000000")
+    assert "there is no such event" in missing.error
+
+
+async def an_event(cli: Shell) -> UUID:
+    """Have an event come in whose first message the delivery has not taken."""
+    settings = cli.instance.settings(EVENTS.settings)
+    runtime = await open_runtime(EVENTS, settings)
+    try:
+        await know_operators(runtime)
+        await runtime.execute(
+            RouteEventType(event_type=KIND, template_id=uuid4(), actor=actor(MANAGER))
+        )
+        event = await take(runtime, "cli-1")
+        await step(runtime, process_realtime)
+        await runtime.execute(
+            MessageOutcome(
+                message_id=event,
+                outcome=Outcome.FAILED,
+                reason="unknown_template",
+                at=runtime.clock.now(),
+                not_taken=True,
+            )
+        )
+        await step(runtime, update_statuses)
+        return event
+    finally:
+        await runtime.pool.close()
+
+
+def test_the_rules_of_a_type_are_set_and_listed(cli: Shell) -> None:
+    known_to_message_center(cli)
+    asyncio.run(an_event(cli))
+    cli.does("events", "rules", "set", "order.confirmed", "--recycle-to", "sms", *WHO)
+    [one] = json.loads(cli.does("events", "rules", "list", "--json"))["rules"]
+    assert (one["event_type"], one["recycle_to"]) == ("order.confirmed", "sms")
+    said = cli.muster("events", "rules", "set", "order.confirmed", "--enrich", *WHO)
+    assert "enrich: EVENTS_ENRICHMENT_URL names no enrichment service" in said.error

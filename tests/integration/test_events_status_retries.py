@@ -382,3 +382,35 @@ async def test_a_rule_that_is_replayed_does_not_come_back(runtime: Runtime) -> N
             work.cause = Envelope("/cli", identity, command.ce_type, work.now, b"")
             await entry.handle(command, work)
     assert await runtime.pool.fetchval("SELECT recycle_to FROM event_rules") == "email"
+
+
+async def test_an_event_that_waited_too_long_in_its_queue_expires(
+    open_service: Open, clock: DrivenClock
+) -> None:
+    runtime = await open_service(SERVICE, clock, EVENTS_MAX_QUEUE_HOURS="2")
+    await know_operators(runtime)
+    await runtime.execute(link(KIND, TEMPLATE))
+    async with held_back(runtime):
+        await take(runtime, "old")
+        await take(runtime, "later", scheduled=(NOW + timedelta(hours=1)).isoformat())
+    clock.advance(timedelta(hours=2, seconds=1))
+    assert len(await routed(runtime)) == 1
+    assert await statuses(runtime) == {"old": "expired", "later": "pending_delivery"}
+    assert await broken(runtime) == []
+
+
+async def test_rules_are_set_and_read_over_http(
+    runtime: Runtime, client: httpx.AsyncClient
+) -> None:
+    by, reader = as_(runtime, MANAGER), as_(runtime, READER)
+    body = {"recycle_to": "sms"}
+    assert (await client.put(f"/rules/{KIND}", json=body, headers=reader)).status_code == 403
+    assert (await client.put(f"/rules/{KIND}", json=body, headers=by)).status_code == 204
+    wrong = await client.put("/rules/b", json={"recycle_to": "pigeon"}, headers=by)
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "recycle_to")
+    refused = await client.put("/rules/b", json={"enrich": True}, headers=by)
+    assert (refused.status_code, refused.json()["field"]) == (409, "enrich")
+    page = (await client.get("/rules?limit=1", headers=reader)).json()
+    assert page["next"] == KIND
+    [one] = page["rules"]
+    assert (one["event_type"], one["enrich"], one["recycle_to"]) == (KIND, False, "sms")
