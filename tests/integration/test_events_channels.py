@@ -34,9 +34,9 @@ from tests.integration.test_core import running, send
 from tests.integration.test_delivery_kafka import EMITTED
 from tests.waiting import eventually
 from topics.delivery import Channel
-from topics.events import RouteEventType
+from topics.events import ControlEvent, EventControl, RouteEventType
 from topics.names import EVENTS_REALTIME
-from topics.outside import event_id
+from topics.outside import SMS, event_id
 
 NUMBER = "+33612345678"
 
@@ -183,3 +183,27 @@ async def test_a_webhooks_event_is_known_by_whom_it_names(place: Place) -> None:
     rows = await place.events.pool.fetch("SELECT ce_id, recipient_key, address FROM events")
     assert {row["ce_id"]: row["recipient_key"] for row in rows} == keys
     assert {row["address"] for row in rows} == {""}
+
+
+async def test_an_event_that_no_mail_reaches_is_recycled_to_sms(place: Place) -> None:
+    await place.covers("code.asked", Channel.SMS, text="Code {{ ctx.code }}")
+    mail = {"subject": "Code", "body": "<p>{{ ctx.code }}</p>", "from_address": "us@x.example"}
+    await place.covers("code.asked", Channel.EMAIL, **mail)
+    both: dict[str, Any] = {"email": "ann@intranet", "phone": "+33 6 12 34 56 78"}
+    await place.event("first", "code.asked", **both, ctx={"code": 7})
+    await place.reach({"first": "delivery_error"})
+    assert await place.reason("first") == "bad_address"
+    first = event_id("/shop/orders", "first")
+    await place.events.execute(
+        ControlEvent(
+            event_id=first, control=EventControl.RECYCLE, channel=SMS, actor=actor(MANAGER)
+        )
+    )
+
+    async def sent() -> bool:
+        return sorted((await statuses(place.events)).values()) == ["delivery_error", "sent"]
+
+    await eventually(sent, what="the recycled event being sent")
+    [posted] = place.gateway.posted
+    assert (posted.json["to"], posted.json["text"]) == (NUMBER, "Code 7")
+    assert posted.json["id"] != str(first)
