@@ -9,6 +9,8 @@ import re
 from functools import cache
 from typing import Final
 
+from shared.french_event_reasons import EVENTS
+
 BUDGET: Final[dict[str, str]] = {
     "this budget is not known; choose one that was saved": (
         "Ce budget n’existe pas ; choisissez-en un qui est enregistré."
@@ -335,7 +337,7 @@ ACTIONS: Final[dict[str, str]] = {
         "Aucune action n’a pu changer d’état : aucune n’est à un état qui le permet."
     ),
 }
-TEMPLATES: Final = BUDGET | STOCK | TARGETING | SQL | ACTIONS
+TEMPLATES: Final = BUDGET | STOCK | TARGETING | SQL | ACTIONS | EVENTS
 
 
 def french_reason(reason: str) -> str | None:
