@@ -163,7 +163,7 @@ def event_list(found: EventsFound, setting: Setting) -> Json:
     blocks = [header(title)]
     for event in found.events:
         blocks.append(section(_lines(event, setting)))
-        offered = _OFFERED.get(event.status)
+        offered = None if event.archived else _OFFERED.get(event.status)
         if offered is not None:
             blocks.append(
                 actions(f"event:{event.event_id}", [_button(offered, event.event_id, language)])
@@ -202,6 +202,8 @@ def _lines(event: FoundEvent, setting: Setting) -> str:
                 at=formats.moment(event.next_try_at, setting.zone, language),
             )
         )
+    if event.archived:
+        lines.append(say(language, "events_archived"))
     for change in event.history:
         at = formats.moment(change.at, setting.zone, language)
         why = f" ({esc(sentence(language, change.reason))})" if change.reason else ""

@@ -28,6 +28,10 @@ EVENTS: Final[dict[str, tuple[str, str]]] = {
         "*{type}* {status}, {queue}, reçu le {at}\n`{id}`",
     ),
     "events_external": ("named {name} by its sender", "nommé {name} par son émetteur"),
+    "events_archived": (
+        "it was purged: this is what the archive has",
+        "il a été purgé : voici ce qu’en garde l’archive",
+    ),
     "events_tries": (
         "Failed tries: {count}; the next one is {at}",
         "Essais échoués : {count} ; prochain essai {at}",

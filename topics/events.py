@@ -175,6 +175,7 @@ class FoundEvent(BaseModel):
     recycles_to: tuple[str, ...] = Field(
         default=(), description="the channels it may be recycled to now"
     )
+    archived: bool = Field(default=False, description="it was purged: the archive alone knows it")
 
 
 class EventsFound(Event, topic=EVENTS_STATUS, key="search_id"):

@@ -27,7 +27,8 @@ async def note_told(work: Work, told: Sequence[Told]) -> None:
     store = EventStore(work.connection)
     at_once = await is_at_hand(work, UPDATING) and not await store.has_told()
     new = await store.note(told, work.now if at_once else None)
-    await keep_late(work.connection, told)
+    if len(new) < len(told):
+        await keep_late(work.connection, told)
     if not new:
         return
     if at_once:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+from services.events_status.archive.finding import find_archived
 from services.events_status.recycling import recyclable
 from shared.uow import Work
 from topics.events import EventsFound, EventStatus, FindEvents, FoundChange, FoundEvent
@@ -28,9 +29,10 @@ WHERE event_id = ANY ($1::uuid[]) ORDER BY event_id, version
 async def find_events(work: Work, search: FindEvents) -> EventsFound:
     """Return what is found by an id, a recipient key or an external id; nothing by none of them."""
     wanted = (search.event_id, search.recipient_key, search.external_id)
-    rows = []
+    rows, archived = [], []
     if any(wanted):
         rows = await work.connection.fetch(_FIND, *wanted, MOST + 1)
+        archived = await find_archived(work.connection, *wanted, limit=MOST + 1 - len(rows))
     shown = rows[:MOST]
     offers = {
         row["event_id"]: (await recyclable(work, row["event_id"])).offers(
@@ -43,7 +45,7 @@ async def find_events(work: Work, search: FindEvents) -> EventsFound:
     return EventsFound(
         search_id=search.search_id,
         actor=search.actor,
-        more=len(rows) > MOST,
+        more=len(rows) + len(archived) > MOST,
         events=tuple(
             FoundEvent(
                 **dict(row),
@@ -57,5 +59,22 @@ async def find_events(work: Work, search: FindEvents) -> EventsFound:
                 )[-MOST_CHANGES:],
             )
             for row in shown
-        ),
+        )
+        + tuple(_archived(row) for row in archived[: MOST - len(shown)]),
+    )
+
+
+def _archived(row: Any) -> FoundEvent:
+    """Return a purged event: of its history the archive has the end."""
+    end = FoundChange(status=EventStatus(row["status"]), reason=row["reason"], at=row["changed_at"])
+    return FoundEvent(
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        queue=row["queue"],
+        status=end.status,
+        external_id=row["external_id"],
+        received_at=row["received_at"],
+        channel=row["channel"],
+        history=(end,),
+        archived=True,
     )

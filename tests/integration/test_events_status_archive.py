@@ -27,7 +27,9 @@ from tests.conftest import Open
 from tests.integration.events_story import (
     ADDRESS,
     KIND,
+    MANAGER,
     READER,
+    actor,
     broken,
     held_back,
     know_operators,
@@ -36,6 +38,7 @@ from tests.integration.events_story import (
 from tests.integration.test_events_status_rows import TEMPLATE, as_, link, say, step, stop, take
 from tests.integration.test_events_status_steering import ends, exhausted
 from topics.delivery import Outcome
+from topics.events import EventsFound, FindEvents
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)  # a Thursday
 MONDAY = date(2026, 11, 23)
@@ -175,6 +178,12 @@ async def test_the_purge_waits_for_the_archive_and_says_so(
     detail = (await client.get(f"/events/{event}", headers=headers)).json()
     assert (detail["event"]["status"], detail["event"]["archived"]) == ("sent", True)
     assert [one["outcome"] for one in detail["outcomes"]] == ["sent"]
+    search = FindEvents(search_id=event, actor=actor(MANAGER), external_id="X-1")
+    [said] = await runtime.execute(search)
+    assert isinstance(said, EventsFound)
+    assert [(one.event_id, one.status, one.archived) for one in said.events] == [
+        (event, "sent", True)
+    ]
     page = (await client.get("/events?external_id=X-1", headers=headers)).json()
     assert [(one["ce_id"], one["archived"]) for one in page["events"]] == [("1", True)]
     found = (await client.get("/archive", headers=headers)).json()

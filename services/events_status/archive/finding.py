@@ -26,6 +26,18 @@ _LOGS: Final = """
 SELECT outcome, reason, at, archived_at AS copied_at FROM archived_delivery_logs
 WHERE event_id = $1 ORDER BY at, outcome
 """
+_FIND: Final = f"""
+SELECT {_SHOWN} FROM archived_events
+WHERE purged_at IS NOT NULL
+  AND ($1::uuid IS NULL OR event_id = $1) AND ($2::text IS NULL OR recipient_key = $2)
+  AND ($3::text IS NULL OR external_id = $3)
+ORDER BY seq DESC LIMIT $4
+"""
+
+
+async def find_archived(connection: Connection, *wanted: Any, limit: int) -> list[Any]:
+    """Return purged events by an id, a recipient key or an external id, latest first."""
+    return list(await connection.fetch(_FIND, *wanted, limit))
 
 
 async def archived_rows(connection: Connection, *wanted: Any) -> list[Any]:

@@ -139,10 +139,10 @@ def latest_states(raws: Sequence[Any]) -> dict[UUID, EventState | None]:
     What cannot be read is passed by: whoever may write to the topic is Muster itself.
     """
     found: dict[UUID, EventState | None] = {}
-    for raw in raws:
+    # Those of one key are of one partition, in order.
+    for key, raw in {raw.key: raw for raw in raws if raw.key}.items():
         if not raw.value:
-            if raw.key:
-                found[UUID(raw.key.decode())] = None
+            found[UUID(key.decode())] = None
             continue
         try:
             message = decode_message(decode_envelope(raw.headers, raw.value))

@@ -208,6 +208,9 @@ def _outside(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
             more=True,
         )
         yield f"outside events from {place}", event_list(shown, setting)
+    purged = an_event(EventStatus.SENT, words).model_copy(update={"archived": True})
+    left = EventsFound(search_id=uuid4(), actor=system_actor("bot"), events=(purged,))
+    yield "an archived outside event", event_list(left, setting)
     none = EventsFound(search_id=uuid4(), actor=system_actor("bot"), events=())
     yield "no outside events", event_list(none, setting)
 
