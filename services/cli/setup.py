@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import asyncpg
 import typer
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from services.cli.catalogue import migration_folders
 from services.cli.environment import settings_or_exit
+from services.delivery.http import client as gateway
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import CANNOT_CONNECT, describe, knock
 from services.targeting.sql_role import ensure_sql_role
@@ -141,6 +143,15 @@ async def _smtp(_: Settings) -> Finding:
     return Finding("SMTP", ", ".join(found), advice)
 
 
+async def _sms(_: Settings) -> Finding:
+    """Connect to the SMS gateway, without posting anything: a message would be charged."""
+    url = load(DeliverySettings).sms_gateway_url
+    if url is None:
+        return Finding("SMS", "no gateway (SMS_GATEWAY_URL): no SMS is sent")
+    await gateway.knock(url)
+    return Finding("SMS", f"{urlsplit(url).netloc} can be reached")
+
+
 async def _bounces(_: Settings) -> Finding:
     """Say where bounces come in; a domain for them without a way in loses every one."""
     settings = load(DeliverySettings)
@@ -182,6 +193,7 @@ LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
     ("Kafka", "check KAFKA_BOOTSTRAP, or start one with: muster up", _broker),
     ("topics", "run: muster topics apply", _topics),
     ("SMTP", SMTP_ADVICE, _smtp),
+    ("SMS", "check SMS_GATEWAY_URL", _sms),
     ("bounces", "", _bounces),
     ("PUBLIC_URL", "", _public_url),
     ("traces", "", _traces),

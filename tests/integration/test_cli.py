@@ -55,12 +55,14 @@ def test_access_rules_are_printed_to_be_run(cli: Shell) -> None:
 
 def test_the_doctor_is_green_and_says_what_to_do_when_it_is_not(cli: Shell) -> None:
     said = cli.does("doctor")
-    assert said.count("✓") == 8, said
+    assert said.count("✓") == 9, said
     assert "its first life" in said
-    ill = cli.muster("doctor", SMTP_PORT="1", KAFKA_NAMESPACE="nowhere.", BOUNCE_DOMAIN="b.example")
+    wrong = {"SMTP_PORT": "1", "BOUNCE_DOMAIN": "b.example", "SMS_GATEWAY_URL": "http://[::1]:1/"}
+    ill = cli.muster("doctor", KAFKA_NAMESPACE="nowhere.", **wrong)
     assert ill.code == 1
     assert "nobody reads that mail" in ill.output
     assert "check SMTP_HOST and SMTP_PORT" in ill.output
+    assert "check SMS_GATEWAY_URL" in ill.output
     assert "run: muster topics apply" in ill.output
 
 

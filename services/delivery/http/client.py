@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -130,6 +132,21 @@ class Client:
                 auto_decompress=False,
             )
         return self._session
+
+
+async def knock(url: str) -> None:
+    """Connect to a server as a call would, its certificate looked at, and leave.
+
+    Raises:
+        OSError: there is no way to it, or its certificate is not its own.
+    """
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    _, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure or None)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def _lost(problem: Exception, *, written: bool) -> Exception:
