@@ -15,14 +15,13 @@ from services.events_status.pages import (
     EventDetail,
     EventPage,
     Filters,
-    RoutePage,
     StatisticsPage,
     event_counts,
     event_detail,
     event_page,
-    route_page,
     statistics_page,
 )
+from services.events_status.route_pages import RoutePage, route_page
 from shared.http import Caller, Here, carry_out, may_read
 from shared.ids import recipient_key
 from shared.rights import Right, require

@@ -1,4 +1,4 @@
-"""What the API shows of events and routes: never an address, never a ``ctx``."""
+"""What the API shows of events: never an address, never a ``ctx``."""
 
 from __future__ import annotations
 
@@ -31,19 +31,6 @@ WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR event_type = $2
   AND ($3::text IS NULL OR external_id = $3) AND ($4::text IS NULL OR queue = $4)
   AND ($5::text IS NULL OR recipient_key = $5) AND ($6::bigint IS NULL OR seq < $6)
 ORDER BY seq DESC LIMIT $7
-"""
-_ROUTES: Final = """
-SELECT r.event_type, r.channel, v.template_id, t.label AS template, v.version,
-       v.published_by AS changed_by, v.published_at AS changed_at
-FROM routes r
-JOIN event_template_versions v ON v.event_type = r.event_type AND v.channel = r.channel
-    AND v.version = r.published_version
-LEFT JOIN templates t ON t.template_id = v.template_id
-WHERE r.event_type IN (
-    SELECT DISTINCT event_type FROM routes
-    WHERE published_version IS NOT NULL AND ($1::text IS NULL OR event_type > $1)
-    ORDER BY event_type LIMIT $2)
-ORDER BY r.event_type, r.channel
 """
 
 
@@ -139,25 +126,6 @@ class Counts(BaseModel):
     total: int
     counts: list[Count]
     held_by: list[HeldBy]
-
-
-class Route(BaseModel):
-    """The template that events of a type and channel use, in its published version."""
-
-    event_type: str
-    channel: str
-    version: int
-    template_id: UUID
-    template: str | None = Field(description="the template's label, once it is known here")
-    changed_by: str
-    changed_at: datetime
-
-
-class RoutePage(BaseModel):
-    """Routes by event type; ask on with ``after`` = ``next``."""
-
-    routes: list[Route]
-    next: str | None
 
 
 class StatisticsLine(BaseModel):
@@ -264,14 +232,6 @@ async def event_counts(connection: Connection) -> Counts:
         counts=[Count(**dict(row)) for row in rows],
         held_by=[held for name in sorted(statuses) if (held := holder_of(name, statuses))],
     )
-
-
-async def route_page(connection: Connection, after: str | None, limit: int) -> RoutePage:
-    """Return the routes of up to ``limit`` event types, each with all its channels."""
-    rows = await connection.fetch(_ROUTES, after, limit)
-    routes = [Route(**dict(row)) for row in rows]
-    full = len({route.event_type for route in routes}) == limit
-    return RoutePage(routes=routes, next=routes[-1].event_type if full else None)
 
 
 async def statistics_page(
