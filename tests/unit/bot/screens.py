@@ -108,83 +108,14 @@ def workflows(words: str) -> list[Any]:
 
 def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     """Yield every message the bot can show, by name."""
-    before = an_approval(subject="Before", count=7, content_hash="old", decided_at=NOW)
-    lines = [a_stock_line(line_id=UUID(int=number), label=words[:200]) for number in range(9)]
-    goods = tuple(GoodsNeeded(line_id=UUID(int=number), quantity=10**8) for number in range(1, 10))
-    estimate = Estimate(10**12, 5, "EUR", NOW, goods)
-    stock = {line.line_id: line for line in lines}
-    beside = Beside(people(words), estimate, words, "F0123456789", before, Cost(5, "EUR"), stock)
+    beside = _beside(words)
     for outcome in ApprovalOutcome:
         for kind in ApprovalKind:
-            state = an_approval(
-                campaign_label=words,
-                subject=words,
-                reason=words,
-                outcome=outcome,
-                kind=kind,
-                has_letter=True,
-                content_hash=None if kind is ApprovalKind.TARGET else "c" * 64,
-                reviewer_ids=tuple(uuid4() for _ in range(50)),
-                decided_by="outsider",
-                decided_at=NOW,
-                warnings=[ContentWarning(code="c", text=words[:500], text_fr=words[:500])] * 9,
-            )
-            for added in ([], list(beside.people) * 5):
-                yield (
-                    f"escalated {kind} {len(added)}",
-                    escalated(state, added, NOW, beside.people, setting),
-                )
-            yield (
-                f"delegated {kind}",
-                delegated(state, "outsider", "stranger", words, beside.people, setting),
-            )
-            yield f"card {outcome} {kind}", cards.approval_card(state, beside, setting)
-            yield (
-                f"reminder {outcome} {kind}",
-                notices.reminder(
-                    state,
-                    number=3,
-                    deadline_at=NOW + timedelta(days=1),
-                    now=NOW,
-                    beside=beside,
-                    setting=setting,
-                    to="x",
-                ),
-            )
-    found = campaigns(words)
-    yield "list", lists.campaign_list(Page(found, newer=True, older=True), setting)
-    filtered = CampaignFilter(mine=True, status=CampaignStatus.RUNNING, words=clip(words, 60))
-    yield "filtered", lists.campaign_list(Page(found, True, True, filtered), setting)
-    yield "none like that", lists.campaign_list(Page([], False, False, filtered), setting)
-    yield "empty list", lists.campaign_list(Page([], newer=False, older=False), setting)
-    for state in found:
-        yield (
-            f"status {state.status}",
-            lists.campaign_status(state, people(words), setting, now=NOW),
-        )
-        orders = order_buttons(state, setting, may_manage=True, estimate=beside.estimate)
-        shown = lists.campaign_status(state, {}, setting, now=NOW, buttons=orders)
-        yield f"orders {state.status}", shown
-        shown = lists.live_status(state, people(words), setting, now=NOW)
-        yield f"live {state.status}", shown
-        yield f"waits {state.status}", lists.waits(state, setting.language)
-        yield f"no more {state.status}", lists.waits_no_more(state, words, setting.language)
-        yield f"finished {state.status}", lists.finished(state, setting.language)
-        date = dates.date_card(state, setting, date_buttons(state, setting))
-        yield f"date {state.status}", date
-        asked = launch_asked(state, setting, beside.estimate)
-        yield f"launch {state.status}", asked
-        yield f"answered {state.status}", dates.answered(state, setting)
-        late = state.model_copy(update={"missed": True})
-        orders = order_buttons(late, setting, may_manage=True)
-        shown = lists.campaign_status(late, {}, setting, now=NOW, buttons=orders)
-        yield f"missed {state.status}", shown
-    beats = {"campaign": Beat(NOW - timedelta(days=1), 10)}
-    for start in (0, WORKFLOWS_A_PAGE):
-        yield (
-            f"workflows from {start}",
-            workflow_list(workflows(words), beats, setting, now=NOW, may_control=True, start=start),
-        )
+            yield from _approval(setting, words, beside, outcome, kind)
+    yield from _listed(setting, words)
+    for state in campaigns(words):
+        yield from _campaign(setting, words, state, beside.estimate)
+    yield from _workflows(setting, words)
     left = {key: replace(one, has_left=True) for key, one in people(words).items()}
     yield "nobody left", notices.nobody_left(an_approval(), Beside(left), setting)
     line = say(setting.language, "refused", what="C-7", reason=esc(words, 1000))
@@ -192,9 +123,103 @@ def messages(setting: Setting, words: str = WILD) -> Iterator[tuple[str, Json]]:
     yield from _dates(setting, words)
     yield from _means(setting, words)
     yield from _other_lists(setting, words)
-    yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
     yield from _outside(setting, words)
     yield from _levels(setting, words)
+
+
+def _beside(words: str) -> Beside:
+    """Return what stands beside the longest card there is."""
+    before = an_approval(subject="Before", count=7, content_hash="old", decided_at=NOW)
+    lines = [a_stock_line(line_id=UUID(int=number), label=words[:200]) for number in range(9)]
+    goods = tuple(GoodsNeeded(line_id=UUID(int=number), quantity=10**8) for number in range(1, 10))
+    estimate = Estimate(10**12, 5, "EUR", NOW, goods)
+    stock = {line.line_id: line for line in lines}
+    return Beside(people(words), estimate, words, "F0123456789", before, Cost(5, "EUR"), stock)
+
+
+def _approval(
+    setting: Setting, words: str, beside: Beside, outcome: ApprovalOutcome, kind: ApprovalKind
+) -> Iterator[tuple[str, Json]]:
+    state = an_approval(
+        campaign_label=words,
+        subject=words,
+        reason=words,
+        outcome=outcome,
+        kind=kind,
+        has_letter=True,
+        content_hash=None if kind is ApprovalKind.TARGET else "c" * 64,
+        reviewer_ids=tuple(uuid4() for _ in range(50)),
+        decided_by="outsider",
+        decided_at=NOW,
+        warnings=[ContentWarning(code="c", text=words[:500], text_fr=words[:500])] * 9,
+    )
+    for added in ([], list(beside.people) * 5):
+        yield (
+            f"escalated {kind} {len(added)}",
+            escalated(state, added, NOW, beside.people, setting),
+        )
+    yield (
+        f"delegated {kind}",
+        delegated(state, "outsider", "stranger", words, beside.people, setting),
+    )
+    yield f"card {outcome} {kind}", cards.approval_card(state, beside, setting)
+    yield (
+        f"reminder {outcome} {kind}",
+        notices.reminder(
+            state,
+            number=3,
+            deadline_at=NOW + timedelta(days=1),
+            now=NOW,
+            beside=beside,
+            setting=setting,
+            to="x",
+        ),
+    )
+
+
+def _listed(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
+    found = campaigns(words)
+    yield "list", lists.campaign_list(Page(found, newer=True, older=True), setting)
+    filtered = CampaignFilter(mine=True, status=CampaignStatus.RUNNING, words=clip(words, 60))
+    yield "filtered", lists.campaign_list(Page(found, True, True, filtered), setting)
+    yield "none like that", lists.campaign_list(Page([], False, False, filtered), setting)
+    yield "empty list", lists.campaign_list(Page([], newer=False, older=False), setting)
+
+
+def _campaign(
+    setting: Setting, words: str, state: Any, estimate: Estimate | None
+) -> Iterator[tuple[str, Json]]:
+    yield (
+        f"status {state.status}",
+        lists.campaign_status(state, people(words), setting, now=NOW),
+    )
+    orders = order_buttons(state, setting, may_manage=True, estimate=estimate)
+    shown = lists.campaign_status(state, {}, setting, now=NOW, buttons=orders)
+    yield f"orders {state.status}", shown
+    shown = lists.live_status(state, people(words), setting, now=NOW)
+    yield f"live {state.status}", shown
+    yield f"waits {state.status}", lists.waits(state, setting.language)
+    yield f"no more {state.status}", lists.waits_no_more(state, words, setting.language)
+    yield f"finished {state.status}", lists.finished(state, setting.language)
+    date = dates.date_card(state, setting, date_buttons(state, setting))
+    yield f"date {state.status}", date
+    asked = launch_asked(state, setting, estimate)
+    yield f"launch {state.status}", asked
+    yield f"answered {state.status}", dates.answered(state, setting)
+    late = state.model_copy(update={"missed": True})
+    orders = order_buttons(late, setting, may_manage=True)
+    shown = lists.campaign_status(late, {}, setting, now=NOW, buttons=orders)
+    yield f"missed {state.status}", shown
+
+
+def _workflows(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
+    beats = {"campaign": Beat(NOW - timedelta(days=1), 10)}
+    for start in (0, WORKFLOWS_A_PAGE):
+        yield (
+            f"workflows from {start}",
+            workflow_list(workflows(words), beats, setting, now=NOW, may_control=True, start=start),
+        )
+    yield "no workflows", workflow_list([], {}, setting, now=NOW, may_control=True)
 
 
 def _outside(setting: Setting, words: str) -> Iterator[tuple[str, Json]]:
