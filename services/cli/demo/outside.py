@@ -72,7 +72,7 @@ class Outside:
                 await self._tell()
 
     async def _tell(self) -> None:
-        step = self._telling.step("Outside events, by four doors", 6)
+        step = self._telling.step("Outside events, by four doors", 7)
         sent = await self._by_kafka()
         step.advance("Kafka: a CloudEvent of order.confirmed")
         async with api(self._stage, self._operator_id) as client:
@@ -80,6 +80,8 @@ class Outside:
             step.advance("REST: one pushed twice with one key, two as an array")
             lost = await self._by_soap(client)
             step.advance("SOAP: PushEvent of nms:rtEvent")
+            await self._hold_back(client)
+            step.advance("REST: one for in an hour, Paused and let go on: Pending until then")
         batch = await self._by_file()
         step.advance("a file of two lines, to the batch queue")
         await self._ends(sent, "sent")
@@ -135,6 +137,21 @@ class Outside:
         quarantined = self._event(ORDER, self._cast.unknown.email, ignored)
         await self._push(client, [quarantined, late], {})
         return refused, ignored, expired
+
+    async def _hold_back(self, client: httpx.AsyncClient) -> None:
+        """Push an event that is scheduled, hold it back, and let it go on."""
+        name = self._external("REST", "reminder")
+        later = (self._stage.clock.now() + timedelta(hours=1)).isoformat()
+        pushed = await self._push(
+            client, self._event(ORDER, CUSTOMER, name) | {"scheduled": later}, {}
+        )
+        await self._ends(name, "pending")
+        for control, status in (("pause", "paused"), ("resume", "pending")):
+            path = f"/api/v1/events_status/events/{pushed['event_id']}/{control}"
+            answer = await client.post(path, headers={"Idempotency-Key": f"{name}-{control}"})
+            if answer.status_code != 200:
+                raise Stuck(f"{control} was answered {answer.status_code}: {answer.text}")
+            await self._ends(name, status)
 
     @staticmethod
     def _event(event_type: str, email: str, external_id: str) -> dict[str, Any]:
