@@ -262,6 +262,22 @@ async def test_a_call_that_died_is_made_again_once_its_lease_is_over(
     assert await messages(runtime) == {"1": {"order": "A-17", "name": "N one"}}
 
 
+async def test_an_answer_that_comes_after_another_took_the_event_over_is_not_written(
+    runtime: Runtime, sink: Sink
+) -> None:
+    await take(runtime, "1", external_id="one")
+
+    async def taken_over_meanwhile(request: web.Request) -> web.StreamResponse:
+        await runtime.pool.execute("UPDATE event_enrichments SET claim = event_id")
+        return await says(added)(request)
+
+    sink.will(taken_over_meanwhile)
+    assert await enriched(runtime)
+    assert await messages(runtime) == {}
+    assert await runtime.pool.fetchval("SELECT ctx FROM events") == {"order": "A-17"}
+    assert await runtime.pool.fetchval("SELECT done_at FROM event_enrichments") is None
+
+
 async def test_an_event_that_kills_whoever_asks_about_it_is_given_up(
     runtime: Runtime, sink: Sink
 ) -> None:
