@@ -26,6 +26,7 @@ from shared.kafka import Record
 from shared.uow import Work
 from tests.faults import kinds
 from tests.faults.delivery import jumping, protections
+from tests.faults.events import protections as of_events
 from tests.faults.events import watching
 from tests.faults.kinds import Kind
 
@@ -97,7 +98,7 @@ def run(arguments: Sequence[str]) -> None:
     if os.environ.get(HANDLED_VARIABLE):
         note_batches(Path(os.environ[HANDLED_VARIABLE]))
     if os.environ.get(WITHOUT_VARIABLE):
-        protections.switch_off(os.environ[WITHOUT_VARIABLE])
+        (protections.WITHOUT | of_events.WITHOUT)[os.environ[WITHOUT_VARIABLE]]()
     if os.environ.get(CLOCK_VARIABLE):
         jumping.install(Path(os.environ[CLOCK_VARIABLE]))
     if os.environ.get(TRANSIENT_VARIABLE):

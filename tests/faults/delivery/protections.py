@@ -79,8 +79,3 @@ WITHOUT: Final[dict[str, Callable[[], None]]] = {
     "consent read again": _snapshot_trusted,
     "pause read again": _pause_read_once,
 }
-
-
-def switch_off(name: str) -> None:
-    """Switch a protection off in this process."""
-    WITHOUT[name]()

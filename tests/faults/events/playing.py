@@ -6,11 +6,12 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from services.delivery import ambiguous
@@ -40,7 +41,8 @@ NO_MAILS: Final = Mails((), (), (), 0)
 BOUNCE: Final = "5.1.1 nobody here any more"
 # A bounced one first has to be sent.
 _AT_REST: Final = """
-SELECT count(*) = cardinality($1::text[]) AND count(*) FILTER (WHERE NOT e.status = ANY ($2)) = 0
+SELECT count(DISTINCT external_id) = cardinality($1::text[])
+   AND count(*) FILTER (WHERE NOT e.status = ANY ($2)) = 0
 FROM events_status.events e WHERE e.external_id = ANY ($1::text[])
 """
 _ALL_COPIED: Final = (
@@ -53,6 +55,7 @@ class Playing:
     """A seed under way.
 
     Attributes:
+        more: variables that the seed's processes get.
         down_at: when the process died, or the server was back (monotonic seconds).
         over: set once all has come to its end.
     """
@@ -60,6 +63,7 @@ class Playing:
     center: Center
     drawn: Draw
     events: list[Event] = field(default_factory=list)
+    more: Mapping[str, str] = field(default_factory=dict)
     down_at: float = 0.0
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -80,7 +84,7 @@ class Playing:
     @property
     def environment(self) -> dict[str, str]:
         """What the seed's processes get besides."""
-        return {"SENDER_WINDOW": str(self.drawn.window)}
+        return {"SENDER_WINDOW": str(self.drawn.window), **self.more}
 
     # -- what happens
 
@@ -178,6 +182,19 @@ class Playing:
         if self.drawn.held is not None:
             await eventually(self._some_kept, seconds=SETTLE_SECONDS, what="some events")
             await self._control(Control.START)
+
+    async def kept(self) -> None:
+        """Wait until each event is a row."""
+        names = [one.name for one in self.events]
+        await eventually(
+            lambda: self.center.rig.value(
+                "SELECT count(DISTINCT external_id) = cardinality($1::text[])"
+                " FROM events_status.events WHERE external_id = ANY ($1::text[])",
+                names,
+            ),
+            seconds=SETTLE_SECONDS,
+            what="the events being kept",
+        )
 
     async def _some_kept(self) -> bool:
         rows = await self.center.rig.rows(ROWS, [one.name for one in self.events])
@@ -284,16 +301,26 @@ class Playing:
         return found, mails
 
 
-async def play(center: Center, drawn: Draw) -> Result:
+Also = Callable[[Playing], Awaitable[None]]
+"""What else happens in a seed, beside what was drawn."""
+
+
+async def play(
+    center: Center,
+    drawn: Draw,
+    *,
+    also: Also | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Result:
     """Play a seed and check everything; whatever goes wrong with it is among what is broken."""
     center.receiver.behave(drawn.manners, random.Random(drawn.seed))
     already = len(hits_in(center.hits))
-    playing = Playing(center, drawn)
+    playing = Playing(center, drawn, more=more)
     mails, recovered = NO_MAILS, 0.0
     try:
         await center.mend(**playing.environment)
         async with _meanwhile(playing):
-            await _act(playing)
+            await _act(playing, also)
             recovered = time.monotonic() - playing.down_at
             broken, mails = await playing.judged()
     except Exception as problem:  # noqa: BLE001 - a seed that goes wrong is a result
@@ -323,17 +350,24 @@ async def _meanwhile(playing: Playing) -> AsyncIterator[None]:
             playing.over.set()
 
 
-async def _act(playing: Playing) -> None:
+async def _act(playing: Playing, also: Also | None) -> None:
     await playing.hold()
     armed = await playing.strike()
     async with asyncio.TaskGroup() as group:
         group.create_task(playing.nurse(armed))
         group.create_task(playing.push())
         group.create_task(playing.let_go())
-        group.create_task(playing.bounce())
+        if also is None:
+            group.create_task(playing.bounce())
+        else:
+            group.create_task(_besides(playing, also))
     await playing.tell_again()
     await playing.at_rest()
     await playing.mails_known()
+
+
+async def _besides(playing: Playing, also: Also) -> None:
+    await also(playing)
 
 
 def _reasons(problem: BaseException) -> Iterator[str]:
