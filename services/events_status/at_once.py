@@ -13,10 +13,12 @@ from shared.uow import Work
 from shared.workflows import Step
 
 # Shared with other transactions of this kind; a step under way has the row, and is left to it. So
-# a stop that was carried out has no such work under way, as it has no step.
+# a stop that was carried out has no such work under way, as it has no step. A run that was begun
+# has all that comes: between its steps it waits for the row no longer than a lock may take, and
+# many who share it in turn would fail it.
 _AT_HAND: Final = """
 SELECT 1 FROM technical_workflows w
-WHERE name = $1 AND status = 'started'
+WHERE name = $1 AND status = 'started' AND (lease_owner IS NULL OR lease_until < now())
   AND NOT EXISTS (SELECT 1 FROM workflow_orders o WHERE o.name = $1)
 FOR SHARE OF w SKIP LOCKED
 """
@@ -29,7 +31,10 @@ FROM gone
 
 
 async def is_at_hand(work: Work, name: str) -> bool:
-    """Whether a started workflow's work may be done here, until the transaction ends."""
+    """Whether a started workflow's work may be done here, until the transaction ends.
+
+    Asked last: a yes keeps the workflow's next run waiting.
+    """
     return bool(await work.connection.fetchval(_AT_HAND, name))
 
 

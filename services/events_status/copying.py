@@ -20,18 +20,21 @@ from shared.workflows import Step, wake
 
 UPDATING: Final = "updateEventsStatus"
 CHUNK: Final = 500
+_FORGET: Final = "DELETE FROM outcomes WHERE event_id = ANY ($1::uuid[])"
 
 
 async def note_told(work: Work, told: Sequence[Told]) -> None:
     """Keep what the delivery said, and copy it, at once or by updateEventsStatus."""
     store = EventStore(work.connection)
-    at_once = await is_at_hand(work, UPDATING) and not await store.has_told()
+    at_once = not await store.has_told() and await is_at_hand(work, UPDATING)
     new = await store.note(told, work.now if at_once else None)
     if len(new) < len(told):
         await keep_late(work.connection, told)
     if not new:
         return
     if at_once:
+        if len(told) > 1:
+            work.cause = None  # what is emitted here is of many messages, as in a workflow's step
         await tally(work, UPDATING, rows_in=len(new), rows_out=await _copy(work, new))
     else:
         await wake(work, UPDATING)
@@ -52,6 +55,7 @@ async def update_statuses(work: Work) -> Step:
 async def _copy(work: Work, told: Sequence[Told]) -> int:
     store = EventStore(work.connection)
     events = await store.lock({one.event_id for one in told})
+    await _forget_purged(work, [one for one in told if one.event_id not in events])
     by_event: defaultdict[UUID, list[Told]] = defaultdict(list)
     for one in told:
         by_event[one.event_id].append(one)
@@ -64,3 +68,10 @@ async def _copy(work: Work, told: Sequence[Told]) -> int:
     await archive_again(work, events.keys() - {one.event.event_id for one in moves})
     announce(work, moves)
     return len(moves)
+
+
+async def _forget_purged(work: Work, told: Sequence[Told]) -> None:
+    """Leave what was said of events while they were purged to the archive alone."""
+    if told:
+        await work.connection.execute(_FORGET, [one.event_id for one in told])
+        await keep_late(work.connection, told)

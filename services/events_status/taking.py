@@ -76,9 +76,9 @@ async def _templates_at_once(
 
     Batch events always are: their workflow looks for real-time ones first.
     """
-    if queue is not Queue.REALTIME or not await is_at_hand(work, processing_of(queue)):
+    if queue is not Queue.REALTIME or await EventStore(work.connection).has_pending(queue):
         return None
-    if await EventStore(work.connection).has_pending(queue):
+    if not await is_at_hand(work, processing_of(queue)):
         return None
     return await RouteStore(work.connection).published(event.event_type for event in events)
 
