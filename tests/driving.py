@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import UnknownError
+from aiokafka.errors import KafkaError, UnknownError
 
 from services.cli.catalogue import NAMES, find, port_of
 from services.cli.environment import free_block
@@ -129,6 +129,7 @@ class Rig:
     base_port: int
     spawn: Spawn = field(default_factory=lambda: open_process)
     workers: dict[tuple[str, int], Worker] = field(default_factory=dict)
+    _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def start(self, name: str, *, replica: int = 1, **environment: str) -> Worker:
         """Start a service process, with extra variables (``MUSTER_FAULT``)."""
@@ -178,14 +179,28 @@ class Rig:
         deadline = time.monotonic() + PATIENCE
         name = self.settings.kafka_namespace + topic.name
         while True:
+            producer = self.producer
             try:
-                await self.producer.send_and_wait(name, value, key=key, headers=list(headers))
-            except UnknownError:
+                await producer.send_and_wait(name, value, key=key, headers=list(headers))
+            except KafkaError as problem:
                 if time.monotonic() > deadline:
                     raise
+                if not isinstance(problem, UnknownError):
+                    await self._renew(producer)
                 await asyncio.sleep(0.2)
             else:
                 return
+
+    async def _renew(self, failed: AIOKafkaProducer) -> None:
+        """Take another producer: one that missed a broker's restart has lost its sequence."""
+        async with self._renewing:
+            if self.producer is not failed:
+                return
+            made = kafka.plain_producer(self.settings, client_id="driver")
+            await made.start()
+            self.producer = made
+        with suppress(KafkaError):
+            await failed.stop()
 
     async def value(self, query: str, *arguments: object) -> Any:
         """Return one value, read as the owner; tables are written ``schema.table``."""
