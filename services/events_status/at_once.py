@@ -20,6 +20,7 @@ _AT_HAND: Final = """
 SELECT 1 FROM technical_workflows w
 WHERE name = $1 AND status = 'started' AND (lease_owner IS NULL OR lease_until < now())
   AND NOT EXISTS (SELECT 1 FROM workflow_orders o WHERE o.name = $1)
+  AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.kind = ANY ($2::text[]) AND t.due_at <= $3)
 FOR SHARE OF w SKIP LOCKED
 """
 _TALLY: Final = "INSERT INTO done_at_once (workflow, rows_in, rows_out) VALUES ($1, $2, $3)"
@@ -30,12 +31,13 @@ FROM gone
 """
 
 
-async def is_at_hand(work: Work, name: str) -> bool:
+async def is_at_hand(work: Work, name: str, *timers: str) -> bool:
     """Whether a started workflow's work may be done here, until the transaction ends.
 
-    Asked last: a yes keeps the workflow's next run waiting.
+    Asked last: a yes keeps the workflow's next run waiting. So it is no while one of the kinds of
+    ``timers`` is due: many who share the row in turn would keep what is scheduled waiting too.
     """
-    return bool(await work.connection.fetchval(_AT_HAND, name))
+    return bool(await work.connection.fetchval(_AT_HAND, name, timers, work.now))
 
 
 async def tally(work: Work, name: str, *, rows_in: int, rows_out: int) -> None:

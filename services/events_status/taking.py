@@ -78,7 +78,7 @@ async def _templates_at_once(
     """
     if queue is not Queue.REALTIME or await EventStore(work.connection).has_pending(queue):
         return None
-    if not await is_at_hand(work, processing_of(queue)):
+    if not await is_at_hand(work, processing_of(queue), due_timer(queue)):
         return None
     return await RouteStore(work.connection).published(event.event_type for event in events)
 

@@ -79,6 +79,21 @@ async def test_a_run_that_was_begun_does_what_comes_meanwhile_until_its_lease_is
     assert (await statuses(runtime))["2"] == "pending_delivery"
 
 
+async def test_what_is_scheduled_goes_before_what_comes_once_its_time_is_there(
+    runtime: Runtime, clock: DrivenClock
+) -> None:
+    await take(runtime, "scheduled", scheduled=(NOW + timedelta(minutes=1)).isoformat())
+    await take(runtime, "before")
+    clock.advance(timedelta(minutes=1))
+    await take(runtime, "after")
+    assert await statuses(runtime) == {
+        "scheduled": "pending", "before": "pending_delivery", "after": "pending"
+    }  # fmt: skip
+    assert (await step(runtime, process_realtime))[0] == Step(3, 3)
+    await take(runtime, "later")
+    assert (await statuses(runtime))["later"] == "pending_delivery"
+
+
 async def come_in(runtime: Runtime, work: Work) -> None:
     intake = runtime.registry.intake(EVENTS_REALTIME.name)
     assert intake is not None
