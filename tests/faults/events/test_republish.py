@@ -23,7 +23,11 @@ from topics.delivery import SaveTemplate, TemplateState
 from topics.event_templates import PublishEventTemplate
 from topics.events import RouteEventType
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(240),
+]
 VERSIONS: Final = 20
 EVENTS: Final = 120
 KILLED_AT: Final = {6: "events_status", 12: "delivery"}
