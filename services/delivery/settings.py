@@ -46,7 +46,7 @@ class DeliverySettings(Settings):
     snapshot_max_age_days: float = Field(default=7.0, gt=0, le=365)
 
     sender_batch: int = Field(
-        default=100, ge=1, le=500, description="rows of the queue claimed at once"
+        default=300, ge=1, le=500, description="rows of the queue claimed at once"
     )
     sender_window: int = Field(
         default=100,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 import asyncpg
 
 from services.delivery.app import SERVICE
+from services.delivery.store.queue import _URGENT
 from services.delivery.store.slices import PER_CHUNK, Slice, SliceStore
 from shared.database import Connection
 from shared.ids import new_id
@@ -62,3 +64,34 @@ async def test_a_window_reads_its_rows_and_not_its_run_once_others_have_ended(
         await SliceStore(connection).sent(rows[:100], code="250", at=runtime.clock.now())
         assert len(rows) == A_CHUNK
         assert await rows_read(connection) - before < 2 * A_CHUNK
+
+
+async def test_a_claim_reads_what_it_takes_of_a_long_queue(
+    open_service: Open, instance: Instance
+) -> None:
+    runtime = await open_service(SERVICE)
+    await runtime.pool.execute(
+        "INSERT INTO runs (run_id, kind, state, count, filled, retry_until, asked_at, started_at)"
+        " SELECT gen_random_uuid(), 'transactional', 'started', 1, true, now(), now(), now()"
+        " FROM generate_series(1, 5000)"
+    )
+    await runtime.pool.execute(
+        "INSERT INTO ledger (run_id, member_id, recipient_key, channel, outcome, address, merge,"
+        " attempts, urgent) SELECT run_id, run_id, run_id::text, 'email', 'pending', 'a@b.example',"
+        " '{}', 0, true FROM runs"
+    )
+    await runtime.pool.execute(
+        "INSERT INTO queue (run_id, member_id, urgent, next_at)"
+        " SELECT run_id, run_id, true, asked_at FROM runs"
+    )
+    owner = await asyncpg.connect(instance.database_url)
+    await owner.execute("ANALYZE delivery.ledger, delivery.runs, delivery.queue")
+    await owner.close()
+    async with runtime.pool.acquire() as connection, connection.transaction():
+        plan = await connection.fetch(
+            "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + _URGENT, runtime.clock.now(), 100
+        )
+    text = "\n".join(row[0] for row in plan)
+    assert "Seq Scan on runs" not in text, text
+    assert "Hash" not in text, text
+    assert max(float(rows) for rows in re.findall(r"rows=([\d.]+)", text)) <= 100, text

@@ -81,6 +81,7 @@ async def test_an_applied_file_that_was_edited_is_refused_by_name(
         "stock: core/0002_instance.pre.sql",
         "stock: core/0003_workflows.pre.sql",
         "stock: core/0004_packed_outbox.pre.sql",
+        "stock: core/0005_outbox_storage.pre.sql",
         "stock: stock/0001_first.pre.sql",
     ]
     folder(tmp_path / "m", m0001_first_pre="CREATE TABLE a (x bigint);")

@@ -22,43 +22,40 @@ HELD_BACK: Final = """EXISTS (
 ACTIVE: Final = (
     f"r.state = 'started' AND NOT r.paused AND r.stop_reason IS NULL AND NOT {HELD_BACK}"
 )
-_DUE_URGENT: Final = f"""
-SELECT NOT {HELD_BACK} AND EXISTS (
-    SELECT 1 FROM queue q JOIN runs r USING (run_id)
-    WHERE q.urgent AND q.lease_until IS NULL AND q.next_at <= $1
-      AND NOT r.paused AND r.stop_reason IS NULL)
+# Asked of each row as it is met: a join would be planned over all runs there are.
+_GOES: Final = f"(SELECT {ACTIVE} FROM runs r WHERE r.run_id = q.run_id)"
+_DUE: Final = f"""
+SELECT EXISTS (
+    SELECT 1 FROM queue q
+    WHERE {{which}} AND q.lease_until IS NULL AND q.next_at <= $1 AND {_GOES})
 """
 _DUE_BULK: Final = """
 SELECT EXISTS (SELECT 1 FROM queue
                WHERE NOT urgent AND run_id = $1 AND lease_until IS NULL AND next_at <= $2)
 """
-_ROW: Final = f"""
+# The oldest rows first, by the queue's index, and what belongs to them row by row: whatever the
+# planner believes of tables whose statistics are old, no claim reads more than it takes.
+_CLAIM: Final = f"""
+WITH due AS MATERIALIZED (
+    SELECT q.run_id, q.member_id, q.next_at, q.channel FROM queue q
+    WHERE {{which}} AND q.lease_until IS NULL AND q.next_at <= $1 AND {_GOES}
+    ORDER BY q.next_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED)
 SELECT l.run_id, l.member_id, l.recipient_key, l.address, l.merge, l.attempts + 1 AS number,
        r.kind, r.template_hash, r.campaign_number, r.campaign_label, r.subject_prefix,
-       r.retry_until
-FROM queue q
-JOIN ledger l ON l.run_id = q.run_id AND l.member_id = q.member_id
-JOIN runs r ON r.run_id = q.run_id
-WHERE q.lease_until IS NULL AND q.next_at <= $1 AND {ACTIVE}
+       r.retry_until, d.channel
+FROM due d
+CROSS JOIN LATERAL (
+    SELECT * FROM ledger l WHERE l.run_id = d.run_id AND l.member_id = d.member_id OFFSET 0) l
+CROSS JOIN LATERAL (SELECT * FROM runs r WHERE r.run_id = d.run_id OFFSET 0) r
+ORDER BY d.next_at
 """
-_URGENT: Final = _ROW + " AND q.urgent ORDER BY q.next_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED"
+_DUE_URGENT: Final = _DUE.format(which="q.urgent")
+_URGENT: Final = _CLAIM.format(which="q.urgent")
 # By channel: SMS and webhooks of single messages, whose claim touches no row of an e-mail.
-_DUE_CHANNEL: Final = f"""
-SELECT NOT {HELD_BACK} AND EXISTS (
-    SELECT 1 FROM queue q JOIN runs r USING (run_id)
-    WHERE q.channel = $1 AND q.channel <> 'email' AND q.lease_until IS NULL AND q.next_at <= $2
-      AND NOT r.paused AND r.stop_reason IS NULL)
-"""
-_CHANNEL: Final = (
-    _ROW.replace("r.retry_until", "r.retry_until, q.channel")
-    + " AND q.channel = $3 AND q.channel <> 'email' ORDER BY q.next_at LIMIT $2"
-    + " FOR UPDATE OF q SKIP LOCKED"
-)
-_BULK: Final = (
-    _ROW
-    + " AND NOT q.urgent AND q.run_id = $3 ORDER BY q.next_at LIMIT $2"
-    + " FOR UPDATE OF q SKIP LOCKED"
-)
+_OF_CHANNEL: Final = "q.channel = $3 AND q.channel <> 'email'"
+_DUE_CHANNEL: Final = _DUE.format(which=_OF_CHANNEL.replace("$3", "$2"))
+_CHANNEL: Final = _CLAIM.format(which=_OF_CHANNEL)
+_BULK: Final = _CLAIM.format(which="NOT q.urgent AND q.run_id = $3")
 _LEASE: Final = f"""
 UPDATE queue q
 SET lease_owner = $3, lease_until = clock_timestamp() + $4 * interval '1 second'
@@ -113,7 +110,7 @@ class QueueStore:
 
     async def channel_due(self, channel: Channel, now: datetime) -> bool:
         """Whether a single message of a further channel may be sent now."""
-        return bool(await self._connection.fetchval(_DUE_CHANNEL, channel.value, now))
+        return bool(await self._connection.fetchval(_DUE_CHANNEL, now, channel.value))
 
     async def lock_channel(self, channel: Channel, now: datetime, limit: int) -> list[Claimed]:
         """Return due single messages of a further channel, locked, oldest first."""
@@ -155,6 +152,6 @@ def claimed(row: asyncpg.Record) -> Claimed:
     """Return a row as the sender takes it."""
     values: dict[str, Any] = dict(row)
     values["kind"] = RunKind(values["kind"])
-    if "channel" in values:
+    if "channel" in values:  # a slice's rows are e-mails
         values["channel"] = Channel(values["channel"])
     return Claimed(**values)
