@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 DOCS: Final = Path(__file__).parent.parent.parent / "docs"
-PAGES: Final = {"benchmarks.md": ("core", "delivery", "timings"), "reliability.md": ("faults",)}
+PAGES: Final = {
+    "benchmarks.md": ("core", "delivery", "events", "timings"),
+    "reliability.md": ("faults",),
+}
 
 FAULT_PARTS: Final = {
     "spine": "All services, campaigns from creation to the end",
