@@ -42,6 +42,8 @@ POISONS = {
     "year 9999": ('{}, "expiration": "9999-12-31T23:59:59.9Z"', "expiration.*years"),
 }
 
+FEW = ("deep", "NUL", "10 MB")
+
 
 def written(name: str, inside: str, kind: str = COVERED) -> str:
     """Return a pushed event as it is written, whatever its ctx is."""
@@ -78,7 +80,10 @@ async def push(
     )
 
 
-@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize(
+    "poison",
+    [pytest.param(name, marks=() if name in FEW else pytest.mark.long) for name in POISONS],
+)
 async def test_poison_in_an_array_or_a_line_leaves_its_neighbours(
     made: Center, poison: str
 ) -> None:
