@@ -29,7 +29,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Campaigns from a Slack command to Finished, on embedded servers (ONCE=1: end by itself; N=20000: so many contacts)
 	@$(BIN)/muster demo $(if $(ONCE),--once) $(if $(N),--contacts $(N) --folder .muster/demo-$(N))
 
-test: setup ## All tests, side by side on shared servers; a seed of faults for every crash point, not those that take minutes each
+test: setup ## All tests, side by side on shared servers; a few seeds of faults, the others by make faults
 	@CHECK_BIN=$(BIN) bash deploy/tests.sh
 
 check: setup ## Lint, types, import contracts, and all tests

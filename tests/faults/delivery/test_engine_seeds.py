@@ -12,7 +12,7 @@ from tests.faults.delivery.conftest import Program
 from tests.faults.delivery.draws import PLACES, draw, not_hit
 from tests.faults.delivery.lanes import overall
 
-FEW = range(1, len(PLACES) + 1, 7)
+FEW = range(1, len(PLACES) + 1, 14)
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
 

@@ -19,7 +19,11 @@ from topics.delivery import SaveTemplate
 from topics.events import RouteEventType
 from topics.names import EVENTS_BATCH
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(240),
+]
 BOMB = "order.bomb"
 LOOP, END = "{% for one in ctx.a %}", "{% endfor %}"
 LOOPS = LOOP * 3 + "x" + END * 3
@@ -41,8 +45,6 @@ POISONS = {
     "year 1": ('{}, "scheduled": "0001-01-01T00:00:00+14:00"', "scheduled.*years"),
     "year 9999": ('{}, "expiration": "9999-12-31T23:59:59.9Z"', "expiration.*years"),
 }
-
-FEW = ("deep", "NUL", "10 MB")
 
 
 def written(name: str, inside: str, kind: str = COVERED) -> str:
@@ -80,10 +82,7 @@ async def push(
     )
 
 
-@pytest.mark.parametrize(
-    "poison",
-    [pytest.param(name, marks=() if name in FEW else pytest.mark.long) for name in POISONS],
-)
+@pytest.mark.parametrize("poison", POISONS)
 async def test_poison_in_an_array_or_a_line_leaves_its_neighbours(
     made: Center, poison: str
 ) -> None:
