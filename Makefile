@@ -43,7 +43,7 @@ faults: setup ## Fault tests: SEEDS=200 or SEED=n of all services, RUNS=300 or R
 	@$(if $(MONEY)$(EVENT)$(EVENTS)$(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q tests/faults/delivery \
 	  tests/faults/money tests/faults/events)
 	@$(if $(MONEY)$(EVENT)$(EVENTS)$(RUN)$(RUNS)$(SEED),:,$(BIN)/pytest -q -m long --ignore tests/faults/delivery \
-	  --ignore tests/faults/money --ignore tests/faults/events tests/faults)
+	  --ignore tests/faults/money --ignore tests/faults/events tests/faults tests/e2e)
 
 bench: setup ## Benchmarks, WHAT=core, actions or timings
 	@$(BIN)/muster bench $(WHAT)

@@ -92,6 +92,7 @@ def requirements(muster: Distribution) -> Iterator[str]:
             yield str(one)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(PATIENCE_SECONDS + 100)
 def test_the_demo_runs_from_the_wheel_outside_the_checkout_and_every_sum_adds_up(
     tmp_path: Path,

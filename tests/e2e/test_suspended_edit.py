@@ -57,6 +57,7 @@ PUT_OFF: Final = "c[0-6]"
 """Whose messages are put off until the campaign was edited: seven of fourteen mailboxes."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_suspended_campaign_that_is_edited_comes_to_what_it_would_have_come_to(
     servers: Servers, tmp_path: Path
