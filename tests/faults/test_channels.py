@@ -103,6 +103,7 @@ async def far(servers: Servers, tmp_path: Path) -> AsyncIterator[Far]:
         yield Far(driven, door, gateway, shop)
 
 
+@pytest.mark.long
 async def test_what_a_killed_process_posted_is_in_doubt_by_sms_and_repeated_as_a_webhook(
     far: Far,
 ) -> None:
@@ -129,6 +130,7 @@ async def test_what_a_killed_process_posted_is_in_doubt_by_sms_and_repeated_as_a
     assert await far.broken() == []
 
 
+@pytest.mark.long
 async def test_a_process_killed_before_its_results_leaves_nothing_unsaid(far: Far) -> None:
     hook = await far.message(Channel.WEBHOOK)
     killed = far.start(MUSTER_FAULT="kill:sender.before_results:1")

@@ -277,4 +277,4 @@ async def known(runtime: Runtime) -> None:
 
 
 def test_random_sequences_of_commands_end_each_approval_once(servers: Servers) -> None:
-    play(Approvals, SERVICE, servers, examples=40, prepare=known, clock=CLOCK)
+    play(Approvals, SERVICE, servers, examples=20, prepare=known, clock=CLOCK)

@@ -184,4 +184,4 @@ async def reviewers(runtime: Runtime) -> None:
 
 
 def test_random_sequences_of_commands_keep_the_money_true(servers: Servers) -> None:
-    play(Money, SERVICE, servers, examples=20, prepare=reviewers)
+    play(Money, SERVICE, servers, examples=10, prepare=reviewers)

@@ -142,4 +142,4 @@ class Goods(Machine):
 
 
 def test_random_sequences_of_commands_keep_the_stock_true(servers: Servers) -> None:
-    play(Goods, SERVICE, servers, examples=25)
+    play(Goods, SERVICE, servers, examples=12)
