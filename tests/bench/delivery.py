@@ -19,7 +19,7 @@ from services.delivery.dkim import keeping
 from services.delivery.dkim.signing import Algorithm
 from tests.bench import bounces, letters, tracking
 from tests.bench.mailing import MAIL_BYTES, SENDER_DOMAIN, Campaign, Site, site
-from tests.bench.processes import cpu_seconds, peak_mb, program, server_pids, smtp_sink
+from tests.bench.processes import cpu_of, peak_mb, program, server_pids, smtp_sink
 from tests.bench.results import Figure
 from tests.servers import Servers
 from tests.waiting import eventually
@@ -92,12 +92,12 @@ class Bench:
         """Start a campaign and wait for its end; everybody must have got it."""
         pids = {"sender": [one.pid for one in made.senders], "sink": [sink]}
         pids |= server_pids(self.root)
-        before = _cpu(pids)
+        before = cpu_of(pids)
         began = time.perf_counter()
         await made.runtime.execute(campaign.start())
         await made.finished(campaign)
         seconds = time.perf_counter() - began
-        after = _cpu(pids)
+        after = cpu_of(pids)
         sent = await made.sent(campaign)
         assert sent == campaign.count, f"{sent} of {campaign.count} were sent"
         return Mailing(
@@ -148,10 +148,6 @@ async def _sign(made: Site, algorithm: Algorithm) -> None:
         await keeping.add(
             work, domain=SENDER_DOMAIN, selector=None, algorithm=algorithm, in_hours=0
         )
-
-
-def _cpu(pids: dict[str, list[int]]) -> dict[str, float]:
-    return {name: sum(cpu_seconds(pid) for pid in found) for name, found in pids.items()}
 
 
 def sink_alone(messages: int) -> float:

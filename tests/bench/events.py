@@ -22,7 +22,7 @@ from tests.bench.delivery import ROOT, percentile
 from tests.bench.eventing import SOURCE, Center, center
 from tests.bench.intake import intake
 from tests.bench.mailing import Site
-from tests.bench.processes import cpu_seconds, server_pids, smtp_sink
+from tests.bench.processes import cpu_of, server_pids, smtp_sink
 from tests.bench.replaying import replay
 from tests.bench.results import Figure
 from tests.servers import Servers
@@ -83,11 +83,9 @@ async def _sustained(servers: Servers, folder: Path, seconds: int) -> list[Figur
             burst = await _burst(made, PROBE)
             pids = {name: [one.process.pid] for (name, _), one in made.rig.workers.items()}
             pids |= {"sink": [sink.pid]} | server_pids(ROOT)
-            before = {name: sum(map(cpu_seconds, some)) for name, some in pids.items()}
+            before = cpu_of(pids)
             pace = await _keep_up(made, min(burst * SHARE, 1.1 * GOAL), seconds, first=PROBE)
-            spent = {
-                name: sum(map(cpu_seconds, some)) - before[name] for name, some in pids.items()
-            }
+            spent = {name: used - before[name] for name, used in cpu_of(pids).items()}
     assert pace.is_flat, f"the backlog grew at {pace.per_s:.0f} events/s: {pace.backlog[::10]}"
     return [
         Figure("events.burst_per_s", "events/s", [burst], None, BOUND),

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,11 @@ def _is_or_descends_from(pid: int, ancestor: int) -> bool:
             return False
         pid = int(fields[1])
     return pid == ancestor
+
+
+def cpu_of(pids: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Return the CPU seconds of processes, summed by the name they go by."""
+    return {name: sum(cpu_seconds(pid) for pid in found) for name, found in pids.items()}
 
 
 def _stat(pid: int) -> list[str]:

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import orjson
 from confluent_kafka import Producer
 
 from services.events_status import invariants
 from shared import kafka
+from shared.http import create_app
 from shared.ids import new_id
 from shared.kafka import Record
 from shared.service import Runtime
@@ -171,3 +173,12 @@ async def held_back(runtime: Runtime, workflow: str = "rtEventsProcessing") -> A
     await runtime.pool.execute(change, workflow, "stopped")
     yield
     await runtime.pool.execute(change, workflow, "started")
+
+
+@asynccontextmanager
+async def calling(runtime: Runtime, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the service's own routes."""
+    transport = httpx.ASGITransport(app=create_app(runtime))
+    base = "http://here/api/v1/events_status"
+    async with httpx.AsyncClient(transport=transport, base_url=base, headers=headers) as opened:
+        yield opened

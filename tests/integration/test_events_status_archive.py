@@ -20,7 +20,6 @@ from services.events_status.purge import purge_events
 from services.events_status.statistics import LONGEST_TRANSACTION
 from services.events_status.workflows import process_realtime
 from shared.clock import DrivenClock
-from shared.http import create_app
 from shared.service import Runtime
 from shared.settings import SettingsError
 from tests.conftest import Open
@@ -31,6 +30,7 @@ from tests.integration.events_story import (
     READER,
     actor,
     broken,
+    calling,
     held_back,
     know_operators,
     statuses,
@@ -60,10 +60,7 @@ async def runtime(open_service: Open, clock: DrivenClock) -> Runtime:
 
 @pytest.fixture
 async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(runtime))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://here/api/v1/events_status"
-    ) as opened:
+    async with calling(runtime) as opened:
         yield opened
 
 

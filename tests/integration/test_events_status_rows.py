@@ -21,7 +21,6 @@ from services.events_status.workflows import process_batch, process_realtime
 from shared import identity
 from shared.clock import DrivenClock
 from shared.consumer import Batcher
-from shared.http import create_app
 from shared.ids import recipient_key
 from shared.service import Runtime
 from shared.uow import Work
@@ -37,6 +36,7 @@ from tests.integration.events_story import (
     actor,
     binary,
     broken,
+    calling,
     counted,
     data,
     held_back,
@@ -65,10 +65,7 @@ async def runtime(open_service: Open) -> Runtime:
 
 @pytest.fixture
 async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(runtime))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://here/api/v1/events_status"
-    ) as opened:
+    async with calling(runtime) as opened:
         yield opened
 
 

@@ -19,7 +19,6 @@ from services.events_status.purge import TOO_LONG, purge_events
 from services.events_status.statistics import count_events
 from services.events_status.workflows import process_batch, process_realtime
 from shared.clock import DrivenClock
-from shared.http import create_app
 from shared.ids import recipient_key
 from shared.registry import answer
 from shared.service import Runtime
@@ -32,6 +31,7 @@ from tests.integration.events_story import (
     READER,
     actor,
     broken,
+    calling,
     held_back,
     know_operators,
     statuses,
@@ -61,10 +61,7 @@ async def runtime(open_service: Open, clock: DrivenClock) -> Runtime:
 
 @pytest.fixture
 async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(runtime))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://here/api/v1/events_status"
-    ) as opened:
+    async with calling(runtime) as opened:
         yield opened
 
 

@@ -17,10 +17,9 @@ from services.events_status.threshold_handlers import set_threshold
 from services.events_status.watching import watch_service_levels
 from services.events_status.workflows import process_batch
 from shared.clock import DrivenClock
-from shared.http import create_app
 from shared.service import Runtime
 from tests.conftest import Open
-from tests.integration.events_story import MANAGER, READER, actor, know_operators
+from tests.integration.events_story import MANAGER, READER, actor, calling, know_operators
 from tests.integration.test_events_status_rows import as_, link, step, take
 from topics.cloudevents import Envelope
 from topics.levels import (
@@ -49,11 +48,7 @@ async def runtime(open_service: Open) -> Runtime:
 
 @pytest.fixture
 async def client(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(runtime))
-    base = "http://here/api/v1/events_status"
-    async with httpx.AsyncClient(
-        transport=transport, base_url=base, headers=as_(runtime, MANAGER)
-    ) as opened:
+    async with calling(runtime, **as_(runtime, MANAGER)) as opened:
         yield opened
 
 
