@@ -3,6 +3,10 @@
 A service's ``views.py`` says what a record does to the table; a task of the service keeps the view
 running. Faust reads uncommitted records too, and a relay may send one twice: whoever puts a record
 into the table recognises one it has taken (see ADR 0003).
+
+Each entry says after which record of the topic it was written. A replica that was frozen sends,
+once it goes on, what it had written before: it comes behind its successor's entries in the
+changelog, where the last would win.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import asyncio
 import logging
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +80,7 @@ class LiveTable:
 
     def items(self) -> list[tuple[str, Any]]:
         """Return what the table holds of the partitions that this replica reads."""
-        if self._table is None:
-            return []
-        return [(key, value) for key, value in self._table.items() if not key.startswith(_OFFSET)]
+        return [] if self._table is None else list(contents(self._table).items())
 
     @asynccontextmanager
     async def showing(self, table: Any) -> AsyncIterator[None]:
@@ -93,6 +95,57 @@ class LiveTable:
 Show = Callable[[], Awaitable[None]]
 
 
+class MarkedTable(faust.Table[str, Any]):
+    """A table that recovers the furthest entry of each key, wherever it stands in the changelog."""
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Take up entries of the changelog, but for those that are behind what is known."""
+        furthest: dict[str, int] = {}
+        news = []
+        for event in batch:
+            mark = _mark(event.value)
+            known = furthest.get(event.key, _mark(self.data.get(event.key)))
+            if event.message.value is None or mark >= known:
+                furthest[event.key] = mark
+                news.append(event)
+        super().apply_changelog_batch(news)
+
+
+class _Entries:
+    """A table as one record of its topic is put into it: what is written bears its offset."""
+
+    def __init__(self, table: Any, offset: int) -> None:
+        self._table = table
+        self._offset = offset
+
+    def get(self, key: str, default: Any = None) -> Any:
+        entry = self._table.get(key)
+        return default if entry is None else _value(entry)
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        return contents(self._table).items()
+
+    def __getitem__(self, key: str) -> Any:
+        return _value(self._table[key])
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._table[key] = [self._offset, value]
+
+    def __delitem__(self, key: str) -> None:
+        del self._table[key]
+
+
+def _value(entry: Any) -> Any:
+    """Return what an entry holds; before they had marks, it was the whole of it."""
+    return entry[1] if isinstance(entry, list) else entry
+
+
+def _mark(entry: Any) -> int:
+    """Return after which record an entry was written; that of a partition says nothing else."""
+    mark = entry[0] if isinstance(entry, list) else entry
+    return mark if isinstance(mark, int) else -1
+
+
 def make_app(view: LiveView, settings: Settings, folder: Path) -> tuple[Any, Any]:
     """Return the Faust application and its table; ``folder`` holds nothing but its own marks.
 
@@ -101,6 +154,7 @@ def make_app(view: LiveView, settings: Settings, folder: Path) -> tuple[Any, Any
     session_seconds = settings.kafka_session_timeout_ms / 1000
     app = faust.App(
         settings.kafka_namespace + view.app_id,
+        Table=MarkedTable,
         broker=[f"kafka://{host}" for host in settings.kafka_bootstrap.split(",")],
         broker_credentials=_credentials(settings),
         broker_session_timeout=session_seconds,
@@ -131,9 +185,14 @@ def take(view: LiveView, table: Any, message: Any) -> None:
     key = f"{_OFFSET}{message.partition}"
     if message.offset <= table.get(key, -1):
         return
-    view.put(table, message)
+    view.put(_Entries(table, message.offset), message)
     # After the record: a crash in between repeats it, and loses none.
     table[key] = message.offset
+
+
+def contents(table: Any) -> dict[str, Any]:
+    """Return what records put into a table, by key."""
+    return {key: _value(entry) for key, entry in table.items() if not key.startswith(_OFFSET)}
 
 
 def _credentials(settings: Settings) -> Any:

@@ -70,8 +70,7 @@ def _sweep(table: Any, partition: int, before: float) -> None:
 
     Only of the partition of the record in hand: Faust writes the removal into its changelog.
     """
-    entries = [(key, value) for key, value in table.items() if isinstance(value, dict)]
-    for key, value in entries:
+    for key, value in list(table.items()):
         if value["partition"] == partition and value["last_at"] < before:
             del table[key]
 

@@ -184,7 +184,7 @@ def _has_room(types: Mapping[str, list[int]], routed: int) -> bool:
 def _sweep(table: Any) -> None:
     """Forget minutes and hours past their time, and types of which nothing was told since."""
     latest = table[QUEUE]["latest"]
-    for name, width, start in list(_parts(table.keys())):
+    for name, width, start in list(_parts(name for name, _ in table.items())):
         if start <= latest - KEPT[width]:
             del table[name]
     types = table.get(TYPES) or {}

@@ -17,7 +17,7 @@ from services.delivery.domain.activity import (
     in_last,
 )
 from services.delivery.views import SWEEP_EVERY, VIEW, put
-from shared.live_views import take
+from shared.live_views import contents, take
 from tests.records import record_of
 from topics.delivery import ActivityCounts, DeliveryActivity
 from topics.names import DELIVERY_ACTIVITY, DELIVERY_ACTIVITY_CHANGELOG
@@ -79,7 +79,7 @@ def a_summary(
 
 
 def sent(table: dict[str, Any]) -> int:
-    found: int = table[str(RUN)]["total"][0]
+    found: int = contents(table)[str(RUN)]["total"][0]
     return found
 
 
@@ -131,5 +131,5 @@ def test_silent_sources_and_old_runs_are_forgotten() -> None:
     take(VIEW, table, a_summary(2, 1, source="gone", at=NOON - timedelta(days=2)))
     take(VIEW, table, a_summary(SWEEP_EVERY, 1))
     assert str(old) not in table
-    assert list(table[str(RUN)]["sources"]) == ["one"]
+    assert list(contents(table)[str(RUN)]["sources"]) == ["one"]
     assert sent(table) == 20

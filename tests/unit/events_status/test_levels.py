@@ -12,7 +12,7 @@ import pytest
 from services.events_status import views
 from services.events_status.level_store import Snapshot
 from services.events_status.views import VIEW, LevelWatch, put
-from shared.live_views import take
+from shared.live_views import contents, take
 from tests.records import record_of
 from topics.levels import OTHER, ActivityLine, EventsActivity, Level, QueueLength, Window
 from topics.names import EVENTS_ACTIVITY, EVENTS_ACTIVITY_CHANGELOG
@@ -202,7 +202,7 @@ def test_made_up_types_are_bounded_and_keep_no_routed_one_from_being_shown() -> 
     assert told.level().incoming == 300
     for number in range(300):
         told.take(a_summary(400 + number, a_line(kind=f"routed.{number}", routed=1)))
-    assert len(told.table[views.TYPES]) == views.MOST_TYPES
+    assert len(contents(told.table)[views.TYPES]) == views.MOST_TYPES
 
 
 def test_what_is_past_every_window_is_forgotten() -> None:
@@ -212,7 +212,7 @@ def test_what_is_past_every_window_is_forgotten() -> None:
         told.take(a_summary(number, a_line(at, kind="later", entered=1), at=at))
     parts = [name for name in told.table if ":" in name]
     assert len(parts) < 2 * 4 + 2 + 27
-    assert f"email {KIND}" not in told.table[views.TYPES]
+    assert f"email {KIND}" not in contents(told.table)[views.TYPES]
 
 
 def test_what_is_no_summary_adds_nothing() -> None:
