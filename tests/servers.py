@@ -31,6 +31,9 @@ FOLDER = "MUSTER_TEST_FOLDER"
 MEMORY = Path("/dev/shm")
 ROOMY_BYTES = 6 * 2**30
 
+# What README.md advises for a server of its own, on a machine with 8 GB or more.
+SIZED = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min"}
+
 # Tests kill processes, not the machine: what a process wrote, the system keeps.
 QUICK = {"fsync": "off", "full_page_writes": "off"}
 
@@ -56,7 +59,8 @@ def running_servers(root: Path, *, durable: bool = False, brokers: int = 1) -> I
 
     ``KAFKA_BOOTSTRAP`` and ``DATABASE_URL`` come first; ``MUSTER_TEST_DOCKER=1`` takes containers
     for what they leave; the mail catcher is always the embedded one, whose pages tests read.
-    ``durable``: PostgreSQL waits for the disk, as a benchmark's must. ``brokers``: embedded ones.
+    ``durable``: PostgreSQL waits for the disk, as a benchmark's must, and has the memory that
+    README.md advises. ``brokers``: embedded ones.
     ``MUSTER_TEST_KEEP=1`` leaves the embedded ones running for the next session; a worker of
     pytest-xdist leaves them to the session that started it.
     """
@@ -64,7 +68,7 @@ def running_servers(root: Path, *, durable: bool = False, brokers: int = 1) -> I
         kafka, database = os.environ.get("KAFKA_BOOTSTRAP"), os.environ.get("DATABASE_URL")
         if os.environ.get("MUSTER_TEST_DOCKER") == "1":
             kafka, database = stack.enter_context(containers(kafka, database))
-        settings = None if durable else QUICK
+        settings = SIZED if durable else QUICK
         cluster = EmbeddedCluster(
             root,
             kafka=not kafka,

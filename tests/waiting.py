@@ -17,8 +17,12 @@ async def eventually(
     *,
     seconds: float = PATIENCE,
     what: str = "the condition",
+    every: float = 0.05,
 ) -> Any:
-    """Return the probe's first true result; fail with ``what`` when the deadline passes."""
+    """Return the probe's first true result; fail with ``what`` when the deadline passes.
+
+    ``every`` is how many seconds are between two probes: a dear one is to be asked for seldom.
+    """
     deadline = time.monotonic() + seconds
     while True:
         found = probe()
@@ -28,4 +32,4 @@ async def eventually(
         if time.monotonic() > deadline:
             message = f"{what} did not come about within {seconds} s; last seen {result!r}"
             raise AssertionError(message)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(every)

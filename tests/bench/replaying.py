@@ -37,6 +37,7 @@ from tests.waiting import eventually
 COUNT: Final = 1_000_000
 PER_SECOND: Final = 100
 """The least rate that is waited for: whatever is slower has come to a stop."""
+LOOK_EVERY: Final = 2.0
 _WITNESS: Final = """
 SELECT count(*) AS events, sum(version)::bigint AS versions,
        sum(hashtextextended(event_id::text || status || version || changed_at, 0)) AS statuses,
@@ -118,7 +119,8 @@ async def _send(place: Center, count: int) -> None:
     async def sent() -> bool:
         return await place.count("sent") == count
 
-    await eventually(sent, seconds=60 + count / PER_SECOND, what="all events being sent")
+    seconds = 60 + count / PER_SECOND
+    await eventually(sent, seconds=seconds, what="all events being sent", every=LOOK_EVERY)
     await place.rig.drained(*SERVICES, seconds=60 + count / PER_SECOND)
 
 
@@ -146,7 +148,8 @@ async def _read_again(place: Center, port: int, count: int, *, forget: bool) -> 
     async def caught_up() -> bool:
         return not any([await behind(rig.settings, *reader) for reader in readers])
 
-    await eventually(caught_up, seconds=60 + 3 * count / PER_SECOND, what="the replay's end")
+    seconds = 60 + 3 * count / PER_SECOND
+    await eventually(caught_up, seconds=seconds, what="the replay's end", every=LOOK_EVERY)
     await rig.drained(*SERVICES, seconds=120)
     return time.monotonic() - began, records
 
