@@ -139,6 +139,9 @@ async def test_a_process_killed_before_its_results_leaves_nothing_unsaid(far: Fa
     far.start()
     await far.ended(hook, "sent")
     assert [one.headers["webhook-id"] for one in far.shop.posted] == [str(hook)] * 2
-    outcomes = await far.door.pool.fetch("SELECT outcome FROM attempts ORDER BY number")
-    assert [one["outcome"] for one in outcomes] == ["ambiguous", "sent"]
+    rows = await far.door.pool.fetch("SELECT outcome FROM attempts ORDER BY number")
+    first, *between, last = [row["outcome"] for row in rows]
+    assert (first, last) == ("ambiguous", "sent")
+    # On a busy machine a claim's second may pass before the call: it is claimed anew.
+    assert set(between) <= {"released"}
     assert await far.broken() == []
