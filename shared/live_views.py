@@ -6,7 +6,9 @@ into the table recognises one it has taken (see ADR 0003).
 
 Each entry says after which record of the topic it was written. A replica that was frozen sends,
 once it goes on, what it had written before: it comes behind its successor's entries in the
-changelog, where the last would win.
+changelog, where the last would win. And a view reads on from where its recovered table stands:
+Faust may commit an offset before the broker has what the table became by it (it waits a tenth of a
+second for it), and a kill in between would lose the record.
 """
 
 from __future__ import annotations
@@ -176,7 +178,16 @@ def make_app(view: LiveView, settings: Settings, folder: Path) -> tuple[Any, Any
         async for event in stream.events():
             take(view, table, event.message)
 
+    async def read_on() -> None:
+        consumer: Any = app.consumer
+        mine = {part for part in consumer.assignment() if part.topic == topic.get_topic_name()}
+        stands = {part: table.get(f"{_OFFSET}{part.partition}") for part in mine}
+        known = {part: offset + 1 for part, offset in stands.items() if offset is not None}
+        if known:
+            await consumer._commit(known)  # Faust seeks to it next
+
     app.agent(topic, name=view.table)(watch)
+    table.on_recover(read_on)
     return app, table
 
 

@@ -125,6 +125,29 @@ async def test_what_the_view_shows_equals_the_rows_and_a_replay_changes_nothing(
     assert await broken(runtime) == []
 
 
+async def test_a_summary_committed_before_the_table_had_it_counts_all_the_same(
+    runtime: Runtime, open_service: Open
+) -> None:
+    async with running(await open_service(SERVICE)):
+        await push(Outside(runtime), "a", 4)
+        await eventually(partial(_came_in, runtime, 5))
+    records = await records_of(runtime.settings, EVENTS_ACTIVITY)
+    told = [EventsActivity.model_validate_json(one.value) for one in records]
+    [first, *_] = [one for one in told if sum(line.entered for line in one.lines)]
+    unseen = first.model_copy(update={"message_id": uuid4(), "source": "killed", "sequence": 1})
+    await send(runtime, unseen)
+    # As a process leaves it that is killed between the two.
+    await commit_offsets(runtime, await end_of(runtime), VIEW.app_id, EVENTS_ACTIVITY)
+    async with running(await open_service(SERVICE)):
+        counted = 5 + sum(line.entered for line in first.lines)
+        await eventually(partial(_came_in, runtime, counted), what="the summary being counted")
+
+
+async def end_of(runtime: Runtime) -> int:
+    [*_, last] = await records_of(runtime.settings, EVENTS_ACTIVITY)
+    return int(last.offset) + 1
+
+
 async def _ended(runtime: Runtime, count: int) -> bool:
     return bool(
         await runtime.pool.fetchval(
