@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -15,7 +16,8 @@ from services.events_status.app import SERVICE
 from services.events_status.archive.accounts import Account, read_accounts
 from services.events_status.archive.pointers import Stage
 from services.events_status.archive.synchronising import synchronise
-from services.events_status.copying import update_statuses
+from services.events_status.copying import note_told, update_statuses
+from services.events_status.domain import Told
 from services.events_status.purge import purge_events
 from services.events_status.statistics import LONGEST_TRANSACTION
 from services.events_status.workflows import process_realtime
@@ -128,6 +130,23 @@ async def test_an_outcome_that_changes_nothing_is_archived_too(
     assert await archived(runtime) == {event: ("delivery_error", 3)}
     logs = await runtime.pool.fetch("SELECT outcome FROM archived_delivery_logs ORDER BY at")
     assert [row["outcome"] for row in logs] == ["failed", "sent"]
+
+
+async def test_an_outcome_that_is_said_while_its_event_is_archived_is_archived_too(
+    runtime: Runtime, clock: DrivenClock
+) -> None:
+    event = await take(runtime, "1")
+    await ends(runtime, event, Outcome.FAILED)
+    clock.advance(timedelta(seconds=1))
+    async with runtime.uow.begin() as late:
+        await note_told(late, [Told(event, Outcome.SENT, "", late.now)])
+        archiving = asyncio.create_task(exhausted(runtime, DEFAULT))
+        await asyncio.wait([archiving], timeout=1)
+    await archiving
+    await exhausted(runtime, DEFAULT)
+    logs = await runtime.pool.fetch("SELECT outcome FROM archived_delivery_logs ORDER BY at")
+    assert [row["outcome"] for row in logs] == ["failed", "sent"]
+    assert await runtime.pool.fetchval("SELECT count(*) FROM archive_due") == 0
 
 
 async def test_what_commits_behind_the_pointer_is_archived_by_the_next_run(

@@ -250,3 +250,16 @@ async def test_an_event_keeps_its_number(story: Story) -> None:
     assert {number >> 56 for number in again.values()} == {3}
     assert {key: again[key] for key in known} == first
     assert len(set(again.values())) == 3
+
+
+async def test_two_calls_for_an_event_at_once_give_it_one_number(story: Story) -> None:
+    async def give() -> dict[UUID, int]:
+        async with story.edge.web.uow.begin() as work:
+            return await numbers.give(work.connection, [UUID(int=1)], 3)
+
+    async with story.edge.web.uow.begin() as work:
+        first = await numbers.give(work.connection, [UUID(int=1)], 3)
+        second = asyncio.create_task(give())
+        # The second one waits for the first one's row, having looked for it in vain.
+        await asyncio.wait([second], timeout=0.5)
+    assert await second == first

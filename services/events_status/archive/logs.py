@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from services.events_status.archive.accounts import DEFAULT
+from services.events_status.archive.accounts import DEFAULT, OWN
 from services.events_status.archive.pointers import Pointer, PointerStore
 from shared.uow import Work
 
@@ -24,7 +24,8 @@ _MINE: Final = f"""(
         SELECT name FROM execution_accounts WHERE active)))"""
 _OUTCOMES: Final = f"""
 WITH due AS (
-    SELECT event_id FROM archive_due WHERE {_MINE}
+    SELECT event_id FROM archive_due d
+    WHERE {_MINE} AND EXISTS (SELECT 1 FROM archived_events a WHERE a.event_id = d.event_id)
     ORDER BY event_id LIMIT $2 FOR UPDATE SKIP LOCKED
 ), done AS (
     DELETE FROM archive_due d USING due WHERE d.event_id = due.event_id
@@ -38,10 +39,12 @@ SELECT (SELECT count(*) FROM due) AS taken, count(*) AS rows,
        count(*) FILTER (WHERE outcome = 'sent') AS sent
 FROM put
 """
-_AGAIN: Final = """
-INSERT INTO archive_due (event_id, account)
-SELECT event_id, account FROM archived_events WHERE event_id = ANY ($1::uuid[])
-ORDER BY event_id ON CONFLICT DO NOTHING
+# Of every event, archived or not: one that is being archived cannot be seen yet. One that is noted
+# already stays locked until what was said is to be seen, lest its logs be read without it.
+_AGAIN: Final = f"""
+INSERT INTO archive_due AS d (event_id, account)
+SELECT e.event_id, coalesce({OWN}, '{DEFAULT}') FROM events e WHERE e.event_id = ANY ($1::uuid[])
+ORDER BY e.event_id ON CONFLICT (event_id) DO UPDATE SET account = d.account
 """
 _ANSWERS: Final = f"""
 WITH taken AS (
@@ -89,7 +92,7 @@ async def archive_logs(work: Work, account: str, pointer: Pointer) -> tuple[int,
 
 
 async def archive_again(work: Work, event_ids: Collection[UUID]) -> None:
-    """Have the logs of archived events read again: more was said, and no status changed by it."""
+    """Have the logs of events read once they are archived: more was said, and no status changed."""
     if event_ids:
         await work.connection.execute(_AGAIN, list(event_ids))
 

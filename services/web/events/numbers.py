@@ -8,18 +8,16 @@ from uuid import UUID
 
 from shared.database import Connection
 
-# Two statements in one: the number of an event that has one stays.
+# The number of an event that has one stays. Two statements: what another call gave while this one
+# waited for it is seen by the second alone.
 _GIVE: Final = """
-WITH wanted AS (SELECT event_id, min(place) AS place
-                FROM unnest($1::uuid[]) WITH ORDINALITY AS one (event_id, place) GROUP BY event_id),
-     made AS (
-    INSERT INTO event_numbers (number, event_id)
-    SELECT ($2::bigint << 56) + nextval('event_numbers_seq'), event_id
-    FROM (SELECT event_id FROM wanted ORDER BY place) AS in_order
-    ON CONFLICT (event_id) DO NOTHING RETURNING event_id, number)
-SELECT event_id, number FROM made
-UNION ALL SELECT n.event_id, n.number FROM event_numbers n JOIN wanted USING (event_id)
+INSERT INTO event_numbers (number, event_id)
+SELECT ($2::bigint << 56) + nextval('event_numbers_seq'), event_id
+FROM (SELECT event_id FROM unnest($1::uuid[]) WITH ORDINALITY AS one (event_id, place)
+      GROUP BY event_id ORDER BY min(place)) AS in_order
+ON CONFLICT (event_id) DO NOTHING
 """
+_GIVEN: Final = "SELECT event_id, number FROM event_numbers WHERE event_id = ANY ($1::uuid[])"
 
 
 async def give(connection: Connection, event_ids: Sequence[UUID], instance: int) -> dict[UUID, int]:
@@ -30,7 +28,8 @@ async def give(connection: Connection, event_ids: Sequence[UUID], instance: int)
         event_ids: the events.
         instance: 1 to 127, the instance's own.
     """
-    rows = await connection.fetch(_GIVE, list(event_ids), instance)
+    await connection.execute(_GIVE, list(event_ids), instance)
+    rows = await connection.fetch(_GIVEN, list(event_ids))
     return {row["event_id"]: row["number"] for row in rows}
 
 
