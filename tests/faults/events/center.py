@@ -54,7 +54,10 @@ QUICK: Final = {
 }
 _OURS: Final = ("events.", "delivery.", "templates.", "operators.", "workflows.")
 """What topics that the three write begin with."""
-_UNSEEN: Final = frozenset({names.HEARTBEATS.name, names.WORKFLOWS_STATE.name})
+_CHANGELOGS: Final = (names.DELIVERY_ACTIVITY_CHANGELOG, names.EVENTS_ACTIVITY_CHANGELOG)
+_UNSEEN: Final = frozenset(
+    topic.name for topic in (names.HEARTBEATS, names.WORKFLOWS_STATE, *_CHANGELOGS)
+)
 
 
 def topics_needed() -> list[Topic]:
@@ -62,7 +65,10 @@ def topics_needed() -> list[Topic]:
     registries = [one for made in (WEB, EVENTS, DELIVERY) for one in made.registries.values()]
     read = [topic for registry in registries for topic in registry.topics]
     written = [one for one in names.TOPICS if one.name.startswith(_OURS)]
-    return [dataclasses.replace(one, partitions=2) for one in dict.fromkeys((*written, *read))]
+    return [
+        dataclasses.replace(one, partitions=min(one.partitions, 2))
+        for one in dict.fromkeys((*written, *read, *_CHANGELOGS))
+    ]
 
 
 @dataclass
