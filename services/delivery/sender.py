@@ -26,6 +26,7 @@ from services.delivery.domain.runs import (
 )
 from services.delivery.http.carriers import further_carriers
 from services.delivery.mail_carrier import NOT_CALLED, MailCarrier, Shared
+from services.delivery.precedence import Precedence
 from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import Answer, Relays
 from services.delivery.store.sending import Claimed, Result
@@ -50,19 +51,21 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
     """Send what is due over the configured number of connections until ``stop`` is set.
 
     With more than one connection, the first is kept for proofs and single messages: they do not
-    wait behind a campaign's window. The further channels have workers of their own.
+    wait behind a campaign's window, and campaigns give way to them. The further channels have
+    workers of their own.
     """
     settings = cast("DeliverySettings", runtime.settings)
     owner = f"{settings.muster_instance}:{new_id().hex[-12:]}"
     shared = Shared(Composers(runtime.pool, settings), Relays(settings.relays))
     number, bulk_turn = settings.sender_connections, asyncio.Lock()
+    precedence = Precedence()
     async with asyncio.TaskGroup() as group:
         for i in range(number):
             claims = Claims(runtime.uow, settings, f"{owner}.{i}")
             turn = bulk_turn if i else asyncio.Lock()
             only = i == 0 and number > 1
             mails = MailCarrier(runtime, shared)
-            worker = Worker(runtime, mails, claims, turn, urgent=i == 0, bulk=not only)
+            worker = Worker(runtime, mails, claims, turn, precedence, urgent=i == 0, bulk=not only)
             group.create_task(worker.run(stop))
         for channel, carriers in further_carriers(runtime).items():
             turn = asyncio.Lock()
@@ -73,6 +76,7 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
                     carrier,
                     claims,
                     turn,
+                    precedence,
                     urgent=True,
                     bulk=False,
                     idle=CHANNEL_IDLE_SECONDS,
@@ -87,6 +91,7 @@ class Worker:
         carrier: what they are handed to.
         claims: where they come from.
         turn: held while looking for work, so that idle workers of a process ask once, not each.
+        precedence: how late single messages are, for all workers of a process.
         urgent: whether it takes proofs and single messages.
         bulk: whether it takes what campaigns send.
         idle: how long it waits when there is nothing (seconds); by default as urgent work needs.
@@ -98,6 +103,7 @@ class Worker:
         carrier: Carrier,
         claims: Claims,
         turn: asyncio.Lock,
+        precedence: Precedence,
         *,
         urgent: bool,
         bulk: bool,
@@ -107,6 +113,7 @@ class Worker:
         self._settings = cast("DeliverySettings", runtime.settings)
         self._claims = claims
         self._turn = turn
+        self._precedence = precedence
         self._urgent = urgent
         self._bulk = bulk
         self._idle = idle or (URGENT_IDLE_SECONDS if urgent else IDLE_SECONDS)
@@ -168,7 +175,13 @@ class Worker:
         if not await self._carrier.ready():
             await wait_or_stop(stop, TROUBLE_SECONDS)
             return None
-        return await (self._claims.take_urgent() if urgent else self._claims.take_bulk())
+        return await (self._take_urgent() if urgent else self._claims.take_bulk())
+
+    async def _take_urgent(self) -> Batch | None:
+        found = await self._claims.take_urgent()
+        if found is not None:
+            self._precedence.note(found.rows, self._runtime.clock.now())
+        return found
 
     async def _send_batch(self, batch: Batch, stop: asyncio.Event) -> None:
         """Hand a batch over and write what came of it."""
@@ -185,6 +198,9 @@ class Worker:
         """Hand a slice over, window by window, each with its outcomes written behind it."""
         more = True
         while more:
+            wait = 0.0 if self._urgent else self._precedence.wait_seconds()
+            if wait:
+                await wait_or_stop(stop, wait)
             rows = share.rows[: share.window]
             answers = await self.send(rows, share.until, stop)
             # Rows are called in order: what was not called is the end of the window.
@@ -200,7 +216,7 @@ class Worker:
             more = bool(await until_done(stop, write))
             faults.reach("sender.after_results")
             if more and self._urgent and await self._claims.due_urgent():
-                urgent = await self._claims.take_urgent()
+                urgent = await self._take_urgent()
                 if urgent is not None:
                     await self._send_batch(urgent, stop)
 

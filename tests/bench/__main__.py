@@ -78,7 +78,10 @@ def main() -> None:
     with running_servers(delivery.ROOT, durable=True) as servers:
         figures = uvloop.run(_measure(servers, arguments))
     show(figures)
-    path = write(arguments.what, f"muster bench {arguments.what}", figures)
+    command, keep = f"muster bench {arguments.what}", None
+    if arguments.what == "events" and not arguments.replayed:
+        command, keep = f"python -m tests.bench {arguments.what} --replayed 0", "events.replay_"
+    path = write(arguments.what, command, figures, keep=keep)
     console.print(f"written to {path}")
 
 

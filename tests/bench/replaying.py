@@ -30,6 +30,7 @@ from shared.service import Runtime, open_runtime
 from tests.bench.delivery import ROOT
 from tests.bench.eventing import SERVICES, Center, center
 from tests.bench.processes import peak_mb, smtp_sink
+from tests.bench.results import Figure, write
 from tests.faults.replays import behind, rewind
 from tests.servers import Servers, running_servers
 from tests.waiting import eventually
@@ -105,6 +106,16 @@ async def replay(servers: Servers, count: int) -> dict[str, float]:
             figures["events.replay_mails"] = callers.seen + after["attempts"] - before["attempts"]
             await place.rig.stop(*(place.rig.workers[name, 1] for name in SERVICES))
             return figures | await _made_anew(place)
+
+
+def figures_of(found: dict[str, float], count: int) -> list[Figure]:
+    """Return what a replay found as figures."""
+    bound = f"{count:,} events read again"
+    return [Figure(name, _unit(name), [value], None, bound) for name, value in found.items()]
+
+
+def _unit(name: str) -> str:
+    return "records/s" if name.endswith("_per_s") else "MB" if name.endswith("_mb") else "number"
 
 
 async def _send(place: Center, count: int) -> None:
@@ -198,14 +209,16 @@ async def _archived(runtime: Runtime) -> None:
 
 
 def main() -> None:
-    """Measure and print the figures as JSON."""
+    """Measure, write the figures beside those of ``muster bench events``, and print them."""
     parser = argparse.ArgumentParser(description="Read everything again, and make it anew.")
     parser.add_argument("--count", type=int, default=COUNT)
     count = parser.parse_args().count
     logs.configure(level="error", service="bench")
     with running_servers(Path(ROOT), durable=True) as servers:
-        figures = uvloop.run(replay(servers, count))
-    print(json.dumps(figures, indent=2))  # noqa: T201 - what it is for
+        found = uvloop.run(replay(servers, count))
+    command = f"python -m tests.bench.replaying --count {count}"
+    write("events", command, figures_of(found, count), keep="events.")
+    print(json.dumps(found, indent=2))  # noqa: T201 - what it is for
 
 
 if __name__ == "__main__":

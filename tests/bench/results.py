@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.provenance import provenance
 
 RESULTS = Path(__file__).parent.parent.parent / "docs" / "results"
+ORIGIN = ("command", "commit", "machine", "date")
 PACKAGES = ("aiokafka", "asyncpg", "pydantic", "uvloop")
 
 
@@ -35,14 +36,31 @@ class Figure:
         return asdict(self) | spread
 
 
-def write(what: str, command: str, figures: list[Figure]) -> Path:
-    """Write ``docs/results/<what>.json``; return its path."""
+def write(what: str, command: str, figures: list[Figure], *, keep: str | None = None) -> Path:
+    """Write ``docs/results/<what>.json``; return its path.
+
+    Of the result before, figures whose names begin with ``keep`` stay unless they were measured
+    anew: each says ``from`` where it comes.
+    """
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{what}.json"
     body = provenance(command) | {
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
-        "figures": [figure.as_json() for figure in figures],
+        "figures": [figure.as_json() for figure in figures]
+        + (_kept(path, keep, {figure.name for figure in figures}) if keep is not None else []),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{what}.json"
     path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
     return path
+
+
+def _kept(path: Path, keep: str, measured: set[str]) -> list[dict[str, object]]:
+    if not path.exists():
+        return []
+    last = json.loads(path.read_text())
+    origin = {name: last[name] for name in ORIGIN}
+    return [
+        figure | {"from": figure.get("from", origin)}
+        for figure in last["figures"]
+        if figure["name"].startswith(keep) and figure["name"] not in measured
+    ]

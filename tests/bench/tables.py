@@ -77,7 +77,18 @@ def generated(what: str) -> str | None:
     result = json.loads(path.read_text())
     if what == "faults":
         return faults_part(result)
-    return "\n".join([*figures_table(result), "", source_line(what, result)])
+    return "\n".join([*figures_table(result), "", source_line(what, result), *kept_lines(result)])
+
+
+def kept_lines(result: dict[str, Any]) -> list[str]:
+    """Return where figures come from that another run measured, a line for each run."""
+    names: dict[str, list[str]] = {}
+    for figure in result["figures"]:
+        if "from" in figure:
+            origin = figure["from"]
+            run = f"`{origin['command']}`, commit {origin['commit']}, {str(origin['date'])[:10]}"
+            names.setdefault(run, []).append(f"`{figure['name']}`")
+    return [f"Of another run, {run}: {', '.join(found)}." for run, found in names.items()]
 
 
 def refreshed(page: str, what: str) -> str:

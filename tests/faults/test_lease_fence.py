@@ -21,6 +21,7 @@ from services.delivery.app import SERVICE
 from services.delivery.claims import Batch, Claims, Share
 from services.delivery.composers import Composers
 from services.delivery.mail_carrier import MailCarrier, Shared
+from services.delivery.precedence import Precedence
 from services.delivery.progress import look
 from services.delivery.sender import Worker
 from services.delivery.settings import DeliverySettings
@@ -92,7 +93,7 @@ def a_sender(runtime: Runtime, name: str) -> Sender:
     claims = Claims(runtime.uow, settings, name)
     shared = Shared(Composers(runtime.pool, settings), Relays(settings.relays))
     carrier = MailCarrier(runtime, shared)
-    worker = Worker(runtime, carrier, claims, asyncio.Lock(), urgent=False, bulk=True)
+    worker = Worker(runtime, carrier, claims, asyncio.Lock(), Precedence(), urgent=False, bulk=True)
     made, send = Sender(worker, claims), worker.send
 
     async def sending_then_frozen(

@@ -42,7 +42,7 @@ WITH due AS MATERIALIZED (
     ORDER BY q.next_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED)
 SELECT l.run_id, l.member_id, l.recipient_key, l.address, l.merge, l.attempts + 1 AS number,
        r.kind, r.template_hash, r.campaign_number, r.campaign_label, r.subject_prefix,
-       r.retry_until, d.channel
+       r.retry_until, d.channel, d.next_at
 FROM due d
 CROSS JOIN LATERAL (
     SELECT * FROM ledger l WHERE l.run_id = d.run_id AND l.member_id = d.member_id OFFSET 0) l

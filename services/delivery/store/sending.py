@@ -89,7 +89,10 @@ WHERE a.run_id = k.run_id AND a.member_id = k.member_id AND a.number = k.number
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row under lease: all that its mail needs. ``number`` is the attempt's."""
+    """A row under lease: all that its mail needs.
+
+    ``number`` is the attempt's; ``next_at`` is since when a row of the queue was due.
+    """
 
     run_id: UUID
     member_id: UUID
@@ -105,6 +108,7 @@ class Claimed:
     retry_until: datetime
     position: int | None = None
     channel: Channel = Channel.EMAIL
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
