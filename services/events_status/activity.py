@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,10 @@ class Lanes:
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._name = new_id().hex
         self._sequences: list[int] = []
         self._free: list[int] = []
@@ -63,6 +68,8 @@ class Lanes:
         if task is None:
             message = "summaries are told by tasks"
             raise RuntimeError(message)
+        if self._process != os.getpid():
+            self._begin()  # forked: its parent and its siblings count under the former name
         lane = self._of.get(task)
         if lane is None:
             lane = self._of[task] = self._take()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from typing import Any
 from uuid import uuid4
 
@@ -156,3 +157,22 @@ async def test_tasks_side_by_side_have_lanes_of_their_own_and_give_them_back() -
     for source in sources:
         numbers = [number for name, number in found if name == source]
         assert numbers == sorted(numbers)
+
+
+FORKED = Lanes()
+
+
+def told_of() -> tuple[str, int]:
+    async def told() -> tuple[str, int]:
+        return FORKED.next()
+
+    return asyncio.run(told())
+
+
+def test_a_forked_process_tells_under_a_name_of_its_own() -> None:
+    ours = [told_of() for _ in range(2)]
+    with get_context("fork").Pool(1) as pool:
+        theirs = pool.apply(told_of)
+    assert [number for _, number in ours] == [1, 2]
+    assert theirs[1] == 1
+    assert theirs[0] != ours[0][0]
