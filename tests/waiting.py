@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 60.0
+PATIENCE = 110.0
 """Seconds to wait for what should come at once: a machine may be busy, and only a failure waits."""
 
 
