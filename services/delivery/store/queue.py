@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from services.delivery.domain.runs import RunKind
-from services.delivery.store.sending import QUEUED, Claimed, SendingStore, keys
+from services.delivery.store.sending import KEYS, Claimed, SendingStore, keys
 from shared.database import Connection
 from topics.delivery import Channel
 
@@ -57,8 +57,9 @@ _DUE_CHANNEL: Final = _DUE.format(which=_OF_CHANNEL.replace("$3", "$2"))
 _CHANNEL: Final = _CLAIM.format(which=_OF_CHANNEL)
 _BULK: Final = _CLAIM.format(which="NOT q.urgent AND q.run_id = $3")
 _LEASE: Final = f"""
-UPDATE queue SET lease_owner = $3, lease_until = clock_timestamp() + $4 * interval '1 second'
-WHERE ctid = ANY ({QUEUED})
+UPDATE queue q
+SET lease_owner = $3, lease_until = clock_timestamp() + $4 * interval '1 second'
+FROM {KEYS} WHERE q.run_id = k.run_id AND q.member_id = k.member_id
 """
 _TAKE_BACK: Final = """
 WITH freed AS (

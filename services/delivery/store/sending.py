@@ -64,13 +64,9 @@ WHERE l.run_id = k.run_id AND l.member_id = k.member_id AND l.attempts = k.numbe
   AND l.outcome IN ('pending', 'ambiguous')
 RETURNING l.run_id, l.member_id, l.outcome, l.reason, l.code, l.recipient_key, l.channel
 """
-# Row by row, by the queue's index: its rows come and go all the time, and a join would read the
-# places of those that have gone, too.
-QUEUED: Final = f"""ARRAY(
-    SELECT q.ctid FROM {KEYS} CROSS JOIN LATERAL (
-        SELECT ctid FROM queue q
-        WHERE q.run_id = k.run_id AND q.member_id = k.member_id FOR UPDATE) q)"""
-_DEQUEUE: Final = f"DELETE FROM queue WHERE ctid = ANY ({QUEUED})"
+_DEQUEUE: Final = f"""
+DELETE FROM queue q USING {KEYS} WHERE q.run_id = k.run_id AND q.member_id = k.member_id
+"""
 _ENQUEUE: Final = """
 INSERT INTO queue (run_id, member_id, urgent, next_at, channel)
 SELECT k.run_id, k.member_id, k.urgent AND k.channel = 'email', k.next_at, k.channel
