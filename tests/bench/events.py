@@ -63,10 +63,13 @@ class Pace:
 
     @property
     def is_flat(self) -> bool:
-        """Whether as much waits in the last third as in the second, but for half a second's."""
+        """Whether no more waits in the last third than in the first, and two seconds' at most.
+
+        Half a second's more may be chance.
+        """
         third = len(self.backlog) // 3
-        second, last = self.backlog[third : 2 * third], self.backlog[2 * third :]
-        return statistics.mean(last) <= statistics.mean(second) + self.offered_per_s / 2
+        first, last = statistics.mean(self.backlog[:third]), statistics.mean(self.backlog[-third:])
+        return last <= min(first + self.offered_per_s / 2, 2 * self.offered_per_s)
 
 
 async def measure(servers: Servers, *, seconds: int, replayed: int) -> list[Figure]:
@@ -96,8 +99,8 @@ async def _sustained(servers: Servers, folder: Path, seconds: int) -> list[Figur
         Figure("events.sustained_per_s", "events/s", [pace.per_s], FLOOR, BOUND),
         Figure("events.offered_per_s", "events/s", [pace.offered_per_s], None, BOUND),
         Figure(
-            "events.sustained_backlog", "events", [statistics.mean(pace.backlog)], None,
-            "what is on its way at the rate",
+            "events.sustained_backlog", "events", [float(one) for one in pace.backlog], None,
+            f"what is on its way at the rate, looked at every {LOOK_EVERY} s",
         ),
         *(
             Figure(f"events.{name}_millicores", "cores/1000", [1000 * used / seconds], None, BOUND)
