@@ -34,7 +34,9 @@ async def _measure(servers: Servers, arguments: argparse.Namespace) -> list[Figu
             servers, messages=arguments.mails, runs=arguments.runs, whole=not arguments.quick
         )
     if arguments.what == "events":
-        return await events.measure(servers, seconds=arguments.seconds, replayed=arguments.replayed)
+        seconds, replayed = arguments.seconds, arguments.replayed
+        alone = arguments.sustained
+        return await events.measure(servers, seconds=seconds, replayed=replayed, alone=alone)
     if arguments.what == "bounces":
         return await bounces.measure(servers, runs=arguments.runs)
     if arguments.what == "screens":
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("--mails", type=int, default=delivery.MESSAGES)
     parser.add_argument("--quick", action="store_true", help="leave out a delivery's largest sizes")
     parser.add_argument("--seconds", type=int, default=events.SUSTAINED_SECONDS)
+    parser.add_argument("--sustained", action="store_true", help="of events: this rate alone")
     parser.add_argument("--replayed", type=int, default=replaying.COUNT)
     parser.add_argument("--runs", type=int, default=core.RUNS)
     parser.add_argument(
@@ -79,7 +82,9 @@ def main() -> None:
         figures = uvloop.run(_measure(servers, arguments))
     show(figures)
     command, keep = f"muster bench {arguments.what}", None
-    if arguments.what == "events" and not arguments.replayed:
+    if arguments.what == "events" and arguments.sustained:
+        command, keep = f"python -m tests.bench {arguments.what} --sustained", "events."
+    elif arguments.what == "events" and not arguments.replayed:
         command, keep = f"python -m tests.bench {arguments.what} --replayed 0", "events.replay_"
     path = write(arguments.what, command, figures, keep=keep)
     console.print(f"written to {path}")

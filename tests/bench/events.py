@@ -72,10 +72,17 @@ class Pace:
         return last <= min(first + self.offered_per_s / 2, 2 * self.offered_per_s)
 
 
-async def measure(servers: Servers, *, seconds: int, replayed: int) -> list[Figure]:
-    """Measure Message Center: a sustained rate, times beside a campaign, doors, a replay."""
+async def measure(
+    servers: Servers, *, seconds: int, replayed: int, alone: bool = False
+) -> list[Figure]:
+    """Measure Message Center: a sustained rate, times beside a campaign, doors, a replay.
+
+    ``alone``: the sustained rate and nothing else.
+    """
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as name:
         figures = await _sustained(servers, Path(name), seconds)
+        if alone:
+            return figures
         figures += await _times(servers, Path(name))
         figures += await intake(servers, Path(name))
     if replayed:
