@@ -76,7 +76,7 @@ async def run_sender(runtime: Runtime, stop: asyncio.Event) -> None:
                     carrier,
                     claims,
                     turn,
-                    precedence,
+                    Precedence(),  # a slow gateway says nothing about the cores
                     urgent=True,
                     bulk=False,
                     idle=CHANNEL_IDLE_SECONDS,
@@ -91,7 +91,7 @@ class Worker:
         carrier: what they are handed to.
         claims: where they come from.
         turn: held while looking for work, so that idle workers of a process ask once, not each.
-        precedence: how late single messages are, for all workers of a process.
+        precedence: how late single messages are, for all workers of e-mails in a process.
         urgent: whether it takes proofs and single messages.
         bulk: whether it takes what campaigns send.
         idle: how long it waits when there is nothing (seconds); by default as urgent work needs.
