@@ -13,8 +13,8 @@ from slack_bolt.async_app import AsyncApp
 from bot import signatures
 from bot.settings import BotSettings
 from shared.clock import Clock
-from shared.consumer import wait_or_stop
 from shared.logs import logger
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

@@ -24,10 +24,10 @@ from bot.slack import Denied, Limited, Lost, answered
 from bot.store import BotStore
 from bot.teams import HOME, bare, qualified
 from bot.uploads import complete, send_bytes
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.uow import UnitOfWork
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 from bot.slack import CALL_SECONDS
 from shared.clock import Clock
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

@@ -22,10 +22,10 @@ from bot.roster import Reminder, Roster, zone_of
 from bot.settings import BotSettings
 from bot.slack import Limited
 from bot.teams import HOME
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.uow import UnitOfWork
+from shared.waiting import wait_or_stop
 from topics.delivery import ApprovalOutcome, ApprovalState
 
 log = logger(__name__)

@@ -14,8 +14,8 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.settings import BotSettings
-from shared.consumer import wait_or_stop
 from shared.logs import logger
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

@@ -20,11 +20,11 @@ from bot.reminding import Reminding
 from bot.settings import BotSettings
 from bot.slack import Denied, Lost, answered, web_client
 from bot.teams import HOME, team_of
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from shared.supervision import Running
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

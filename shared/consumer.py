@@ -25,10 +25,13 @@ from shared.logs import logger
 from shared.registry import Registry, answer
 from shared.undecodable import Gap, fetch
 from shared.uow import UnitOfWork, Work
+from shared.waiting import give_way, wait_or_stop
 
 log = logger(__name__)
 
 POLL_MS: Final = 500
+SMALLER: Final = 5
+"""How many times smaller the batches of a consumer are that gives way: each takes the cores."""
 HALT_AFTER: Final = 50
 """Dead letters in a row that stop a partition: a bad deploy must not drain a topic.
 
@@ -242,6 +245,7 @@ class Consumer:
         self.name = name
         self.registry = registry
         self.batcher = Batcher(uow, registry, name=name)
+        self._uow = uow
         self._settings = uow.settings
         self._topics = [topic.name for topic in registry.topics]
         self._buried_in_a_row: dict[TopicPartition, int] = defaultdict(int)
@@ -301,10 +305,11 @@ class Consumer:
             log.warning("consumer.not_closed", error=type(problem).__name__)
 
     async def _loop(self, client: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        limit = self._settings.consumer_max_records
+        if self.registry.gives_way:
+            limit = max(1, limit // SMALLER)
         while not stop.is_set():
-            raws, gap = await fetch(
-                client, timeout_ms=POLL_MS, limit=self._settings.consumer_max_records
-            )
+            raws, gap = await fetch(client, timeout_ms=POLL_MS, limit=limit)
             records = [kafka.as_record(self._settings, raw) for raw in raws]
             if records:
                 buried = await self._handle_surely(records, stop)
@@ -331,6 +336,8 @@ class Consumer:
         attempt = 0
         while not stop.is_set():
             try:
+                if self.registry.gives_way:
+                    await give_way(self._uow.pool, stop)
                 return await self.batcher.handle(records)
             except INTERRUPTIONS as problem:
                 log.warning("consumer.batch_again", error=type(problem).__name__, attempt=attempt)
@@ -377,12 +384,3 @@ class Consumer:
                 found = False
             if not found:
                 await wait_or_stop(stop, 0.3)
-
-
-async def wait_or_stop(stop: asyncio.Event, seconds: float) -> None:
-    """Wait a while, or until ``stop`` is set."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

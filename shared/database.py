@@ -27,6 +27,13 @@ TRANSACTION_TIMEOUT_SINCE: Final = 17
 """The PostgreSQL version that has ``transaction_timeout``; an older one keeps such locks until the
 frozen worker wakes or its connection breaks."""
 
+PLAN_SECONDS: Final = 30
+"""How long a prepared statement is kept.
+
+Its plan is kept with it, and none of a table that was empty may serve when it is large: the server
+plans anew by the table's size, long before it has counted what is in it.
+"""
+
 _IDENTIFIER: Final = re.compile(r"^[a-z][a-z0-9_]{0,40}\Z")
 
 
@@ -90,6 +97,7 @@ async def open_pool(settings: Settings, service: str, *, size: int | None = None
         timeout=10,
         command_timeout=40,
         max_inactive_connection_lifetime=60,
+        max_cached_statement_lifetime=PLAN_SECONDS,
         **options,
     )
     return pool

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.uow import UnitOfWork
+from shared.waiting import wait_or_stop
 from shared.workflows import TechnicalWorkflow
 
 log = logger("shared.due")

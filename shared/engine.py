@@ -16,7 +16,6 @@ from typing import Final
 from uuid import UUID
 
 from shared import faults, metrics, tracing
-from shared.consumer import wait_or_stop
 from shared.controls import carry_out_orders, registry_of
 from shared.due import IDLE_SECONDS, Due
 from shared.errors import INTERRUPTIONS, reason_of
@@ -27,6 +26,7 @@ from shared.schedules import Every
 from shared.settings import Settings
 from shared.supervision import Supervision
 from shared.uow import UnitOfWork, Work
+from shared.waiting import give_way, wait_or_stop
 from shared.workflows import Step, TechnicalWorkflow, failures_ignored, publish
 from topics.workflows import Control, WorkflowHeartbeat, WorkflowRunEnded
 
@@ -155,12 +155,12 @@ class Engine:
         while not stop.is_set():
             await self._due.wait(workflow.name, stop)
             try:
-                while not stop.is_set() and await self._run_if_due(workflow):
+                while not stop.is_set() and await self._run_if_due(workflow, stop):
                     pass
             except INTERRUPTIONS as problem:
                 log.warning("workflow.interrupted", name=workflow.name, error=reason_of(problem))
 
-    async def _run_if_due(self, workflow: TechnicalWorkflow) -> bool:
+    async def _run_if_due(self, workflow: TechnicalWorkflow, stop: asyncio.Event) -> bool:
         async with self._uow.begin() as work:
             found = await work.connection.fetchrow(
                 _CLAIM,
@@ -179,12 +179,14 @@ class Engine:
                 "DELETE FROM workflow_wakes WHERE name = $1", workflow.name
             )
             run = _Run(new_id(), found["lease_epoch"], min(found["next_at"], work.now), work.now)
-        await self._carry_out(workflow, run)
+        await self._carry_out(workflow, run, stop)
         return True
 
-    async def _carry_out(self, workflow: TechnicalWorkflow, run: _Run) -> None:
+    async def _carry_out(self, workflow: TechnicalWorkflow, run: _Run, stop: asyncio.Event) -> None:
         try:
             for _ in range(MAX_STEPS):
+                if workflow.gives_way:
+                    await give_way(self._uow.pool, stop)
                 step = await self._one_step(workflow, run.epoch)
                 run.rows_in += step.rows_in
                 run.rows_out += step.rows_out

@@ -25,11 +25,11 @@ from typing import Any, Final
 
 import faust
 
-from shared.consumer import wait_or_stop
 from shared.errors import reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from shared.settings import Settings
+from shared.waiting import wait_or_stop
 from topics.names import Topic
 
 log = logger(__name__)

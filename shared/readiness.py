@@ -9,11 +9,12 @@ from typing import Final
 import asyncpg
 
 from shared import metrics
-from shared.consumer import Consumer, wait_or_stop
+from shared.consumer import Consumer
 from shared.database import Pool
 from shared.errors import INTERRUPTIONS
 from shared.kafka import KafkaError
 from shared.logs import logger
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

@@ -51,9 +51,15 @@ class Intake:
 
 
 class Registry:
-    """The handlers of one consumer; each message type has one."""
+    """The handlers of one consumer; each message type has one.
 
-    def __init__(self) -> None:
+    Attributes:
+        gives_way: whether nobody waits for what it handles: its consumer takes small batches, and
+            none while the relay is behind.
+    """
+
+    def __init__(self, *, gives_way: bool = False) -> None:
+        self.gives_way = gives_way
         self._by_type: dict[type[Message], Entry] = {}
         self._by_topic: dict[str, Intake] = {}
         self._topics: dict[str, Topic] = {}

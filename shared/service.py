@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI
 
 from shared import inbox, metrics
 from shared.clock import Clock, clock_of
-from shared.consumer import Consumer, wait_or_stop
+from shared.consumer import Consumer
 from shared.database import Pool, open_pool
 from shared.engine import Engine
 from shared.errors import INTERRUPTIONS, reason_of
@@ -27,8 +27,10 @@ from shared.settings import Settings
 from shared.supervision import Supervision
 from shared.uow import UnitOfWork, Work
 from shared.views import View
+from shared.waiting import wait_or_stop
 from shared.workflows import TechnicalWorkflow, forget_runs
 from topics.message import Message
+from topics.names import Topic
 from topics.operators import OperatorState
 
 log = logger(__name__)
@@ -113,6 +115,11 @@ class Runtime:
         self.lookout = Lookout(service.name, pool, self.consumers)
         self.ready = False
 
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics its consumers read."""
+        return tuple(topic for one in self.consumers for topic in one.registry.topics)
+
     async def execute(self, message: Message) -> list[Message]:
         """Handle a command here and now, in one unit of work; return what was emitted.
 
@@ -125,9 +132,10 @@ class Runtime:
 
     async def perform(self, message: Message) -> Work:
         """Do as :meth:`execute`, and return the finished unit of work, with its refusals."""
-        entry = self.registry.entry(type(message))
+        kind = type(message)
+        entry = next(filter(None, (one.registry.entry(kind) for one in self.consumers)), None)
         if entry is None:
-            problem = f"{self.service.name} does not handle {type(message).__name__}"
+            problem = f"{self.service.name} does not handle {kind.__name__}"
             raise TypeError(problem)
         async with self.uow.begin() as work:
             if entry.batched:
@@ -200,8 +208,7 @@ async def _drain_outbox(runtime: Runtime) -> None:
 
 
 async def _housekeeping(runtime: Runtime, stop: asyncio.Event) -> None:
-    topics = [topic for one in runtime.consumers for topic in one.registry.topics]
-    keep = max((topic.inbox_retention for topic in topics), default=timedelta(days=31))
+    keep = max((topic.inbox_retention for topic in runtime.topics), default=timedelta(days=31))
     history = timedelta(days=runtime.settings.workflow_history_days)
     elapsed = PRUNE_SECONDS
     while not stop.is_set():

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from shared import metrics
-from shared.consumer import wait_or_stop
 from shared.errors import reason_of
 from shared.logs import logger
 from shared.retries import backoff
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

@@ -46,6 +46,7 @@ class TechnicalWorkflow:
         run: does one bounded piece of work in a unit of work.
         schedule: when it runs by itself; ``None`` means the instance's sweep interval.
         timers: kinds of timers that make it due.
+        gives_way: whether nobody waits for what it does: it does no step while the relay is behind.
         failures_ignored: its error policy before anybody sets another: how many failures in a
             row are ignored; the next one makes it *failed*. 0 stops at the first.
     """
@@ -57,6 +58,7 @@ class TechnicalWorkflow:
     run: Callable[[Work], Awaitable[Step]]
     schedule: Schedule | None = None
     timers: tuple[str, ...] = field(default=())
+    gives_way: bool = False
     failures_ignored: int = FAILURES_IGNORED
 
 

@@ -16,6 +16,7 @@ from topics.message import Actor, Command, Event, State, Value
 from topics.names import (
     APPROVALS_STATE,
     DELIVERY_ACTIVITY,
+    DELIVERY_BATCH_MESSAGES,
     DELIVERY_COMMANDS,
     DELIVERY_EVENTS,
     DELIVERY_MESSAGES,
@@ -323,6 +324,10 @@ class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
     received_at: datetime | None = None
     content_hash: str | None = Field(default=None, max_length=64)
     email_format: str | None = Field(default=None, pattern=r"^(html|text)$")
+
+
+class SendBatchMessage(SendMessage, topic=DELIVERY_BATCH_MESSAGES, key="message_id"):
+    """Send one message for a batch event, when none of a real-time one waits."""
 
 
 class DeliveryCounts(Value):

@@ -80,6 +80,7 @@ ACTIONS_STATE: Final = Topic("actions.state.v1", "model id", None, 3)
 DELIVERY_COMMANDS: Final = Topic("delivery.commands.v1", "campaign or template id, recipient key")
 # One message each for an outside event: they carry an address and must not wait behind campaigns.
 DELIVERY_MESSAGES: Final = Topic("delivery.messages.v1", "message id", personal=True)
+DELIVERY_BATCH_MESSAGES: Final = Topic("delivery.batch-messages.v1", "message id", personal=True)
 DELIVERY_EVENTS: Final = Topic("delivery.events.v1", "campaign, message id or recipient key", MONTH)
 # Summaries, one per run and transaction, that the live view adds up.
 DELIVERY_ACTIVITY: Final = Topic("delivery.activity.v1", "run id", timedelta(days=1), 3)

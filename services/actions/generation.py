@@ -18,11 +18,11 @@ from services.actions.settings import ActionsSettings
 from services.actions.store.generations import GenerationStore, Job
 from services.actions.store.members import MemberStore
 from services.actions.store.totals import TotalsStore
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
+from shared.waiting import wait_or_stop
 from topics.actions import ActionsCompleted, ActionsGenerated
 
 log = logger(__name__)

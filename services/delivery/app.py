@@ -12,6 +12,7 @@ from services.delivery.bounces.mailbox import run_mailbox
 from services.delivery.bounces.receiver import run_receiver
 from services.delivery.bounces.workflow import BOUNCES
 from services.delivery.handlers import registry
+from services.delivery.handlers.messages import batch_registry
 from services.delivery.progress import run_progress
 from services.delivery.proof_page import proof_router
 from services.delivery.public import public_router
@@ -47,6 +48,7 @@ SERVICE: Final = Service(
     settings=DeliverySettings,
     workflows=(*WORKFLOWS, *TRACKING_WORKFLOWS, BOUNCES),
     router=routes,
+    consumers={"delivery_batch": batch_registry},
     tasks=(
         run_sender,
         run_progress,

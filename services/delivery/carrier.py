@@ -8,9 +8,9 @@ from typing import Final, Protocol, TypeVar
 
 from services.delivery.smtp import Answer
 from services.delivery.store.sending import Claimed
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 TROUBLE_SECONDS: Final = 1.0

@@ -23,10 +23,10 @@ from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import CANNOT_CONNECT, Answer, Connection, Mail, Relays
 from services.delivery.store.sending import Claimed
 from shared import tracing
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.service import Runtime
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 DELIVERY: Final = "delivery"

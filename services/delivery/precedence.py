@@ -34,8 +34,8 @@ class Precedence:
         self._seen_at = float("-inf")
 
     def note(self, rows: Sequence[Claimed], now: datetime) -> None:
-        """Note how late the oldest of some claimed rows is."""
-        due = [row.next_at for row in rows if row.next_at is not None]
+        """Note how late the oldest of some claimed rows is; those of batch events may be late."""
+        due = [row.next_at for row in rows if row.next_at is not None and not row.batch]
         if due:
             self._late = (now - min(due)).total_seconds()
             self._seen_at = self._monotonic()

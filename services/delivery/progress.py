@@ -26,11 +26,11 @@ from services.delivery.store.slices import Abandoned, SliceStore
 from services.delivery.store.snapshots import SnapshotStore
 from services.delivery.store.waves import WaveStore
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import Work
+from shared.waiting import wait_or_stop
 from shared.workflows import wake
 from topics.delivery import (
     Channel,

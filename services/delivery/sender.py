@@ -31,11 +31,11 @@ from services.delivery.settings import DeliverySettings
 from services.delivery.smtp import Answer, Relays
 from services.delivery.store.sending import Claimed, Result
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import reason_of
 from shared.ids import new_id
 from shared.logs import logger
 from shared.service import Runtime
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

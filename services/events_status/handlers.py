@@ -38,7 +38,7 @@ from topics.outside import Queue
 registry: Final = Registry()
 registry.include(event_templates)
 # The batch queue has a consumer of its own: real-time events never wait behind it.
-batch_registry: Final = Registry()
+batch_registry: Final = Registry(gives_way=True)
 
 
 @registry.on_topic(EVENTS_REALTIME, read=partial(read_event, queue=Queue.REALTIME))

@@ -9,9 +9,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.events_status.domain import Move, Published, Route, Tracked, message_id, move
-from topics.delivery import Channel, SendMessage
+from topics.delivery import Channel, SendBatchMessage, SendMessage
 from topics.events import EventStatus
-from topics.outside import WEBHOOK
+from topics.outside import WEBHOOK, Queue
 
 NOT_COVERED: Final = "no template is published for this event type and channel"
 TOO_LONG: Final = "it waited longer in its queue than events may"
@@ -71,7 +71,8 @@ def _message(one: Waiting, template: Published) -> SendMessage:
             "external_id": event.external_id,
             "received_at": event.received_at,
         }
-    return SendMessage(
+    kind = SendBatchMessage if event.queue == Queue.BATCH else SendMessage
+    return kind(
         message_id=message_id(event.event_id, event.errors),
         template_id=template.template_id,
         content_hash=template.content_hash,

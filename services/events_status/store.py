@@ -244,7 +244,9 @@ class EventStore:
         """Whether the delivery said something that waits to be copied."""
         return bool(
             await self._connection.fetchval(
-                "SELECT EXISTS (SELECT 1 FROM outcomes WHERE copied_at IS NULL)"
+                # In the index's order: a plan of an empty table that looked through all of it
+                # would be kept while it grows.
+                "SELECT 1 FROM outcomes WHERE copied_at IS NULL ORDER BY at, event_id LIMIT 1"
             )
         )
 

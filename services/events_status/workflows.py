@@ -30,7 +30,7 @@ from topics.outside import Queue
 
 PACKAGE: Final = "Transactional message execution (Message Center - Execution)"
 # Each routed event is four rows and three messages: a chunk stays far under a second.
-CHUNK: Final = 500
+CHUNK: Final = 200
 MOST_TIMERS: Final = 100
 
 
@@ -101,6 +101,7 @@ WORKFLOWS: Final = (
         PACKAGE,
         process_batch,
         timers=(due_timer(Queue.BATCH),),
+        gives_way=True,
     ),
     TechnicalWorkflow(
         UPDATING,

@@ -30,7 +30,6 @@ from services.supplier.store.suppliers import SupplierStore
 from services.supplier.wording import Notice, Proof
 from services.supplier.writing import Scribe
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.ids import new_id
 from shared.logs import logger
@@ -38,6 +37,7 @@ from shared.mail import sending
 from shared.mail.outcome import Answer, Outcome
 from shared.service import Runtime
 from shared.uow import UnitOfWork, Work
+from shared.waiting import wait_or_stop
 from shared.workflows import wake
 from topics.supplier import Ending, Handover, SupplierNotified
 

@@ -23,10 +23,10 @@ from services.targeting.snapshots import (
 )
 from services.targeting.store import TargetingStore
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import INFRASTRUCTURE, INTERRUPTIONS, Refused, reason_of
 from shared.logs import logger
 from shared.service import Runtime
+from shared.waiting import wait_or_stop
 from topics.targeting import ControlMethod, TargetCounted, TargetCounts, TargetRefused
 
 log = logger(__name__)

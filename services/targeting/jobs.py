@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS
 from shared.ids import new_id
 from shared.uow import UnitOfWork, Work
+from shared.waiting import wait_or_stop
 from topics.cloudevents import Envelope
 
 LEASE_SECONDS: Final = 15.0

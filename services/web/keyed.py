@@ -26,11 +26,11 @@ from services.web.idempotency import (
 )
 from services.web.settings import web_settings
 from services.web.upstreams import Unreachable, Upstreams
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.http import problem
 from shared.logs import logger
 from shared.service import Runtime
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

@@ -9,11 +9,11 @@ import asyncio
 
 from services.workflows.supervisors import SupervisorStore
 from services.workflows.troubles import TroubleStore
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import Work
+from shared.waiting import wait_or_stop
 from topics.workflows import TroubleCleared, TroubleRaised
 
 log = logger(__name__)

@@ -10,6 +10,7 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ from tests.bench.replaying import figures_of, replay
 from tests.bench.results import Figure
 from tests.servers import Servers
 from tests.waiting import eventually
+from topics.names import EVENTS_BATCH
 from topics.outside import event_id
 
 BOUND: Final = "two cores, shared with PostgreSQL, Kafka, the sink and the sender of the events"
@@ -45,6 +47,9 @@ LATENCY_SECONDS: Final = 15
 WARM_SECONDS: Final = 5
 """So long events go through before a campaign starts and times are taken: servers are just up."""
 CAMPAIGN: Final = 100_000
+FLOOD: Final = 30_000
+"""Batch events that wait when real-time ones come: more than are worked off meanwhile."""
+BESIDE_FLOOD_A_SECOND: Final = 200
 P99_MS: Final = 1_000.0
 
 
@@ -84,6 +89,7 @@ async def measure(
         if alone:
             return figures
         figures += await _times(servers, Path(name))
+        figures += await _times_beside_batch(servers, Path(name))
         figures += await intake(servers, Path(name))
     if replayed:
         figures += figures_of(await replay(servers, replayed), replayed)
@@ -177,19 +183,47 @@ async def _times(servers: Servers, folder: Path) -> list[Figure]:
             finally:
                 await owner.close()
             await _sent(made, len(warm) + len(sent_at), seconds=120)
-            rows = await made.rig.rows(
-                "SELECT run_id, extract(epoch FROM outcome_at)::float8 AS at"
-                " FROM delivery.ledger WHERE urgent"
-            )
+            times = await _until_outcomes(made, sent_at)
             await runtime.pool.close()
     assert under_way, "the campaign ended too soon: give it more messages"
-    ended = {row["run_id"]: row["at"] for row in rows}
-    times = [1000 * (ended[event_id(SOURCE, ce_id)] - at) for ce_id, at in sent_at.items()]
     waits = f"a campaign of {CAMPAIGN:,} beside {LATENCY_A_SECOND} events/s"
     return [
         Figure("events.p50_ms", "ms", [percentile(times, 0.5)], None, waits),
         Figure("events.p99_ms", "ms", [percentile(times, 0.99)], P99_MS, waits),
     ]
+
+
+async def _times_beside_batch(servers: Servers, folder: Path) -> list[Figure]:
+    """Return how long real-time events take while batch events wait before them."""
+    with smtp_sink() as sink:
+        async with center(servers, folder, sink) as made:
+            await made.ready()
+            warm = await _at_a_rate(made, BESIDE_FLOOD_A_SECOND, WARM_SECONDS)
+            await _sent(made, len(warm), seconds=60)
+            for number in range(FLOOD):
+                made.push(number, topic=EVENTS_BATCH)
+                made.producer.poll(0)
+            await made.flush()
+            sent_at = await _at_a_rate(made, BESIDE_FLOOD_A_SECOND, LATENCY_SECONDS)
+            left = len(warm) + len(sent_at) + FLOOD - await made.count("sent")
+            await _sent(made, len(warm) + len(sent_at) + FLOOD, seconds=300)
+            times = await _until_outcomes(made, sent_at)
+    assert left > len(sent_at), "the batch events were worked off too soon: give it more"
+    waits = f"{FLOOD:,} batch events beside {BESIDE_FLOOD_A_SECOND} events/s"
+    return [
+        Figure("events.beside_batch_p50_ms", "ms", [percentile(times, 0.5)], None, waits),
+        Figure("events.beside_batch_p99_ms", "ms", [percentile(times, 0.99)], P99_MS, waits),
+    ]
+
+
+async def _until_outcomes(made: Center, sent_at: Mapping[str, float]) -> list[float]:
+    """Return how many milliseconds after its sending each event's outcome was written."""
+    rows = await made.rig.rows(
+        "SELECT run_id, extract(epoch FROM outcome_at)::float8 AS at"
+        " FROM delivery.ledger WHERE urgent"
+    )
+    ended = {row["run_id"]: row["at"] for row in rows}
+    return [1000 * (ended[event_id(SOURCE, ce_id)] - at) for ce_id, at in sent_at.items()]
 
 
 async def _at_a_rate(made: Center, per_s: int, seconds: int) -> dict[str, float]:

@@ -23,6 +23,7 @@ from topics.cloudevents import decode_envelope, decode_message
 from topics.delivery import MessageOutcome, Outcome, SendMessage
 from topics.message import Actor, Message, Via
 from topics.names import (
+    DELIVERY_BATCH_MESSAGES,
     DELIVERY_MESSAGES,
     EVENTS_ACTIVITY,
     EVENTS_ACTIVITY_CHANGELOG,
@@ -48,6 +49,7 @@ WRITTEN = (
     EVENTS_BATCH,
     EVENTS_STATUS,
     EVENTS_STATE,
+    DELIVERY_BATCH_MESSAGES,
     DELIVERY_MESSAGES,
     HEARTBEATS,
     WORKFLOWS_EVENTS,
@@ -115,9 +117,9 @@ class Outside:
         await self.send(data(**more), binary(ce_id, kind=kind), topic=topic)
 
 
-async def read_all(runtime: Runtime, topic: Topic, count: int) -> list[Message]:
-    """Return the first ``count`` messages of a topic."""
-    client = kafka.reader(runtime.settings, [topic.name])
+async def read_all(runtime: Runtime, *topics: Topic, count: int) -> list[Message]:
+    """Return the first ``count`` messages of some topics."""
+    client = kafka.reader(runtime.settings, [topic.name for topic in topics])
     await client.start()
     found: list[Message] = []
     try:
@@ -134,7 +136,7 @@ async def read_all(runtime: Runtime, topic: Topic, count: int) -> list[Message]:
 
 async def asked(runtime: Runtime, count: int) -> list[SendMessage]:
     """Return the messages that the delivery was asked to send."""
-    found = await read_all(runtime, DELIVERY_MESSAGES, count)
+    found = await read_all(runtime, DELIVERY_MESSAGES, DELIVERY_BATCH_MESSAGES, count=count)
     return [one for one in found if isinstance(one, SendMessage)]
 
 

@@ -30,7 +30,7 @@ async def test_messages_doubled_and_shuffled_over_topics_have_one_effect(
     runtime = await open_service(SERVICE)
     await make_topics(
         runtime.settings,
-        *runtime.registry.topics,
+        *runtime.topics,
         *(ACTIONS_EVENTS, ACTIONS_STATE, WORKFLOWS_STATE),
     )
     story, call = Story(runtime), a_model(filing=Filing.PER_CONTACT)

@@ -60,7 +60,7 @@ async def test_a_click_becomes_a_command_on_the_topic_and_its_event_rewrites_the
     port = free_port()
     async with SlackStub(tmp_path) as stub, stub.workspace() as people:
         runtime = await open_service(SERVICE, **slack_settings(stub, mode, port))
-        await make_topics(runtime.settings, *runtime.registry.topics, *COMMANDS)
+        await make_topics(runtime.settings, *runtime.topics, *COMMANDS)
         if mode == "http":
             await people.use_http(f"http://127.0.0.1:{port}/slack/events")
         async with running(runtime):
@@ -121,7 +121,7 @@ async def test_a_click_whose_bot_dies_before_the_acknowledgement_counts_once(
         more = slack_settings(stub, "socket", free_port(), HTTP_BASE_PORT=str(free_port()))
         environment = instance.environment(**more, MUSTER_INSTANCE="bot-test")
         runtime = await open_service(SERVICE, **more)
-        await make_topics(runtime.settings, *runtime.registry.topics, *COMMANDS)
+        await make_topics(runtime.settings, *runtime.topics, *COMMANDS)
         state = samples.an_approval()
         deadly = environment | {"MUSTER_FAULT": "kill:bot.before_ack:1"}
         async with bot_process(deadly, tmp_path) as process:

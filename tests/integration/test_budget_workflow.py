@@ -51,7 +51,7 @@ async def test_a_commit_waits_while_budget_mgt_is_stopped_and_is_booked_when_it_
     runtime = await open_service(SERVICE)
     await make_topics(
         runtime.settings,
-        *runtime.registry.topics,
+        *runtime.topics,
         *(BUDGET_EVENTS, BUDGET_STATE, WORKFLOWS_EVENTS, WORKFLOWS_STATE, HEARTBEATS),
     )
     save = a_save()

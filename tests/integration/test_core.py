@@ -98,7 +98,7 @@ async def published(runtime: Runtime, count: int) -> list[str]:
 async def story(open_service: Open) -> AsyncIterator[tuple[Story, Runtime]]:
     told = Story()
     runtime = await open_service(told.service())
-    await make_topics(runtime.settings, *runtime.registry.topics, TARGETING_EVENTS)
+    await make_topics(runtime.settings, *runtime.topics, TARGETING_EVENTS)
     async with running(runtime):
         yield told, runtime
 

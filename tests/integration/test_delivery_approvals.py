@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -234,11 +235,11 @@ async def test_a_stopped_delivery_mgt_sends_no_reminder_and_one_when_it_is_start
     async with runtime.uow.begin() as work:
         await set_status(work, "deliveryMgt", WorkflowStatus.STOPPED)
     clock.advance(timedelta(hours=50))
-    assert not await runtime.engine._run_if_due(SERVICE.workflows[0])
+    assert not await runtime.engine._run_if_due(SERVICE.workflows[0], asyncio.Event())
     assert await said(runtime, ApprovalReminded) == []
     async with runtime.uow.begin() as work:
         await set_status(work, "deliveryMgt", WorkflowStatus.STARTED)
-    assert await runtime.engine._run_if_due(SERVICE.workflows[0])
+    assert await runtime.engine._run_if_due(SERVICE.workflows[0], asyncio.Event())
     assert [one.number for one in await said(runtime, ApprovalReminded)] == [2]
 
 

@@ -286,12 +286,12 @@ async def test_stopped_nothing_is_counted_and_started_everything_is(runtime: Run
         "UPDATE technical_workflows SET status = 'stopped' WHERE name = 'tracking'"
     )
     [tracking] = [one for one in SERVICE.workflows if one.name == "tracking"]
-    assert not await runtime.engine._run_if_due(tracking)
+    assert not await runtime.engine._run_if_due(tracking, asyncio.Event())
     assert await windows(runtime) == []
     await runtime.pool.execute(
         "UPDATE technical_workflows SET status = 'started' WHERE name = 'tracking'"
     )
-    assert await runtime.engine._run_if_due(tracking)
+    assert await runtime.engine._run_if_due(tracking, asyncio.Event())
     assert len(await windows(runtime)) == 1
     assert await runtime.pool.fetchval(
         "SELECT count(*) FROM workflow_wakes WHERE name = 'deliveryIndicators'"

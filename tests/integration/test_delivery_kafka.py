@@ -101,7 +101,7 @@ async def listening(runtime: Runtime) -> AsyncIterator[Told]:
 @pytest.fixture
 async def runtime(open_service: Open, catcher: Catcher) -> AsyncIterator[Runtime]:
     found = await open_service(SERVICE, SMTP_PORT=str(catcher.port))
-    await make_topics(found.settings, *found.registry.topics, *EMITTED)
+    await make_topics(found.settings, *found.topics, *EMITTED)
     async with running(found):
         yield found
 

@@ -32,7 +32,7 @@ SENT = ActivityCounts(sent=1, deferred=1)
 @pytest.fixture
 async def runtime(open_service: Open) -> Runtime:
     opened = await open_service(SERVICE)
-    wanted = {DeliveryActivity.topic, DELIVERY_ACTIVITY_CHANGELOG, *opened.registry.topics}
+    wanted = {DeliveryActivity.topic, DELIVERY_ACTIVITY_CHANGELOG, *opened.topics}
     await make_topics(opened.settings, *wanted)
     return opened
 

@@ -29,7 +29,7 @@ from tests.integration.delivery_harness import (
     work_off,
 )
 from tests.waiting import eventually
-from topics.delivery import MessageOutcome, Outcome, SendMessage, TemplateState
+from topics.delivery import MessageOutcome, Outcome, SendBatchMessage, SendMessage, TemplateState
 from topics.logs import AnswersLogged
 from topics.targeting import ConsentChanged
 
@@ -180,6 +180,52 @@ async def test_a_deferred_message_is_tried_again(runtime: Runtime, catcher: Catc
     async with sending(runtime):
         await runtime.execute(command)
         assert (await outcome(runtime, command)).outcome is Outcome.SENT
+
+
+def of_batch(command: SendMessage) -> SendBatchMessage:
+    return SendBatchMessage(**command.model_dump())
+
+
+async def test_a_message_of_a_real_time_event_goes_before_batch_ones_that_wait(
+    runtime: Runtime,
+) -> None:
+    template_id = await receipt(runtime)
+    waiting = [of_batch(message(template_id, order=str(n), total="1")) for n in range(3)]
+    for command in waiting:
+        await runtime.execute(command)
+    late = message(template_id, "now@x.example", order="9", total="1")
+    await runtime.execute(late)
+    settings = cast("DeliverySettings", runtime.settings).model_copy(update={"sender_batch": 2})
+    claims = Claims(runtime.uow, settings, "test")
+    taken = []
+    while await claims.due_urgent():
+        batch = await claims.take_urgent()
+        assert batch is not None
+        taken += [row.run_id for row in batch.rows]
+    assert taken == [late.message_id, *(one.message_id for one in waiting)]
+
+
+async def test_a_batch_message_that_is_tried_again_still_waits_behind_real_time_ones(
+    runtime: Runtime, catcher: Catcher
+) -> None:
+    catcher.misbehave(FaultRule(action=Action.REFUSE_RECIPIENT, recipient="slow@*", code=451))
+    template_id = await receipt(runtime)
+    slow = of_batch(message(template_id, "slow@x.example", order="1", total="1"))
+    async with sending(runtime):
+        await runtime.execute(slow)
+
+        async def tried() -> bool:
+            return bool(await runtime.pool.fetchval("SELECT attempts > 1 FROM ledger"))
+
+        await eventually(tried, what="a second attempt")
+    assert await runtime.pool.fetchval("SELECT batch FROM queue")
+    await runtime.execute(message(template_id, "now@x.example", order="2", total="1"))
+    await runtime.pool.execute("UPDATE queue SET next_at = next_at - interval '1 hour' WHERE batch")
+    batch = await Claims(
+        runtime.uow, cast("DeliverySettings", runtime.settings), "test"
+    ).take_urgent()
+    assert batch is not None
+    assert [row.address for row in batch.rows] == ["now@x.example", "slow@x.example"]
 
 
 async def test_single_messages_go_before_those_of_campaigns(

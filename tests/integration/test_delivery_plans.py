@@ -81,8 +81,8 @@ async def test_a_claim_reads_what_it_takes_of_a_long_queue(
         " '{}', 0, true FROM runs"
     )
     await runtime.pool.execute(
-        "INSERT INTO queue (run_id, member_id, urgent, next_at)"
-        " SELECT run_id, run_id, true, asked_at FROM runs"
+        "INSERT INTO queue (run_id, member_id, urgent, next_at, batch)"
+        " SELECT run_id, run_id, true, asked_at, random() < 0.9 FROM runs"
     )
     owner = await asyncpg.connect(instance.database_url)
     await owner.execute("ANALYZE delivery.ledger, delivery.runs, delivery.queue")

@@ -26,6 +26,7 @@ from topics.delivery import (
     DeliveryRefused,
     MessageOutcome,
     Outcome,
+    SendBatchMessage,
     SendMessage,
     TemplateRefused,
 )
@@ -299,6 +300,22 @@ async def test_each_channel_is_claimed_by_its_own_senders_alone(
         assert await outcome(runtime, text) == (Outcome.SENT, "")
     assert len(gateway.posted) == 1
     assert await holds(runtime)
+
+
+async def test_an_sms_of_a_real_time_event_goes_before_batch_ones(runtime: Runtime) -> None:
+    template_id = await template(runtime)
+    waiting = [SendBatchMessage(**sms(template_id).model_dump()) for _ in range(2)]
+    for command in waiting:
+        await runtime.execute(command)
+    late = sms(template_id)
+    await runtime.execute(late)
+    settings = cast("DeliverySettings", runtime.settings)
+    batch = await Claims(runtime.uow, settings, "test", Channel.SMS).take_urgent()
+    assert batch is not None
+    assert [row.run_id for row in batch.rows] == [
+        late.message_id,
+        *(one.message_id for one in waiting),
+    ]
 
 
 async def test_a_stopped_delivery_holds_its_sms_back_too(runtime: Runtime) -> None:

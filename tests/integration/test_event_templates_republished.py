@@ -90,7 +90,7 @@ async def center(open_service: Open, catcher: Catcher) -> AsyncIterator[Center]:
     delivery = await open_service(
         DELIVERY, SMTP_PORT=str(catcher.port), SENDER_RETRY_BASE_SECONDS="0.1"
     )
-    topics = [*events.registry.topics, *delivery.registry.topics]
+    topics = [*events.topics, *delivery.topics]
     await make_topics(events.settings, *topics, *WRITTEN, *EMITTED)
     for one in (events, delivery):
         await know_operators(one)

@@ -103,7 +103,7 @@ async def place(open_service: Open) -> AsyncIterator[Place]:
             WEBHOOK_ALLOW_PRIVATE="true",
             SENDER_RETRY_BASE_SECONDS="0.1",
         )
-        topics = {*events.registry.topics, *delivery.registry.topics, *WRITTEN, *EMITTED}
+        topics = {*events.topics, *delivery.topics, *WRITTEN, *EMITTED}
         await make_topics(events.settings, *topics)
         await know_operators(events)
         await know_operators(delivery)

@@ -60,7 +60,7 @@ FROM event_history
 @pytest.fixture
 async def runtime(open_service: Open) -> Runtime:
     opened = await open_service(SERVICE)
-    await make_topics(opened.settings, *opened.registry.topics, *WRITTEN)
+    await make_topics(opened.settings, *opened.topics, *WRITTEN)
     await know_operators(opened)
     await opened.execute(RouteEventType(event_type=KIND, template_id=uuid4(), actor=actor(MANAGER)))
     return opened

@@ -51,7 +51,7 @@ async def at_work(open_service: Open, catcher: Catcher) -> AsyncIterator[Place]:
     """Run both services over one instance until the block ends."""
     delivery = await open_service(DELIVERY, SMTP_PORT=str(catcher.port))
     events = await open_service(EVENTS)
-    topics = {topic for one in (events, delivery) for topic in one.registry.topics}
+    topics = {*events.topics, *delivery.topics}
     await make_topics(events.settings, *topics | set(WRITTEN) | set(EMITTED))
     async with running(delivery), running(events):
         yield events, delivery

@@ -47,7 +47,7 @@ async def test_partitions_of_a_replica_that_is_told_to_stop_go_to_the_other_at_o
         await open_service(service, MUSTER_INSTANCE=name, KAFKA_SESSION_TIMEOUT_MS=session)
         for name in ("first", "second")
     ]
-    await make_topics(first.settings, *first.registry.topics)
+    await make_topics(first.settings, *first.topics)
 
     def all_handled(commands: Sequence[CountTarget]) -> bool:
         found = {one for ids in handled.values() for one in ids}

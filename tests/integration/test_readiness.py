@@ -55,7 +55,7 @@ async def test_a_service_is_ready_only_while_its_broker_answers(
 ) -> None:
     runtime = await open_service(SERVICE, KAFKA_BOOTSTRAP=broker.bootstrap)
     assert await ready(runtime) == (503, "stock: starting or stopping")
-    await make_topics(runtime.settings, *runtime.registry.topics)
+    await make_topics(runtime.settings, *runtime.topics)
     async with running(runtime):
         await becomes(runtime, 200, "ready")
         await broker.kill()
@@ -76,7 +76,7 @@ async def test_a_service_is_ready_only_while_its_database_lets_it_in(
     instance: Instance, open_service: Open
 ) -> None:
     runtime = await open_service(SERVICE)
-    await make_topics(runtime.settings, *runtime.registry.topics)
+    await make_topics(runtime.settings, *runtime.topics)
     owner = await asyncpg.connect(instance.database_url)
     role = identifier(role_name(instance.database_url, "stock"))
     async with running(runtime):

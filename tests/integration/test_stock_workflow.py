@@ -55,7 +55,7 @@ async def test_files_orders_and_alerts_wait_while_stock_mgt_is_stopped(open_serv
     runtime = await open_service(SERVICE)
     await make_topics(
         runtime.settings,
-        *runtime.registry.topics,
+        *runtime.topics,
         *(STOCK_EVENTS, STOCK_STATE, WORKFLOWS_EVENTS, WORKFLOWS_STATE, HEARTBEATS),
     )
     low, ordered = a_line(initial=10, alert_level=5), a_line(initial=10)

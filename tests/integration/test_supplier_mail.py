@@ -203,7 +203,7 @@ async def test_over_kafka_doubled_chunks_end_in_one_mail_to_the_router(
     await story.prepare()
     await make_topics(
         runtime.settings,
-        *runtime.registry.topics,
+        *runtime.topics,
         *(SUPPLIER_EVENTS, SUPPLIER_STATE, WORKFLOWS_EVENTS, WORKFLOWS_STATE),
     )
     chunks = story.chunks([a_row(n) for n in range(2500)], size=500)

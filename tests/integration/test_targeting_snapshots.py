@@ -212,7 +212,7 @@ async def test_a_snapshot_travels_through_kafka_with_the_trace_of_who_asked(
     targeting_id = await saved(runtime)
     await emitted(runtime)
     await make_topics(
-        runtime.settings, *runtime.registry.topics, TARGETING_EVENTS, SNAPSHOTS, TARGETING_STATE
+        runtime.settings, *runtime.topics, TARGETING_EVENTS, SNAPSHOTS, TARGETING_STATE
     )
     command = FreezeSnapshot(campaign_id=uuid4(), snapshot_id=uuid4(), targeting_id=targeting_id)
     async with running(runtime):

@@ -47,7 +47,7 @@ async def counted(open_service: Open) -> tuple[Runtime, list[str]]:
     runtime = await open_service(
         Service("targeting", registry, Path(__file__).parent / "no_migrations")
     )
-    await make_topics(runtime.settings, *runtime.registry.topics)
+    await make_topics(runtime.settings, *runtime.topics)
     return runtime, seen
 
 

@@ -96,7 +96,7 @@ async def read(client: httpx.AsyncClient, runtime: Runtime, path: str) -> Any:
 async def test_a_control_shows_as_asked_until_the_executing_service_answers(
     runtime: Runtime, client: httpx.AsyncClient, open_service: Open
 ) -> None:
-    await make_topics(runtime.settings, *{*runtime.registry.topics, *STORY_TOPICS})
+    await make_topics(runtime.settings, *{*runtime.topics, *STORY_TOPICS})
     story = await open_service(STORY)
     await know_operators(story)
     async with running(runtime):

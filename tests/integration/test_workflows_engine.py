@@ -530,9 +530,9 @@ async def test_a_workflow_that_is_not_due_is_not_claimed_while_others_are(
     claimed: list[str] = []
     claim = Engine._run_if_due
 
-    async def seen(self: Engine, workflow: TechnicalWorkflow) -> bool:
+    async def seen(self: Engine, workflow: TechnicalWorkflow, stop: asyncio.Event) -> bool:
         claimed.append(workflow.name)
-        return await claim(self, workflow)
+        return await claim(self, workflow, stop)
 
     monkeypatch.setattr(Engine, "_run_if_due", seen)
     busy, idle = Duty(), Duty()

@@ -32,7 +32,7 @@ from topics.workflows import WorkflowHeartbeat
 @pytest.fixture
 async def runtime(open_service: Open) -> Runtime:
     opened = await open_service(SERVICE)
-    await make_topics(opened.settings, *{*opened.registry.topics, *STORY_TOPICS})
+    await make_topics(opened.settings, *{*opened.topics, *STORY_TOPICS})
     return opened
 
 

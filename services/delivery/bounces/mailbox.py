@@ -17,10 +17,10 @@ from typing import Any, Final, TypeVar, cast
 from services.delivery.bounces.keeping import keep
 from services.delivery.settings import DeliverySettings
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import INFRASTRUCTURE, reason_of
 from shared.logs import logger
 from shared.service import Runtime
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

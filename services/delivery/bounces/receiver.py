@@ -19,10 +19,10 @@ from services.delivery.bounces.keeping import Keeper
 from services.delivery.bounces.verp import read_token, tokens_in
 from services.delivery.settings import DeliverySettings
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import reason_of
 from shared.logs import logger
 from shared.service import Runtime
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 # aiosmtpd writes every command to its log, addresses included.

@@ -18,10 +18,12 @@ from services.delivery.store.templates import Current, TemplateStore
 from services.delivery.tracking.copies import keep_message_copies
 from shared.registry import Registry
 from shared.uow import Work
-from topics.delivery import Channel, MessageOutcome, Outcome, SendMessage
+from topics.delivery import Channel, MessageOutcome, Outcome, SendBatchMessage, SendMessage
 from topics.phones import e164
 
 registry = Registry()
+# Those of batch events have a consumer of their own: real-time ones never wait behind them.
+batch_registry = Registry(gives_way=True)
 
 
 @registry.on_batch(SendMessage)
@@ -31,6 +33,16 @@ async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
     These are answers to what somebody did (an order, a password): they go also to people who opted
     out of campaigns. A quarantined address is left out when its row is claimed.
     """
+    await _take(commands, work)
+
+
+@batch_registry.on_batch(SendBatchMessage)
+async def send_batch_messages(commands: Sequence[SendBatchMessage], work: Work) -> None:
+    """Write the rows that senders take when none of a real-time event waits."""
+    await _take(commands, work, batch=True)
+
+
+async def _take(commands: Sequence[SendMessage], work: Work, *, batch: bool = False) -> None:
     once = {command.message_id: command for command in commands}
     contents = await _contents(TemplateStore(work.connection), list(once.values()))
     fresh = await RunStore(work.connection).add_messages(
@@ -44,7 +56,7 @@ async def send_messages(commands: Sequence[SendMessage], work: Work) -> None:
         for command in once.values()
         if command.message_id in fresh
     ]
-    await LedgerStore(work.connection).add(rows, work.now)
+    await LedgerStore(work.connection).add(rows, work.now, batch=batch)
     await keep_message_copies(work, fresh, {one.template_hash for one in contents.values()})
     for row in rows:
         if row.outcome is not Outcome.PENDING:

@@ -18,9 +18,9 @@ from services.delivery.http.contents import Contents
 from services.delivery.mail_carrier import NOT_CALLED
 from services.delivery.smtp import Answer
 from services.delivery.store.sending import Claimed
-from shared.consumer import wait_or_stop
 from shared.errors import reason_of
 from shared.logs import logger
+from shared.waiting import wait_or_stop
 from topics.delivery import Channel
 
 log = logger(__name__)

@@ -176,8 +176,11 @@ class LedgerStore:
         )
         return int(done.rpartition(" ")[2])
 
-    async def add(self, rows: Sequence[NewRow], at: datetime) -> None:
-        """Write single rows, which go before those of campaigns; known ones are left alone."""
+    async def add(self, rows: Sequence[NewRow], at: datetime, *, batch: bool = False) -> None:
+        """Write single rows, which go before those of campaigns; known ones are left alone.
+
+        ``batch``: behind those of real-time events.
+        """
         added = await self._connection.fetch(
             _ADD,
             [row.run_id for row in rows],
@@ -197,6 +200,7 @@ class LedgerStore:
             [True] * len(due),
             [at] * len(due),
             [Channel(row["channel"]) for row in due],
+            batch=batch,
         )
 
     async def counts(self, run_id: UUID) -> DeliveryCounts:

@@ -37,25 +37,27 @@ SELECT EXISTS (SELECT 1 FROM queue
 # planner believes of tables whose statistics are old, no claim reads more than it takes.
 _CLAIM: Final = f"""
 WITH due AS MATERIALIZED (
-    SELECT q.run_id, q.member_id, q.next_at, q.channel FROM queue q
+    SELECT q.run_id, q.member_id, q.next_at, q.channel, q.batch FROM queue q
     WHERE {{which}} AND q.lease_until IS NULL AND q.next_at <= $1 AND {_GOES}
-    ORDER BY q.next_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED)
+    ORDER BY {{first}} LIMIT $2 FOR UPDATE OF q SKIP LOCKED)
 SELECT l.run_id, l.member_id, l.recipient_key, l.address, l.merge, l.attempts + 1 AS number,
        r.kind, r.template_hash, r.campaign_number, r.campaign_label, r.subject_prefix,
-       r.retry_until, d.channel, d.next_at
+       r.retry_until, d.channel, d.next_at, d.batch
 FROM due d
 CROSS JOIN LATERAL (
     SELECT * FROM ledger l WHERE l.run_id = d.run_id AND l.member_id = d.member_id OFFSET 0) l
 CROSS JOIN LATERAL (SELECT * FROM runs r WHERE r.run_id = d.run_id OFFSET 0) r
-ORDER BY d.next_at
+ORDER BY d.batch, d.next_at
 """
 _DUE_URGENT: Final = _DUE.format(which="q.urgent")
-_URGENT: Final = _CLAIM.format(which="q.urgent")
+# Messages of real-time events first, whatever waits of batch ones.
+_BY_QUEUE: Final = "q.batch, q.next_at"
+_URGENT: Final = _CLAIM.format(which="q.urgent", first=_BY_QUEUE)
 # By channel: SMS and webhooks of single messages, whose claim touches no row of an e-mail.
 _OF_CHANNEL: Final = "q.channel = $3 AND q.channel <> 'email'"
 _DUE_CHANNEL: Final = _DUE.format(which=_OF_CHANNEL.replace("$3", "$2"))
-_CHANNEL: Final = _CLAIM.format(which=_OF_CHANNEL)
-_BULK: Final = _CLAIM.format(which="NOT q.urgent AND q.run_id = $3")
+_CHANNEL: Final = _CLAIM.format(which=_OF_CHANNEL, first=_BY_QUEUE)
+_BULK: Final = _CLAIM.format(which="NOT q.urgent AND q.run_id = $3", first="q.next_at")
 _LEASE: Final = f"""
 UPDATE queue q
 SET lease_owner = $3, lease_until = clock_timestamp() + $4 * interval '1 second'
@@ -105,7 +107,10 @@ class QueueStore:
         return bool(await self._connection.fetchval(_DUE_BULK, run_id, now))
 
     async def lock_urgent(self, now: datetime, limit: int) -> list[Claimed]:
-        """Return due rows of proofs and single messages, locked, oldest first."""
+        """Return due rows of proofs and single messages, locked.
+
+        Those of batch events come last; the oldest first.
+        """
         return [claimed(row) for row in await self._connection.fetch(_URGENT, now, limit)]
 
     async def channel_due(self, channel: Channel, now: datetime) -> bool:
@@ -113,7 +118,7 @@ class QueueStore:
         return bool(await self._connection.fetchval(_DUE_CHANNEL, now, channel.value))
 
     async def lock_channel(self, channel: Channel, now: datetime, limit: int) -> list[Claimed]:
-        """Return due single messages of a further channel, locked, oldest first."""
+        """Return due single messages of a further channel, locked, in the same order."""
         rows = await self._connection.fetch(_CHANNEL, now, limit, channel.value)
         return [claimed(row) for row in rows]
 

@@ -68,8 +68,8 @@ _DEQUEUE: Final = f"""
 DELETE FROM queue q USING {KEYS} WHERE q.run_id = k.run_id AND q.member_id = k.member_id
 """
 _ENQUEUE: Final = """
-INSERT INTO queue (run_id, member_id, urgent, next_at, channel)
-SELECT k.run_id, k.member_id, k.urgent AND k.channel = 'email', k.next_at, k.channel
+INSERT INTO queue (run_id, member_id, urgent, next_at, channel, batch)
+SELECT k.run_id, k.member_id, k.urgent AND k.channel = 'email', k.next_at, k.channel, $6
 FROM unnest($1::uuid[], $2::uuid[], $3::boolean[], $4::timestamptz[], $5::text[])
     AS k (run_id, member_id, urgent, next_at, channel)
 ON CONFLICT (run_id, member_id) DO UPDATE
@@ -87,7 +87,8 @@ WHERE a.run_id = k.run_id AND a.member_id = k.member_id AND a.number = k.number
 class Claimed:
     """A row under lease: all that its mail needs.
 
-    ``number`` is the attempt's; ``next_at`` is since when a row of the queue was due.
+    ``number`` is the attempt's; ``next_at`` is since when a row of the queue was due, and
+    ``batch`` whether it waits behind those of real-time events.
     """
 
     run_id: UUID
@@ -105,6 +106,7 @@ class Claimed:
     position: int | None = None
     channel: Channel = Channel.EMAIL
     next_at: datetime | None = None
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +213,16 @@ class SendingStore:
         urgent: list[bool],
         next_at: list[datetime],
         channels: Sequence[Channel] | None = None,
+        *,
+        batch: bool = False,
     ) -> None:
         """Put rows into the queue, free for whoever comes when their time has come.
 
         Without ``channels`` they are e-mails; urgent, which the mail server gets first, is nothing
-        else.
+        else. ``batch``: behind those of real-time events; a row that is in the queue stays so.
         """
         names = [one.value for one in channels or [Channel.EMAIL] * len(run_ids)]
-        await self._connection.execute(_ENQUEUE, run_ids, member_ids, urgent, next_at, names)
+        await self._connection.execute(_ENQUEUE, run_ids, member_ids, urgent, next_at, names, batch)
 
 
 def _ended(row: asyncpg.Record) -> Ended:

@@ -20,10 +20,10 @@ from services.delivery.settings import DeliverySettings
 from services.delivery.store.tracking import TrackingEvent, TrackingStore
 from services.delivery.tracking.activity import ActivitySource
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import reason_of
 from shared.logs import logger
 from shared.service import Runtime
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

@@ -28,12 +28,12 @@ from services.events_status.settings import settings_of
 from services.events_status.store import EventStore
 from services.events_status.tries import await_tries, failed_try
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.ids import new_id
 from shared.logs import logger
 from shared.service import Runtime
 from shared.uow import Work
+from shared.waiting import wait_or_stop
 from shared.workflows import wake
 from topics.events import EventStatus
 from topics.outside import Queue

@@ -13,12 +13,12 @@ from services.web.settings import WebSettings, web_settings
 from services.web.troubles.mails import TroubleMail, TroubleMails
 from services.web.troubles.wording import built
 from shared import faults
-from shared.consumer import wait_or_stop
 from shared.errors import INTERRUPTIONS, reason_of
 from shared.logs import logger
 from shared.mail import sending
 from shared.mail.outcome import Answer, Outcome
 from shared.service import Runtime
+from shared.waiting import wait_or_stop
 
 log = logger(__name__)
 

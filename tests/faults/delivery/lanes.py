@@ -57,6 +57,7 @@ QUICK: Final = {
 SNAPSHOT_HASH: Final = "5" * 64
 _READ_OR_WRITTEN: Final = (
     names.DELIVERY_COMMANDS,
+    names.DELIVERY_BATCH_MESSAGES,
     names.DELIVERY_MESSAGES,
     names.DELIVERY_EVENTS,
     names.DELIVERY_ACTIVITY,

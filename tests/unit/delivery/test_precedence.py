@@ -14,12 +14,12 @@ from services.delivery.store.sending import Claimed
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 
 
-def due(seconds_ago: float) -> Claimed:
+def due(seconds_ago: float, *, batch: bool = False) -> Claimed:
     run_id = uuid4()
     next_at = NOW - timedelta(seconds=seconds_ago)
     return Claimed(
         run_id, run_id, "k", "a@b.example", {}, 1, RunKind.TRANSACTIONAL, "h", None, "", "", NOW,
-        next_at=next_at,
+        next_at=next_at, batch=batch,
     )  # fmt: skip
 
 
@@ -40,6 +40,14 @@ def test_a_campaign_waits_longer_the_later_the_oldest_message_is(
     precedence = Precedence(Seconds())
     precedence.note([due(one) for one in late], NOW)
     assert precedence.wait_seconds() == pytest.approx(wait)
+
+
+def test_no_campaign_waits_for_messages_of_batch_events() -> None:
+    precedence = Precedence(Seconds())
+    precedence.note([due(60.0, batch=True), due(0.01)], NOW)
+    assert precedence.wait_seconds() == 0.0
+    precedence.note([due(60.0, batch=True), due(0.1)], NOW)
+    assert precedence.wait_seconds() == pytest.approx(0.1 * TIMES)
 
 
 def test_nothing_waits_before_a_message_was_claimed_or_when_none_comes_any_more() -> None:

@@ -76,6 +76,7 @@ def test_audiences_and_outside_events_are_marked_personal() -> None:
     assert personal == {
         "targeting.snapshots.v1",
         "delivery.messages.v1",
+        "delivery.batch-messages.v1",
         "supplier.commands.v1",
         "events.realtime.v1",
         "events.batch.v1",

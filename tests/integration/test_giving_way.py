@@ -1,0 +1,141 @@
+"""Work that nobody waits for lets the relay catch up first, and never stands still for good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared import kafka, waiting
+from shared.registry import Registry
+from shared.service import Runtime, Service
+from shared.uow import Work
+from shared.waiting import MOST_AHEAD, give_way
+from shared.workflows import Step, TechnicalWorkflow
+from tests.conftest import Open
+from tests.instances import make_topics
+from tests.integration.test_core import send
+from tests.waiting import PATIENCE, eventually
+from topics.targeting import CountTarget
+
+A_WHILE = 0.5
+STEP = "a step of the workflow"
+
+
+async def write_ahead(runtime: Runtime, records: int) -> None:
+    """Write what a relay that is behind would still have to publish; none is running."""
+    await caught_up(runtime)
+    await runtime.pool.execute(
+        "INSERT INTO outbox (topic, key, headers, value, records) VALUES ('', NULL, '[]', '', $1)",
+        records,
+    )
+
+
+async def caught_up(runtime: Runtime) -> None:
+    await runtime.pool.execute("DELETE FROM outbox")
+
+
+@pytest.fixture
+def handled() -> set[UUID | str]:
+    return set()
+
+
+@pytest.fixture
+async def runtime(open_service: Open, handled: set[UUID | str]) -> Runtime:
+    registry = Registry(gives_way=True)
+
+    @registry.on_batch(CountTarget)
+    async def count(commands: Sequence[CountTarget], _: Work) -> None:
+        handled.update(one.targeting_id for one in commands)
+
+    async def once(_: Work) -> Step:
+        handled.add(STEP)
+        return Step()
+
+    workflow = TechnicalWorkflow("later", "Later", "Plus tard", "Test", once, gives_way=True)
+    return await open_service(
+        Service(
+            "targeting",
+            Registry(),
+            Path(__file__).parent / "no_migrations",
+            consumers={"targeting_later": registry},
+            workflows=(workflow,),
+        )
+    )
+
+
+@asynccontextmanager
+async def running(runtime: Runtime) -> AsyncIterator[None]:
+    """Run what can give way, and no relay."""
+    stop = asyncio.Event()
+    works = [*(one.run(stop) for one in runtime.consumers), runtime.engine.run(stop)]
+    tasks = [asyncio.create_task(one) for one in works]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait(tasks, timeout=10)
+
+
+async def consumed_from(runtime: Runtime) -> None:
+    """Wait until the consumer has its place in its group."""
+
+    async def answers() -> bool:
+        try:
+            for one in runtime.consumers:
+                await one.ask()
+        except kafka.KafkaError:
+            return False
+        return True
+
+    await eventually(answers, what="a place in the group")
+
+
+async def test_a_consumer_and_a_workflow_wait_until_the_relay_has_caught_up(
+    runtime: Runtime, handled: set[UUID | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 600.0)
+    await make_topics(runtime.settings, *runtime.topics)
+    await runtime.engine.register()
+    await write_ahead(runtime, MOST_AHEAD + 1)
+    command = CountTarget(campaign_id=uuid4(), targeting_id=uuid4())
+    await send(runtime, command)
+    async with running(runtime):
+        await consumed_from(runtime)
+        await asyncio.sleep(A_WHILE)
+        assert not handled
+        await caught_up(runtime)
+        await eventually(lambda: handled == {command.targeting_id, STEP}, what="both")
+
+
+async def test_what_the_relay_is_not_behind_with_holds_up_nothing(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 600.0)
+    await write_ahead(runtime, MOST_AHEAD)
+    async with asyncio.timeout(PATIENCE):
+        await give_way(runtime.pool, asyncio.Event())
+
+
+async def test_a_relay_that_is_held_up_holds_up_nothing_for_good(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 0.2)
+    await write_ahead(runtime, 1_000_000)
+    async with asyncio.timeout(PATIENCE):
+        await give_way(runtime.pool, asyncio.Event())
+
+
+async def test_whoever_is_told_to_stop_waits_for_no_relay(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 600.0)
+    await write_ahead(runtime, 1_000_000)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.1, stop.set)
+    async with asyncio.timeout(PATIENCE):
+        await give_way(runtime.pool, stop)
