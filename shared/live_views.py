@@ -25,6 +25,7 @@ from typing import Any, Final
 
 import faust
 
+from shared import topics_admin
 from shared.errors import reason_of
 from shared.logs import logger
 from shared.service import Runtime
@@ -38,7 +39,9 @@ WRITE_SECONDS: Final = 1.0
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 6.0
 AGAIN_SECONDS: Final = 2.0
+TOPICLESS_SECONDS: Final = 15.0
 _OFFSET: Final = "@"
+APPLY: Final = "muster topics apply"
 
 for _name in ("faust", "mode"):
     # Their information is a page of tables at each start; what goes wrong is a warning.
@@ -224,14 +227,21 @@ async def keep_running(
 ) -> None:
     """Keep a view running until ``stop`` is set, and show it each second.
 
-    After a failure it starts again: a live picture takes no service down.
+    After a failure it starts again: a live picture takes no service down. It does not start
+    without its topics: Faust would fail at each record, and say so.
     """
     while not stop.is_set():
+        seconds = AGAIN_SECONDS
         try:
-            await _run_once(runtime, view, table, show, stop)
+            lacking = await topics_admin.missing(runtime.settings, view.topic, view.changelog)
+            if lacking:
+                log.error("live_view.no_topic", view=view.name, topics=lacking, do=APPLY)
+                seconds = TOPICLESS_SECONDS
+            else:
+                await _run_once(runtime, view, table, show, stop)
         except Exception as problem:  # noqa: BLE001 - whatever it was, the service goes on
             log.warning("live_view.interrupted", view=view.name, error=reason_of(problem))
-        await wait_or_stop(stop, AGAIN_SECONDS)
+        await wait_or_stop(stop, seconds)
 
 
 async def _run_once(

@@ -45,15 +45,28 @@ async def apply(
     client = kafka.admin(settings)
     await client.start()
     try:
-        existing = set(await client.list_topics())
-        wanted = all_topics() if topics is None else topics
         prefix = settings.kafka_namespace
-        missing = [topic for topic in wanted if prefix + topic.name not in existing]
-        if missing:
-            await _create(client, missing, replicas or await _replicas(client), prefix)
-        return [topic.name for topic in missing]
+        lacking = await _lacking(client, all_topics() if topics is None else topics, prefix)
+        if lacking:
+            await _create(client, lacking, replicas or await _replicas(client), prefix)
+        return [topic.name for topic in lacking]
     finally:
         await client.close()
+
+
+async def missing(settings: Settings, *topics: Topic) -> list[str]:
+    """Return the names of those topics that the broker does not have."""
+    client = kafka.admin(settings)
+    await client.start()
+    try:
+        return [one.name for one in await _lacking(client, topics, settings.kafka_namespace)]
+    finally:
+        await client.close()
+
+
+async def _lacking(client: Any, topics: Sequence[Topic], prefix: str) -> list[Topic]:
+    existing = set(await client.list_topics())
+    return [topic for topic in topics if prefix + topic.name not in existing]
 
 
 async def _replicas(client: Any) -> int:

@@ -34,10 +34,11 @@ from topics.outside import event_id
 BOUND: Final = "two cores, shared with PostgreSQL, Kafka, the sink and the sender of the events"
 FLOOR: Final = 1_000.0
 GOAL: Final = 2_000.0
-PROBE: Final = 20_000
+PROBE: Final = 75_000
+"""Events of the burst: so many that the database vacuums and analyses what it grows meanwhile."""
 SUSTAINED_SECONDS: Final = 300
-SHARE: Final = 0.9
-"""The rate that is kept up, of the rate at which a burst was worked off before."""
+SHARE: Final = 0.65
+"""The rate that is kept up, of that of the burst, which is worked off in larger batches."""
 ABOVE_FLOOR: Final = 1.02 * FLOOR
 """A rate that holds the floor is asked for, if that much was worked off in the burst or not."""
 LOOK_EVERY: Final = 5

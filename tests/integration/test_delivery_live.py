@@ -14,6 +14,7 @@ from services.delivery.app import SERVICE, make_app
 from services.delivery.invariants import broken
 from services.delivery.tracking.activity import ActivitySource
 from services.delivery.views import watch_activity, watch_of
+from shared import live_views
 from shared.relay import Relay
 from shared.service import Runtime
 from tests.conftest import Open
@@ -100,3 +101,22 @@ async def test_what_is_told_is_shown_once_and_survives_a_restart(runtime: Runtim
     await runtime.pool.execute("DELETE FROM tracking_log")
     [line] = await violations(runtime)
     assert "shows 1 clicks, the rows are 0" in line
+
+
+async def test_a_view_whose_changelog_is_missing_says_so_and_begins_once_it_is_there(
+    open_service: Open, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live_views, "TOPICLESS_SECONDS", 0.1)
+    runtime = await open_service(SERVICE)
+    await make_topics(runtime.settings, DeliveryActivity.topic, *runtime.topics)
+    stop = asyncio.Event()
+    task = asyncio.create_task(watch_activity(runtime, stop))
+    try:
+        said = await eventually(lambda: capsys.readouterr().out, what="a word of it")
+        assert DELIVERY_ACTIVITY_CHANGELOG.name in said
+        assert "muster topics apply" in said
+        await make_topics(runtime.settings, DELIVERY_ACTIVITY_CHANGELOG)
+        await eventually(lambda: watch_of(runtime).live, what="the view being live")
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, PATIENCE)
