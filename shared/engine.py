@@ -27,7 +27,7 @@ from shared.settings import Settings
 from shared.supervision import Supervision
 from shared.uow import UnitOfWork, Work
 from shared.waiting import give_way, wait_or_stop
-from shared.workflows import Step, TechnicalWorkflow, failures_ignored, publish
+from shared.workflows import Step, TechnicalWorkflow, failures_ignored, publish, wake
 from topics.workflows import Control, WorkflowHeartbeat, WorkflowRunEnded
 
 log = logger(__name__)
@@ -53,6 +53,7 @@ class _Run:
     rows_out: int = 0
     error: str = ""
     ended: bool = False
+    more: bool = False
 
     @property
     def idle(self) -> bool:
@@ -185,12 +186,11 @@ class Engine:
     async def _carry_out(self, workflow: TechnicalWorkflow, run: _Run, stop: asyncio.Event) -> None:
         try:
             for _ in range(MAX_STEPS):
-                if workflow.gives_way:
-                    await give_way(self._uow.pool, stop)
-                step = await self._one_step(workflow, run.epoch)
+                step = await self._one_step(workflow, run.epoch, stop)
                 run.rows_in += step.rows_in
                 run.rows_out += step.rows_out
-                if not step.more:
+                run.more = step.more
+                if not step.more or stop.is_set():
                     break
         except _Ended:
             run.ended = True
@@ -201,9 +201,9 @@ class Engine:
         await self._end_run(workflow, run)
         metrics.WORKFLOW_RUNS.labels(self._uow.service, workflow.name, run.result).inc()
 
-    async def _one_step(self, workflow: TechnicalWorkflow, epoch: int) -> Step:
+    async def _one_step(self, workflow: TechnicalWorkflow, epoch: int, stop: asyncio.Event) -> Step:
         """Do one step, and end it when it is stopped unconditionally while under way."""
-        step = asyncio.create_task(self._step(workflow, epoch))
+        step = asyncio.create_task(self._step(workflow, epoch, stop))
         ended = False
         try:
             while not (ended or (await asyncio.wait({step}, timeout=IDLE_SECONDS))[0]):
@@ -216,7 +216,9 @@ class Engine:
             raise _Ended
         return step.result()
 
-    async def _step(self, workflow: TechnicalWorkflow, epoch: int) -> Step:
+    async def _step(self, workflow: TechnicalWorkflow, epoch: int, stop: asyncio.Event) -> Step:
+        if workflow.gives_way:
+            await give_way(self._uow.pool, stop)
         async with self._uow.begin() as work:
             held = await work.connection.fetchval(_KEEP, workflow.name, epoch, LEASE_SECONDS)
             if not held:
@@ -255,6 +257,8 @@ class Engine:
                 run.idle,
                 work.now if tell else None,
             )
+            if released and run.more and not run.error and not run.ended:
+                await wake(work, workflow.name)  # its steps ran out, or its service stops
             if released and not run.idle:
                 await _record(work, workflow.name, run, counts["idle_runs"])
             if released and tell:

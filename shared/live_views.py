@@ -233,7 +233,8 @@ async def keep_running(
     while not stop.is_set():
         seconds = AGAIN_SECONDS
         try:
-            lacking = await topics_admin.missing(runtime.settings, view.topic, view.changelog)
+            async with asyncio.timeout(STOP_SECONDS):
+                lacking = await topics_admin.missing(runtime.settings, view.topic, view.changelog)
             if lacking:
                 log.error("live_view.no_topic", view=view.name, topics=lacking, do=APPLY)
                 seconds = TOPICLESS_SECONDS

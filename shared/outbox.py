@@ -1,11 +1,13 @@
 """The outbox: messages as rows, written in the transaction that caused them.
 
 A transaction that emits many packs them: a row, its index entry, its deletion and its headers cost
-the server more than the message in it. One row then holds up to ``PACK`` records in their order.
+the server more than the message in it. One row then holds up to ``PACK`` records in their order,
+compressed: what messages say over and over is most of what they say.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,7 +37,11 @@ PACK_FROM: Final = 20
 PACK: Final = 200
 PACK_BYTES: Final = 262_144
 PACKED: Final = ""
-"""The topic of a row that holds several records: ``headers`` says which, ``value`` has them."""
+"""The topic of a row that holds several records: ``value`` has them, behind an index."""
+FORM: Final = b"2"
+"""The headers of such a row: no relay of another form takes them for its own (ADR 2)."""
+_LEVEL: Final = 1
+_LENGTH: Final = 4
 
 _INSERT: Final = """
 INSERT INTO outbox (topic, key, headers, value, records) VALUES ($1, $2, $3, $4, $5)
@@ -80,18 +86,24 @@ def pack(rows: Sequence[OutboxRow]) -> OutboxRow:
     """Return one row that holds all; a single one is itself."""
     if len(rows) == 1:
         return rows[0]
-    index = [(row.topic, row.key, len(row.headers), len(row.value)) for row in rows]
-    value = b"".join(part for row in rows for part in (row.headers, row.value))
-    return OutboxRow(PACKED, None, orjson.dumps(index), value)
+    index = orjson.dumps([(row.topic, row.key, len(row.headers), len(row.value)) for row in rows])
+    parts = [part for row in rows for part in (row.headers, row.value)]
+    value = b"".join((len(index).to_bytes(_LENGTH), index, *parts))
+    return OutboxRow(PACKED, None, FORM, zlib.compress(value, _LEVEL))
 
 
 def unpack(row: OutboxRow) -> list[OutboxRow]:
     """Return what a row holds, in order; one that is not packed holds itself."""
     if row.topic != PACKED:
         return [row]
-    found, at = [], 0
-    for topic, key, headers, value in orjson.loads(row.headers):
+    if row.headers != FORM:
+        message = "a packed row of another release: let its own relay publish it"
+        raise ValueError(message)
+    whole = zlib.decompress(row.value)
+    at = _LENGTH + int.from_bytes(whole[:_LENGTH])
+    found = []
+    for topic, key, headers, value in orjson.loads(whole[_LENGTH:at]):
         middle, end = at + headers, at + headers + value
-        found.append(OutboxRow(topic, key, row.value[at:middle], row.value[middle:end]))
+        found.append(OutboxRow(topic, key, whole[at:middle], whole[middle:end]))
         at = end
     return found

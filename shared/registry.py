@@ -105,7 +105,14 @@ class Registry:
         return register
 
     def include(self, other: Registry) -> None:
-        """Take over another registry's handlers."""
+        """Take over another registry's handlers.
+
+        Raises:
+            TypeError: one of the two gives way and the other does not.
+        """
+        if other.gives_way != self.gives_way:
+            message = "who gives way has a consumer of its own"
+            raise TypeError(message)
         for kind, entry in other._by_type.items():
             self._add(kind, entry)
         for name, intake in other._by_topic.items():

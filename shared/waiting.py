@@ -13,9 +13,12 @@ MOST_AHEAD: Final = 1_000
 LOOK_SECONDS: Final = 0.05
 LONGEST_SECONDS: Final = 5.0
 
-# Bounded: while a broker is away there may be a million.
+# Bounded by number, and to the latest ones: while a broker is away a million rows may stand there,
+# and while somebody holds an old snapshot the dead ones of hours.
 _AHEAD: Final = """
-SELECT coalesce(sum(records), 0) FROM (SELECT records FROM outbox LIMIT $1::bigint + 1) AS waiting
+SELECT coalesce(sum(records), 0) FROM (
+    SELECT records FROM outbox WHERE seq > (SELECT last_value FROM outbox_seq) - 2 * $1::bigint
+    ORDER BY seq LIMIT $1::bigint + 1) AS waiting
 """
 
 
@@ -33,7 +36,7 @@ async def give_way(pool: Pool, stop: asyncio.Event) -> None:
 
     Records leave in the order they were written: one that somebody waits for stands behind all that
     was written before it. Whoever gives way goes on after ``LONGEST_SECONDS`` all the same, so a
-    relay that is held up holds up nothing for good.
+    relay that is held up holds up nothing for good. No transaction may be open meanwhile.
 
     Raises:
         BaseException: one of ``shared.errors.INTERRUPTIONS``.

@@ -327,7 +327,10 @@ class SendMessage(Command, topic=DELIVERY_MESSAGES, key="message_id"):
 
 
 class SendBatchMessage(SendMessage, topic=DELIVERY_BATCH_MESSAGES, key="message_id"):
-    """Send one message for a batch event, when none of a real-time one waits."""
+    """Send one message for a batch event, when none of a real-time one waits.
+
+    Source: events_status. Answer: ``MessageOutcome``.
+    """
 
 
 class DeliveryCounts(Value):

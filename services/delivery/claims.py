@@ -125,7 +125,7 @@ class Claims:
             return await SliceStore(connection).due(self._uow.clock.now())
 
     async def take_urgent(self) -> Batch | None:
-        """Put due proofs and single messages under lease, oldest first; ``None`` without any."""
+        """Put due proofs and single messages under lease; ``None`` without any."""
         until = self._until()
         async with self._uow.begin() as work:
             rows = await self._lock_urgent(QueueStore(work.connection), work.now)

@@ -29,7 +29,8 @@ from shared.workflows import Step, TechnicalWorkflow, is_started, wake
 from topics.outside import Queue
 
 PACKAGE: Final = "Transactional message execution (Message Center - Execution)"
-# Each routed event is four rows and three messages: a chunk stays far under a second.
+# Each routed event is four rows and three messages. Small: what comes in shares the cores with a
+# step under way.
 CHUNK: Final = 200
 MOST_TIMERS: Final = 100
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.delivery.app import SERVICE
-from services.delivery.store.queue import _URGENT
+from services.delivery.store.queue import _DUE_URGENT, _URGENT
 from services.delivery.store.slices import PER_CHUNK, Slice, SliceStore
 from shared.database import Connection
 from shared.ids import new_id
@@ -82,16 +82,25 @@ async def test_a_claim_reads_what_it_takes_of_a_long_queue(
     )
     await runtime.pool.execute(
         "INSERT INTO queue (run_id, member_id, urgent, next_at, batch)"
-        " SELECT run_id, run_id, true, asked_at, random() < 0.9 FROM runs"
+        " SELECT run_id, run_id, true,"
+        " asked_at + CASE WHEN random() < 0.5 THEN interval '1 hour' ELSE interval '0' END,"
+        " random() < 0.5 FROM runs"
     )
     owner = await asyncpg.connect(instance.database_url)
     await owner.execute("ANALYZE delivery.ledger, delivery.runs, delivery.queue")
     await owner.close()
-    async with runtime.pool.acquire() as connection, connection.transaction():
-        plan = await connection.fetch(
-            "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + _URGENT, runtime.clock.now(), 100
-        )
+    explain = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "
+    for batch in (False, True):
+        async with runtime.pool.acquire() as connection, connection.transaction():
+            plan = await connection.fetch(explain + _URGENT, runtime.clock.now(), 100, batch)
+        check(plan)
+    async with runtime.pool.acquire() as connection:
+        check(await connection.fetch(explain + _DUE_URGENT, runtime.clock.now()))
+
+
+def check(plan: list[asyncpg.Record]) -> None:
     text = "\n".join(row[0] for row in plan)
     assert "Seq Scan on runs" not in text, text
     assert "Hash" not in text, text
     assert max(float(rows) for rows in re.findall(r"rows=([\d.]+)", text)) <= 100, text
+    assert sum(int(rows) for rows in re.findall(r"Rows Removed by Filter: (\d+)", text)) < 5, text

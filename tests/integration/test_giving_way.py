@@ -10,8 +10,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared import kafka, waiting
+from shared import consumer, engine, waiting
+from shared.database import Pool
 from shared.registry import Registry
+from shared.schedules import Every
 from shared.service import Runtime, Service
 from shared.uow import Work
 from shared.waiting import MOST_AHEAD, give_way
@@ -23,6 +25,7 @@ from tests.waiting import PATIENCE, eventually
 from topics.targeting import CountTarget
 
 A_WHILE = 0.5
+FILES = Path(__file__).parent / "no_migrations"
 STEP = "a step of the workflow"
 
 
@@ -61,7 +64,7 @@ async def runtime(open_service: Open, handled: set[UUID | str]) -> Runtime:
         Service(
             "targeting",
             Registry(),
-            Path(__file__).parent / "no_migrations",
+            FILES,
             consumers={"targeting_later": registry},
             workflows=(workflow,),
         )
@@ -81,20 +84,6 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
         await asyncio.wait(tasks, timeout=10)
 
 
-async def consumed_from(runtime: Runtime) -> None:
-    """Wait until the consumer has its place in its group."""
-
-    async def answers() -> bool:
-        try:
-            for one in runtime.consumers:
-                await one.ask()
-        except kafka.KafkaError:
-            return False
-        return True
-
-    await eventually(answers, what="a place in the group")
-
-
 async def test_a_consumer_and_a_workflow_wait_until_the_relay_has_caught_up(
     runtime: Runtime, handled: set[UUID | str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,8 +93,17 @@ async def test_a_consumer_and_a_workflow_wait_until_the_relay_has_caught_up(
     await write_ahead(runtime, MOST_AHEAD + 1)
     command = CountTarget(campaign_id=uuid4(), targeting_id=uuid4())
     await send(runtime, command)
+    asked = set()
+    for where in (consumer, engine):
+        name = where.__name__.rpartition(".")[2]
+
+        async def noting(pool: Pool, stop: asyncio.Event, name: str = name) -> None:
+            asked.add(name)
+            await give_way(pool, stop)
+
+        monkeypatch.setattr(where, "give_way", noting)
     async with running(runtime):
-        await consumed_from(runtime)
+        await eventually(lambda: asked == {"consumer", "engine"}, what="both giving way")
         await asyncio.sleep(A_WHILE)
         assert not handled
         await caught_up(runtime)
@@ -139,3 +137,27 @@ async def test_whoever_is_told_to_stop_waits_for_no_relay(
     asyncio.get_running_loop().call_later(0.1, stop.set)
     async with asyncio.timeout(PATIENCE):
         await give_way(runtime.pool, stop)
+
+
+async def test_a_service_that_stops_leaves_the_rest_of_a_run_to_the_next(
+    open_service: Open,
+) -> None:
+    stop = asyncio.Event()
+    steps: list[int] = []
+
+    async def step(_: Work) -> Step:
+        steps.append(len(steps))
+        if len(steps) == 2:
+            stop.set()
+        return Step(rows_in=1, rows_out=1, more=len(steps) < 5)
+
+    workflow = TechnicalWorkflow("long", "Long", "Long", "Test", step, Every(3600))
+    runtime = await open_service(Service("targeting", Registry(), FILES, workflows=(workflow,)))
+    await runtime.engine.register()
+    await runtime.engine.run(stop)
+    assert len(steps) == 2
+    ending = asyncio.Event()
+    task = asyncio.create_task(runtime.engine.run(ending))
+    await eventually(lambda: len(steps) == 5, what="the rest, without waiting for its hour")
+    ending.set()
+    await task

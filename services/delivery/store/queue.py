@@ -24,11 +24,13 @@ ACTIVE: Final = (
 )
 # Asked of each row as it is met: a join would be planned over all runs there are.
 _GOES: Final = f"(SELECT {ACTIVE} FROM runs r WHERE r.run_id = q.run_id)"
-_DUE: Final = f"""
-SELECT EXISTS (
+# Each kind by itself: the queue's indexes are read from its first due row.
+_DUE: Final = " OR ".join(
+    f"""EXISTS (
     SELECT 1 FROM queue q
-    WHERE {{which}} AND q.lease_until IS NULL AND q.next_at <= $1 AND {_GOES})
-"""
+    WHERE {{which}} AND {kind} AND q.lease_until IS NULL AND q.next_at <= $1 AND {_GOES})"""
+    for kind in ("NOT q.batch", "q.batch")
+)
 _DUE_BULK: Final = """
 SELECT EXISTS (SELECT 1 FROM queue
                WHERE NOT urgent AND run_id = $1 AND lease_until IS NULL AND next_at <= $2)
@@ -39,7 +41,7 @@ _CLAIM: Final = f"""
 WITH due AS MATERIALIZED (
     SELECT q.run_id, q.member_id, q.next_at, q.channel, q.batch FROM queue q
     WHERE {{which}} AND q.lease_until IS NULL AND q.next_at <= $1 AND {_GOES}
-    ORDER BY {{first}} LIMIT $2 FOR UPDATE OF q SKIP LOCKED)
+    ORDER BY q.next_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED)
 SELECT l.run_id, l.member_id, l.recipient_key, l.address, l.merge, l.attempts + 1 AS number,
        r.kind, r.template_hash, r.campaign_number, r.campaign_label, r.subject_prefix,
        r.retry_until, d.channel, d.next_at, d.batch
@@ -47,17 +49,16 @@ FROM due d
 CROSS JOIN LATERAL (
     SELECT * FROM ledger l WHERE l.run_id = d.run_id AND l.member_id = d.member_id OFFSET 0) l
 CROSS JOIN LATERAL (SELECT * FROM runs r WHERE r.run_id = d.run_id OFFSET 0) r
-ORDER BY d.batch, d.next_at
+ORDER BY d.next_at
 """
-_DUE_URGENT: Final = _DUE.format(which="q.urgent")
-# Messages of real-time events first, whatever waits of batch ones.
-_BY_QUEUE: Final = "q.batch, q.next_at"
-_URGENT: Final = _CLAIM.format(which="q.urgent", first=_BY_QUEUE)
+_OF_URGENT: Final = "q.urgent"
 # By channel: SMS and webhooks of single messages, whose claim touches no row of an e-mail.
-_OF_CHANNEL: Final = "q.channel = $3 AND q.channel <> 'email'"
-_DUE_CHANNEL: Final = _DUE.format(which=_OF_CHANNEL.replace("$3", "$2"))
-_CHANNEL: Final = _CLAIM.format(which=_OF_CHANNEL, first=_BY_QUEUE)
-_BULK: Final = _CLAIM.format(which="NOT q.urgent AND q.run_id = $3", first="q.next_at")
+_OF_CHANNEL: Final = "q.channel = {} AND q.channel <> 'email'"
+_DUE_URGENT: Final = "SELECT " + _DUE.format(which=_OF_URGENT)
+_DUE_CHANNEL: Final = "SELECT " + _DUE.format(which=_OF_CHANNEL.format("$2"))
+_URGENT: Final = _CLAIM.format(which=f"{_OF_URGENT} AND q.batch = $3")
+_CHANNEL: Final = _CLAIM.format(which=f"{_OF_CHANNEL.format('$4')} AND q.batch = $3")
+_BULK: Final = _CLAIM.format(which="NOT q.urgent AND q.run_id = $3")
 _LEASE: Final = f"""
 UPDATE queue q
 SET lease_owner = $3, lease_until = clock_timestamp() + $4 * interval '1 second'
@@ -109,9 +110,9 @@ class QueueStore:
     async def lock_urgent(self, now: datetime, limit: int) -> list[Claimed]:
         """Return due rows of proofs and single messages, locked.
 
-        Those of batch events come last; the oldest first.
+        The oldest first, but none of a batch event before one of a real-time event.
         """
-        return [claimed(row) for row in await self._connection.fetch(_URGENT, now, limit)]
+        return await self._real_time_first(_URGENT, now, limit)
 
     async def channel_due(self, channel: Channel, now: datetime) -> bool:
         """Whether a single message of a further channel may be sent now."""
@@ -119,7 +120,15 @@ class QueueStore:
 
     async def lock_channel(self, channel: Channel, now: datetime, limit: int) -> list[Claimed]:
         """Return due single messages of a further channel, locked, in the same order."""
-        rows = await self._connection.fetch(_CHANNEL, now, limit, channel.value)
+        return await self._real_time_first(_CHANNEL, now, limit, channel.value)
+
+    async def _real_time_first(
+        self, claim: str, now: datetime, limit: int, *more: str
+    ) -> list[Claimed]:
+        rows: list[asyncpg.Record] = []
+        for batch in (False, True):
+            if len(rows) < limit:
+                rows += await self._connection.fetch(claim, now, limit - len(rows), batch, *more)
         return [claimed(row) for row in rows]
 
     async def lock_bulk(self, run_id: UUID, now: datetime, limit: int) -> list[Claimed]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,12 +27,17 @@ def test_what_is_packed_comes_out_as_it_was(rows: list[OutboxRow]) -> None:
 
 
 @given(st.lists(ROWS, min_size=2, max_size=5))
-def test_a_relay_from_before_packing_stops_at_a_packed_row_and_loses_nothing(
+def test_a_relay_of_another_form_stops_at_a_packed_row_and_loses_nothing(
     rows: list[OutboxRow],
 ) -> None:
-    # It takes the index for headers, before it has sent or deleted anything of its batch.
-    with pytest.raises(AttributeError):
+    # Before it has sent or deleted anything of its batch. From before packing, it takes the form
+    # for headers; from before compression, for an index; ours knows another form.
+    with pytest.raises(TypeError):
         unpack_headers(pack(rows).headers)
+    with pytest.raises(TypeError):
+        list(orjson.loads(pack(rows).headers))
+    with pytest.raises(ValueError, match="another release"):
+        unpack(replace(pack(rows), headers=orjson.dumps([["t", None, 0, 0]])))
 
 
 def test_a_single_record_stays_readable() -> None:

@@ -85,3 +85,8 @@ def test_the_topics_follow_from_the_handlers() -> None:
     assert registry.intake("events.realtime.v1") == Intake(read, intake)
     assert registry.intake("targeting.commands.v1") is None
     assert registry.kinds == (CountTarget,)
+
+
+def test_a_registry_that_gives_way_is_not_taken_into_one_that_does_not() -> None:
+    with pytest.raises(TypeError, match="consumer of its own"):
+        Registry().include(Registry(gives_way=True))
