@@ -34,8 +34,9 @@ ROOMY_BYTES = 6 * 2**30
 # What README.md advises for a server of its own, on a machine with 8 GB or more.
 SIZED = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min"}
 
-# Tests kill processes, not the machine: what a process wrote, the system keeps.
-QUICK = {"fsync": "off", "full_page_writes": "off"}
+# Tests kill processes, not the machine: what a process wrote, the system keeps. Whole instances of
+# several tests run side by side, each service with its pool.
+QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "400"}
 
 
 def servers_folder(repository: Path) -> Path:
