@@ -25,6 +25,7 @@ MOST_LINES: Final = 1_000_000
 REASON_CHARACTERS: Final = 60
 UNKNOWN_LETTER: Final = "no letter of this file has this name"
 LONGEST_VALUE: Final = 1_000
+LONGEST_LINE: Final = 131_072
 _MOST_REFERENCE: Final = 2**53
 _LINE_END: Final = re.compile("\r\n|\n|\r")
 _SEPARATORS: Final = (",", ";", "\t", "|")
@@ -110,6 +111,8 @@ def _text(content: bytes) -> str:
 
 def _cells(line: str, separator: str) -> list[str] | None:
     """Return the values of a line; ``None`` when they cannot be told apart."""
+    if len(line) > LONGEST_LINE:  # csv has a limit too, which whoever else reads CSV here may raise
+        return None
     try:
         return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, strict=True))]
     except csv.Error:

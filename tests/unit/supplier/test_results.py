@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from uuid import UUID
 
 import pytest
@@ -77,6 +78,16 @@ def test_a_bad_line_is_told_by_its_number_and_costs_no_other(line: str, said: st
     assert found[1].line == 4
     assert said in found[1].problem
     assert found[2:] == [Reported(5, 2, None, FAILED, "")]
+
+
+def test_an_endless_value_is_told_as_such_whatever_else_reads_csv_in_the_process() -> None:
+    before = csv.field_size_limit(10_000_000)
+    try:
+        [found] = read(f"reference,status,reason\n1,sent,{'x' * 200_000}\n")
+    finally:
+        csv.field_size_limit(before)
+    assert isinstance(found, Rejected)
+    assert "endless" in found.problem
 
 
 @pytest.mark.parametrize(
