@@ -93,13 +93,22 @@ def requirements(muster: Distribution) -> Iterator[str]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(PATIENCE_SECONDS + 100)
-def test_the_demo_runs_from_the_wheel_outside_the_checkout_and_every_sum_adds_up(
+@pytest.mark.timeout(2 * PATIENCE_SECONDS + 100)
+def test_the_demo_runs_from_the_wheel_outside_the_checkout_and_every_sum_adds_up_twice(
     tmp_path: Path,
 ) -> None:
     python = install(build_wheel(tmp_path / "dist"), tmp_path / "environment")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    told = demo(python, elsewhere)
+    for line in TOLD:
+        assert re.search(line, told), f"{line} in\n{told}"
+    demo(python, elsewhere)  # with other people: the first ones' addresses are in quarantine
+    assert addresses_in(elsewhere / "demo" / "logs") == []
+
+
+def demo(python: Path, elsewhere: Path) -> str:
+    """Run the demo in a folder; return what it told."""
     outside = {name: os.environ[name] for name in KEPT if name in os.environ}
     done = subprocess.run(
         [str(python), "-c", SCRIPT, "demo", "--once", "--folder", "demo"],
@@ -114,7 +123,5 @@ def test_the_demo_runs_from_the_wheel_outside_the_checkout_and_every_sum_adds_up
     assert done.returncode == 0, told
     assert "every sum adds up, every invariant holds" in told
     assert "✗" not in told
-    for line in TOLD:
-        assert re.search(line, told), f"{line} in\n{told}"
     assert str(REPOSITORY) not in told
-    assert addresses_in(elsewhere / "demo" / "logs") == []
+    return told

@@ -31,7 +31,7 @@ from topics.outside import Queue
 CUSTOMER: Final = "marie@client.example"
 GONE: Final = FaultRule(
     action=Action.REFUSE_RECIPIENT,
-    recipient="gone@client.example",
+    recipient="gone-*@client.example",
     code=550,
     enhanced="5.1.1",
     text="this customer moved",
@@ -127,7 +127,8 @@ class Outside:
         ignored = self._external("REST", "quarantine")
         expired = self._external("REST", "late")
         key = {"Idempotency-Key": refused}
-        order = self._event(ORDER, str(GONE.recipient), refused)
+        # An address of this run: that of the run before is in quarantine.
+        order = self._event(ORDER, f"{refused}@client.example", refused)
         once = await self._push(client, order, key)
         again = await self._push(client, order, key)
         if once != again:
