@@ -57,7 +57,7 @@ def _said(content: Any, names: Names) -> str:
 def _element(element: Mapping[str, Any]) -> str:
     style = html.escape(str(element.get("style", "")))
     action = html.escape(str(element.get("action_id", "")))
-    label = html.escape(element_label(element).strip("[]() "))
+    label = html.escape(element_label(element)[1:-1].strip())  # without its frame
     url = str(element.get("url", ""))
     if url.startswith(("http://", "https://")):
         address = html.escape(url)

@@ -67,3 +67,14 @@ def test_blocks_become_html() -> None:
     assert "<h4>Proof of &lt;i&gt;</h4>" in made
     assert '<span class="element primary" title="approve">Approve</span>' in made
     assert made.endswith("<hr>")
+
+
+def test_a_button_reads_on_the_page_as_it_is_called() -> None:
+    button = {
+        "type": "button",
+        "action_id": "letter",
+        "text": {"type": "plain_text", "text": "See the letter (PDF)"},
+        "url": "https://muster.example/letter",
+    }
+    page = blocks_html([{"type": "actions", "elements": [button]}], str)
+    assert ">See the letter (PDF)</a>" in page
