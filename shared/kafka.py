@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -156,9 +157,15 @@ def reader(settings: Settings, topics: Sequence[str]) -> AIOKafkaConsumer:
     )
 
 
-def admin(settings: Settings) -> AIOKafkaAdminClient:
-    """Return an admin client (topics, groups)."""
-    return AIOKafkaAdminClient(**_security(settings), client_id="muster-admin")
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Yield a connected admin client (topics, groups)."""
+    client = AIOKafkaAdminClient(**_security(settings), client_id="muster-admin")
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 def as_record(settings: Settings, raw: Any) -> Record:

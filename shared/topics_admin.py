@@ -42,26 +42,18 @@ async def apply(
     Three replicas of each where there are three brokers, else one, when not told. With three or
     more a write needs two of them (``min.insync.replicas``).
     """
-    client = kafka.admin(settings)
-    await client.start()
-    try:
+    async with kafka.admin(settings) as client:
         prefix = settings.kafka_namespace
         lacking = await _lacking(client, all_topics() if topics is None else topics, prefix)
         if lacking:
             await _create(client, lacking, replicas or await _replicas(client), prefix)
         return [topic.name for topic in lacking]
-    finally:
-        await client.close()
 
 
 async def missing(settings: Settings, *topics: Topic) -> list[str]:
     """Return the names of those topics that the broker does not have."""
-    client = kafka.admin(settings)
-    await client.start()
-    try:
+    async with kafka.admin(settings) as client:
         return [one.name for one in await _lacking(client, topics, settings.kafka_namespace)]
-    finally:
-        await client.close()
 
 
 async def _lacking(client: Any, topics: Sequence[Topic], prefix: str) -> list[Topic]:
@@ -97,14 +89,10 @@ async def _create(client: Any, missing: list[Topic], replicas: int, prefix: str)
 async def check(settings: Settings) -> list[Difference]:
     """Return how the broker's topics differ from the catalogue; empty when they agree."""
     prefix = settings.kafka_namespace
-    client = kafka.admin(settings)
-    await client.start()
-    try:
+    async with kafka.admin(settings) as client:
         found = {item["topic"]: item for item in await client.describe_topics()}
         names = [prefix + topic.name for topic in all_topics() if prefix + topic.name in found]
         configs = await _configs(client, names)
-    finally:
-        await client.close()
     differences: list[Difference] = []
     for topic in all_topics():
         name = prefix + topic.name

@@ -72,12 +72,8 @@ def reader_of(service: str, topic: str) -> str:
 async def members_of(settings: Settings, reader: str) -> list[str]:
     """Return the members of a consumer's group, by client id and host."""
     name = f"{settings.kafka_namespace}muster.{reader}"
-    client = kafka.admin(settings)
-    await client.start()
-    try:
+    async with kafka.admin(settings) as client:
         responses = await client.describe_consumer_groups([name])
-    finally:
-        await client.close()
     members: list[str] = []
     for response in responses:
         for described in response.groups:

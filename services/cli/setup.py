@@ -119,12 +119,8 @@ async def _topics(settings: Settings) -> Finding:
 
 
 async def _broker(settings: Settings) -> Finding:
-    client = kafka.admin(settings)
-    await client.start()
-    try:
+    async with kafka.admin(settings) as client:
         count = len(await client.list_topics())
-    finally:
-        await client.close()
     return Finding("Kafka", f"{settings.kafka_bootstrap}, {count} topics")
 
 

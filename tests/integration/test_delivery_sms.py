@@ -19,6 +19,7 @@ from tests.conftest import Open
 from tests.instances import SECRET
 from tests.integration.delivery_harness import Case, add_operators, said, sending
 from tests.integration.http_sink import Sink, answer, close, listening
+from tests.integration.test_delivery_messages import of_batch
 from tests.waiting import eventually
 from topics.bounces import AddressQuarantined
 from topics.delivery import (
@@ -26,7 +27,6 @@ from topics.delivery import (
     DeliveryRefused,
     MessageOutcome,
     Outcome,
-    SendBatchMessage,
     SendMessage,
     TemplateRefused,
 )
@@ -304,7 +304,7 @@ async def test_each_channel_is_claimed_by_its_own_senders_alone(
 
 async def test_an_sms_of_a_real_time_event_goes_before_batch_ones(runtime: Runtime) -> None:
     template_id = await template(runtime)
-    waiting = [SendBatchMessage(**sms(template_id).model_dump()) for _ in range(2)]
+    waiting = [of_batch(sms(template_id)) for _ in range(2)]
     for command in waiting:
         await runtime.execute(command)
     late = sms(template_id)

@@ -110,20 +110,14 @@ async def test_a_consumer_and_a_workflow_wait_until_the_relay_has_caught_up(
         await eventually(lambda: handled == {command.targeting_id, STEP}, what="both")
 
 
-async def test_what_the_relay_is_not_behind_with_holds_up_nothing(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("ahead", "longest"), [(MOST_AHEAD, 600.0), (1_000_000, 0.2)], ids=["not behind", "held up"]
+)
+async def test_a_relay_that_is_not_behind_or_held_up_for_good_holds_up_nothing(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, ahead: int, longest: float
 ) -> None:
-    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 600.0)
-    await write_ahead(runtime, MOST_AHEAD)
-    async with asyncio.timeout(PATIENCE):
-        await give_way(runtime.pool, asyncio.Event())
-
-
-async def test_a_relay_that_is_held_up_holds_up_nothing_for_good(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 0.2)
-    await write_ahead(runtime, 1_000_000)
+    monkeypatch.setattr(waiting, "LONGEST_SECONDS", longest)
+    await write_ahead(runtime, ahead)
     async with asyncio.timeout(PATIENCE):
         await give_way(runtime.pool, asyncio.Event())
 

@@ -95,10 +95,8 @@ async def test_the_broker_is_brought_to_the_catalogue_and_compared_with_it(
 ) -> None:
     settings = instance.settings()
     wrong = NewTopic(settings.kafka_namespace + CAMPAIGN_STATE.name, 1, 1)
-    client = kafka.admin(settings)
-    await client.start()
-    await client.create_topics([wrong], timeout_ms=30_000)
-    await client.close()
+    async with kafka.admin(settings) as client:
+        await client.create_topics([wrong], timeout_ms=30_000)
     made = await topics_admin.apply(settings)
     assert CAMPAIGN_STATE.name not in made
     assert TARGETING_EVENTS.dead_letters.name in made
